@@ -1,0 +1,168 @@
+import type { Api } from "./api.ts";
+import type { Draft } from "./field.ts";
+import { DecodeError, Reader } from "./reader.ts";
+import { encodeUtf8, Writer } from "./writer.ts";
+
+const API_VERSIONS = 18;
+
+/** The header of a request, as a broker sees it. */
+export interface RequestHeader {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly correlationId: number;
+  readonly clientId: string | null;
+}
+
+/**
+ * A whole request frame, its size first. `bodySize` is the expected size of the body in bytes: with a good one, the
+ * frame is built in a single buffer.
+ */
+export function encodeRequest<Request, Response>(
+  api: Api<Request, Response>,
+  version: number,
+  correlationId: number,
+  clientId: string | null,
+  body: Draft<Request>,
+  bodySize = 192,
+): Uint8Array<ArrayBuffer> {
+  const writer = new Writer(64 + bodySize);
+  writer.int32(0);
+  writer.int16(api.key);
+  writer.int16(version);
+  writer.int32(correlationId);
+  writeClientId(writer, clientId);
+  // Header v2 adds tagged fields, but its client id stays in the old form.
+  if (version >= api.flexibleSince) writer.uvarint(0);
+  api.request.encode(writer, version, body);
+  return seal(writer);
+}
+
+/** Reads a request's header and leaves `reader` at the body. `flexibleSince` gives an API's first flexible version. */
+export function decodeRequestHeader(reader: Reader, flexibleSince: (apiKey: number) => number): RequestHeader {
+  const apiKey = reader.int16();
+  const apiVersion = reader.int16();
+  const correlationId = reader.int32();
+  const length = reader.int16();
+  const clientId = length < 0 ? null : reader.utf8(length);
+  if (apiVersion >= flexibleSince(apiKey)) skipTagged(reader);
+  return { apiKey, apiVersion, correlationId, clientId };
+}
+
+/** A whole response frame, its size first. */
+export function encodeResponse<Request, Response>(
+  api: Api<Request, Response>,
+  version: number,
+  correlationId: number,
+  body: Draft<Response>,
+  bodySize = 192,
+): Uint8Array<ArrayBuffer> {
+  const writer = new Writer(16 + bodySize);
+  writer.int32(0);
+  writer.int32(correlationId);
+  if (hasFlexibleResponseHeader(api, version)) writer.uvarint(0);
+  api.response.encode(writer, version, body);
+  return seal(writer);
+}
+
+/** The correlation id of a response frame (without its size). */
+export function correlationIdOf(frame: Uint8Array): number {
+  return new Reader(frame).int32();
+}
+
+/** Reads a response frame (without its size); bytes left over are an error. */
+export function decodeResponse<Request, Response>(
+  api: Api<Request, Response>,
+  version: number,
+  frame: Uint8Array,
+): Response {
+  const reader = new Reader(frame, 4);
+  if (hasFlexibleResponseHeader(api, version)) skipTagged(reader);
+  const body = api.response.decode(reader, version);
+  expectEnd(reader, `${api.name} response v${version}`);
+  return body;
+}
+
+/** Throws where bytes are left over: the sender and we do not mean the same message. */
+export function expectEnd(reader: Reader, what: string): void {
+  if (reader.remaining > 0) throw new DecodeError(`${what}: ${reader.remaining} bytes left over`);
+}
+
+/** ApiVersions answers with header v0 at every version: its client may not know the version yet (KIP-511). */
+function hasFlexibleResponseHeader(api: { key: number; flexibleSince: number }, version: number): boolean {
+  return api.key !== API_VERSIONS && version >= api.flexibleSince;
+}
+
+function skipTagged(reader: Reader): void {
+  const count = reader.uvarint();
+  for (let i = 0; i < count; i++) {
+    reader.uvarint();
+    reader.take(reader.uvarint());
+  }
+}
+
+function writeClientId(writer: Writer, clientId: string | null): void {
+  if (clientId === null) return writer.int16(-1);
+  const text = encodeUtf8(clientId);
+  writer.int16(text.length);
+  writer.raw(text);
+}
+
+function seal(writer: Writer): Uint8Array<ArrayBuffer> {
+  const frame = writer.finish();
+  new DataView(frame.buffer).setInt32(0, frame.length - 4);
+  return frame;
+}
+
+/**
+ * Cuts a byte stream into frames. Chunks are joined only when a frame is complete; a frame that lies in one chunk is a
+ * view of it.
+ */
+export class FrameSplitter {
+  readonly #maxFrameBytes: number;
+  #chunks: Uint8Array[] = [];
+  #have = 0;
+
+  /** `maxFrameBytes`: the largest size believed. Beyond it the other side is not speaking Kafka. */
+  constructor(maxFrameBytes: number) {
+    this.#maxFrameBytes = maxFrameBytes;
+  }
+
+  /** Adds a chunk and returns the frames it completes, without their sizes. */
+  push(chunk: Uint8Array): Uint8Array[] {
+    this.#chunks.push(chunk);
+    this.#have += chunk.length;
+    const frames: Uint8Array[] = [];
+    for (;;) {
+      if (this.#have < 4) return frames;
+      const size = this.#size();
+      if (this.#have < 4 + size) return frames;
+      const all = this.#join();
+      frames.push(all.subarray(4, 4 + size));
+      const rest = all.subarray(4 + size);
+      this.#chunks = rest.length > 0 ? [rest] : [];
+      this.#have = rest.length;
+    }
+  }
+
+  #size(): number {
+    if (this.#chunks[0]!.length < 4) this.#join();
+    const size = new Reader(this.#chunks[0]!).int32();
+    if (size < 0 || size > this.#maxFrameBytes) {
+      throw new DecodeError(`a frame of ${size} bytes (at most ${this.#maxFrameBytes} are believed): this is not Kafka`);
+    }
+    return size;
+  }
+
+  #join(): Uint8Array {
+    const [first] = this.#chunks;
+    if (this.#chunks.length === 1) return first!;
+    const all = new Uint8Array(this.#have);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      all.set(chunk, at);
+      at += chunk.length;
+    }
+    this.#chunks = [all];
+    return all;
+  }
+}

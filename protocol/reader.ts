@@ -1,0 +1,145 @@
+import { CodecError } from "./codec-error.ts";
+
+/** Bytes that are not what the protocol says they are: cut short, out of range, or malformed. */
+export class DecodeError extends CodecError {
+  override readonly name = "DecodeError";
+  readonly code = "DECODE_ERROR";
+}
+
+// Kafka strings may begin with U+FEFF: a decoder that strips it would not give back what was written.
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
+
+/**
+ * A cursor over a frame's bytes. Every read checks the bytes that remain before it touches or allocates anything, so
+ * a hostile length gives a {@link DecodeError}, never a read outside the frame.
+ */
+export class Reader {
+  readonly bytes: Uint8Array;
+  readonly end: number;
+  position: number;
+  readonly #view: DataView;
+
+  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
+    this.bytes = bytes;
+    this.position = start;
+    this.end = end;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get remaining(): number {
+    return this.end - this.position;
+  }
+
+  /** Moves past `length` bytes and returns where they begin. */
+  take(length: number): number {
+    const at = this.position;
+    if (length < 0 || length > this.end - at) {
+      throw new DecodeError(`${length} bytes wanted at ${at}, ${this.end - at} left in the frame`);
+    }
+    this.position = at + length;
+    return at;
+  }
+
+  int8(): number {
+    return this.#view.getInt8(this.take(1));
+  }
+  int16(): number {
+    return this.#view.getInt16(this.take(2));
+  }
+  uint16(): number {
+    return this.#view.getUint16(this.take(2));
+  }
+  int32(): number {
+    return this.#view.getInt32(this.take(4));
+  }
+  uint32(): number {
+    return this.#view.getUint32(this.take(4));
+  }
+  float64(): number {
+    return this.#view.getFloat64(this.take(8));
+  }
+
+  /** An int64 as a number. Above 2^53 - 1 in either direction it is refused: it could not be given back exactly. */
+  int64(): number {
+    const at = this.take(8);
+    const value = this.#view.getInt32(at) * 0x1_0000_0000 + this.#view.getUint32(at + 4);
+    if (!Number.isSafeInteger(value)) throw new DecodeError(`int64 at ${at} is beyond the safe integers`);
+    return value;
+  }
+
+  boolean(): boolean {
+    return this.int8() !== 0;
+  }
+
+  /** An unsigned varint of at most 32 bits. */
+  uvarint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.bytes[this.take(1)]!;
+      if (shift === 28 && byte > 0x0f) break;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value >>> 0;
+    }
+    throw new DecodeError(`varint before ${this.position} is longer than 32 bits`);
+  }
+
+  /** A zigzag varint of at most 32 bits, as in records. */
+  varint(): number {
+    const value = this.uvarint();
+    return (value >>> 1) ^ -(value & 1);
+  }
+
+  /** A zigzag varint of at most 64 bits, as in record timestamps. */
+  varlong(): number {
+    let low = 0;
+    let scale = 1;
+    for (let index = 0; index < 10; index++) {
+      const byte = this.bytes[this.take(1)]!;
+      low += (byte & 0x7f) * scale;
+      scale *= 128;
+      if (byte < 0x80) {
+        const value = low % 2 === 0 ? low / 2 : -(low + 1) / 2;
+        if (!Number.isSafeInteger(low)) throw new DecodeError(`varlong before ${this.position} is beyond the safe integers`);
+        return value;
+      }
+    }
+    throw new DecodeError(`varlong before ${this.position} is longer than 64 bits`);
+  }
+
+  utf8(length: number): string {
+    const at = this.take(length);
+    return decodeUtf8(this.bytes, at, at + length);
+  }
+
+  /** A view of the next `length` bytes, not a copy. */
+  slice(length: number): Uint8Array {
+    const at = this.take(length);
+    return this.bytes.subarray(at, at + length);
+  }
+
+  /** 16 bytes in the usual text form, 8-4-4-4-12. */
+  uuid(): string {
+    const at = this.take(16);
+    let text = "";
+    for (let i = 0; i < 16; i++) {
+      if (i === 4 || i === 6 || i === 8 || i === 10) text += "-";
+      text += HEX[this.bytes[at + i]!];
+    }
+    return text;
+  }
+}
+
+/** Bytes as text. Short ASCII, which most protocol strings are, skips the decoder's call overhead. */
+export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start < 24) {
+    let text = "";
+    for (let i = start; i < end; i++) {
+      const byte = bytes[i]!;
+      if (byte > 0x7f) return utf8.decode(bytes.subarray(start, end));
+      text += String.fromCharCode(byte);
+    }
+    return text;
+  }
+  return utf8.decode(bytes.subarray(start, end));
+}
