@@ -1,0 +1,84 @@
+/** A timer that has been set. Cancelling it twice, or after it fired, does nothing. */
+export interface Timer {
+  cancel(): void;
+}
+
+/**
+ * The one source of time and chance above the protocol. Everything takes it as a value, so that a whole cluster and
+ * its workers run in one process from one seed.
+ */
+export interface Clock {
+  /** Milliseconds since 1970. It may jump, in either direction. */
+  now(): number;
+  /** Milliseconds since some fixed instant. It never goes back. */
+  monotonic(): number;
+  /** Calls `fire` after `ms` milliseconds. An `idle` timer does not keep the process alive. */
+  timer(ms: number, fire: () => void, options?: { readonly idle?: boolean | undefined }): Timer;
+  /** Calls `run` once the current task and its microtasks are done. Calls are run in order. */
+  soon(run: () => void): void;
+  /** A number from 0 up to, not including, 1. */
+  random(): number;
+  /** A random UUID (version 4). */
+  uuid(): string;
+}
+
+const LONGEST_TIMER = 0x7fff_ffff;
+
+class SystemTimer implements Timer {
+  #handle: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(ms: number, fire: () => void, idle: boolean) {
+    // setTimeout fires at once beyond 2^31 - 1 ms: a longer wait is made of several.
+    const step = Math.min(Math.max(ms, 0), LONGEST_TIMER);
+    const wait = (left: number): void => {
+      this.#handle = setTimeout(
+        () => {
+          if (left > LONGEST_TIMER) wait(left - LONGEST_TIMER);
+          else fire();
+        },
+        Math.min(left, step),
+      );
+      if (idle) this.#handle.unref();
+    };
+    wait(Math.max(ms, 0));
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+}
+
+/** The machine's own time and chance. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  timer: (ms, fire, options) => new SystemTimer(ms, fire, options?.idle === true),
+  soon: (run) => void setImmediate(run),
+  random: () => Math.random(),
+  uuid: () => crypto.randomUUID(),
+};
+
+/** Resolves when every microtask that is ready has run: the runtime's own loop, whatever the clock says. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Resolves after `ms` milliseconds, or at once when `signal` aborts: the caller looks at the signal. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      timer.cancel();
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = clock.timer(ms, done);
+    signal?.addEventListener("abort", done);
+  });
+}
+
+/** A UUID of version 7 (RFC 9562): sorts by the millisecond in which it was made. */
+export function uuidv7(clock: Clock): string {
+  const time = Math.max(0, Math.floor(clock.now())).toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${clock.uuid().slice(15)}`;
+}

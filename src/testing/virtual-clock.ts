@@ -1,0 +1,192 @@
+import { type Clock, nextTurn, type Timer } from "../net/clock.ts";
+
+interface Entry {
+  readonly at: number;
+  readonly sequence: number;
+  readonly fire: () => void;
+  readonly clock: InstanceClock;
+  cancelled: boolean;
+}
+
+/** Nothing is left that could ever settle what the caller waits for. */
+export class VirtualDeadlockError extends Error {
+  override readonly name = "VirtualDeadlockError";
+}
+
+/** Time and chance for any number of instances in one process, from one seed. Time moves only while `run` or `advance` is awaited. */
+export class VirtualClock {
+  #now: number;
+  readonly #origin: number;
+  #sequence = 0;
+  readonly #heap: Entry[] = [];
+  #state: number;
+
+  /** `seed`: what chance comes from. `start`: the first instant, in milliseconds since 1970. */
+  constructor(seed = 1, start: number = 1_800_000_000_000) {
+    this.#now = start;
+    this.#origin = start;
+    this.#state = seed >>> 0;
+  }
+
+  /** A clock for one instance. Freezing it stops that instance for ever. */
+  instance(): InstanceClock {
+    return new InstanceClock(this);
+  }
+
+  get time(): number {
+    return this.#now;
+  }
+  get elapsed(): number {
+    return this.#now - this.#origin;
+  }
+
+  /** xorshift-multiply (mulberry32): small, fast, and the same on every runtime. */
+  random(): number {
+    this.#state = (this.#state + 0x6d2b_79f5) >>> 0;
+    let x = this.#state;
+    x = Math.imul(x ^ (x >>> 15), x | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return ((x ^ (x >>> 14)) >>> 0) / 0x1_0000_0000;
+  }
+
+  add(ms: number, fire: () => void, clock: InstanceClock): Timer {
+    const entry: Entry = { at: this.#now + Math.max(0, ms), sequence: this.#sequence++, fire, clock, cancelled: false };
+    push(this.#heap, entry);
+    return {
+      cancel: () => {
+        entry.cancelled = true;
+      },
+    };
+  }
+
+  /** Lets time pass until `work` settles; gives its value or its error. */
+  async run<T>(work: Promise<T>): Promise<T> {
+    let settled = false;
+    const done = (): void => {
+      settled = true;
+    };
+    work.then(done, done);
+    for (;;) {
+      await nextTurn();
+      if (settled) return work;
+      if (!this.#step(Number.POSITIVE_INFINITY)) {
+        throw new VirtualDeadlockError("no timer is set, and the awaited work has not settled");
+      }
+    }
+  }
+
+  /** Lets `ms` milliseconds pass and runs everything that falls due. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    await nextTurn();
+    while (this.#step(end)) await nextTurn();
+    this.#now = Math.max(this.#now, end);
+  }
+
+  #step(limit: number): boolean {
+    for (;;) {
+      const next = this.#heap[0];
+      if (next === undefined || next.at > limit) return false;
+      pop(this.#heap);
+      if (next.cancelled || next.clock.frozen) continue;
+      this.#now = Math.max(this.#now, next.at);
+      next.fire();
+      return true;
+    }
+  }
+}
+
+/** One instance's view of a virtual clock. */
+export class InstanceClock implements Clock {
+  readonly #source: VirtualClock;
+  #skew = 0;
+  #paused: (() => void)[] | undefined;
+  frozen = false;
+
+  constructor(source: VirtualClock) {
+    this.#source = source;
+  }
+
+  now(): number {
+    return this.#source.time + this.#skew;
+  }
+  monotonic(): number {
+    return this.#source.elapsed;
+  }
+  timer(ms: number, fire: () => void): Timer {
+    let cancelled = false;
+    const run = (): void => {
+      if (cancelled) return;
+      if (this.#paused === undefined) fire();
+      else this.#paused.push(run);
+    };
+    const timer = this.#source.add(ms, run, this);
+    return {
+      cancel: () => {
+        cancelled = true;
+        timer.cancel();
+      },
+    };
+  }
+  soon(run: () => void): void {
+    this.timer(0, run);
+  }
+  random(): number {
+    return this.#source.random();
+  }
+  uuid(): string {
+    let hex = "";
+    for (let i = 0; i < 4; i++) hex += Math.floor(this.random() * 0x1_0000_0000).toString(16).padStart(8, "0");
+    const variant = "89ab"[Math.floor(this.random() * 4)];
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  }
+
+  /** The instance crashes: nothing of it ever runs again. */
+  freeze(): void {
+    this.frozen = true;
+  }
+  /** The instance stops, as under SIGSTOP: what falls due is kept for `resume`. */
+  pause(): void {
+    this.#paused ??= [];
+  }
+  resume(): void {
+    const due = this.#paused ?? [];
+    this.#paused = undefined;
+    for (const fire of due) this.soon(fire);
+  }
+  /** Moves this instance's wall clock, not its monotonic one. */
+  skew(ms: number): void {
+    this.#skew += ms;
+  }
+}
+
+function before(a: Entry, b: Entry): boolean {
+  return a.at < b.at || (a.at === b.at && a.sequence < b.sequence);
+}
+
+function push(heap: Entry[], entry: Entry): void {
+  let i = heap.length;
+  heap.push(entry);
+  while (i > 0) {
+    const parent = (i - 1) >> 1;
+    if (!before(entry, heap[parent]!)) break;
+    heap[i] = heap[parent]!;
+    i = parent;
+  }
+  heap[i] = entry;
+}
+
+function pop(heap: Entry[]): void {
+  const last = heap.pop()!;
+  if (heap.length === 0) return;
+  let i = 0;
+  for (;;) {
+    let child = 2 * i + 1;
+    if (child >= heap.length) break;
+    if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++;
+    if (!before(heap[child]!, last)) break;
+    heap[i] = heap[child]!;
+    i = child;
+  }
+  heap[i] = last;
+}
