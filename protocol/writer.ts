@@ -89,10 +89,16 @@ export class Writer {
     check(value, 0, 0xffff_ffff, "uvarint");
     let rest = value >>> 0;
     while (rest > 0x7f) {
-      this.bytes[this.reserve(1)] = (rest & 0x7f) | 0x80;
+      this.#byte((rest & 0x7f) | 0x80);
       rest >>>= 7;
     }
-    this.bytes[this.reserve(1)] = rest;
+    this.#byte(rest);
+  }
+
+  #byte(value: number): void {
+    // Reserving first: it may put another buffer in the place of `this.bytes`.
+    const at = this.reserve(1);
+    this.bytes[at] = value;
   }
 
   raw(bytes: Uint8Array): void {
