@@ -97,7 +97,9 @@ export function readBatchHeader(bytes: Uint8Array, at: number, limit: number = b
   if (limit - at < FIELD_AT.magic + 1) return undefined;
   const magic = bytes[at + FIELD_AT.magic]!;
   if (magic !== 2) {
-    throw new DecodeError(`record batch at byte ${at} has format ${magic}: only format 2 (Kafka 0.11 and later) is read`);
+    throw new DecodeError(
+      `record batch at byte ${at} has format ${magic}: only format 2 (Kafka 0.11 and later) is read`,
+    );
   }
   const reader = new Reader(bytes, at, limit);
   const baseOffset = reader.int64();

@@ -69,7 +69,8 @@ export class KafkaRecord {
 function readHeaders(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): RecordHeader[] {
   const reader = new Reader(bytes, start, end);
   const count = reader.varint();
-  if (count < 0 || count > reader.remaining) throw new DecodeError(`${count} record headers in ${reader.remaining} bytes`);
+  if (count < 0 || count > reader.remaining)
+    throw new DecodeError(`${count} record headers in ${reader.remaining} bytes`);
   const headers: RecordHeader[] = [];
   for (let i = 0; i < count; i++) {
     const keyLength = reader.varint();
@@ -92,7 +93,9 @@ export function readRecords(bytes: Uint8Array<ArrayBuffer>, header: BatchHeader,
 function readPlain(bytes: Uint8Array<ArrayBuffer>, start: number, end: number, header: BatchHeader): KafkaRecord[] {
   // A record takes at least 7 bytes, so a hostile count allocates nothing.
   if (header.recordCount > (end - start) / 7) {
-    throw new DecodeError(`batch at offset ${header.baseOffset} claims ${header.recordCount} records in ${end - start} bytes`);
+    throw new DecodeError(
+      `batch at offset ${header.baseOffset} claims ${header.recordCount} records in ${end - start} bytes`,
+    );
   }
   const reader = new Reader(bytes, start, end);
   const fixedTime = isLogAppendTime(header) ? header.maxTimestamp : undefined;
@@ -118,7 +121,16 @@ function readRecord(reader: Reader, header: BatchHeader, fixedTime: number | und
   const value = reader.take(Math.max(0, valueLength));
   if (reader.position > end) throw new DecodeError(`record at offset ${offset} is longer than it says`);
   reader.position = end;
-  return new KafkaRecord(reader.bytes as Uint8Array<ArrayBuffer>, offset, timestamp, key, keyLength, value, valueLength, end);
+  return new KafkaRecord(
+    reader.bytes as Uint8Array<ArrayBuffer>,
+    offset,
+    timestamp,
+    key,
+    keyLength,
+    value,
+    valueLength,
+    end,
+  );
 }
 
 /** A producer's transaction that was aborted, as a fetch response names it. */
@@ -212,11 +224,12 @@ function abortedFilter(aborted: readonly AbortedTransaction[]): AbortedFilter {
     mark(bytes, header, maxBytes) {
       const [marker] = readRecords(bytes, header, maxBytes);
       const key = marker?.key;
-      if (key == null || key.length < 4) throw new DecodeError(`control batch at offset ${header.baseOffset} has no type`);
+      if (key == null || key.length < 4)
+        throw new DecodeError(`control batch at offset ${header.baseOffset} has no type`);
       const queue = queues.get(header.producerId);
-      if (new Reader(key, 2).int16() === ABORT_MARKER && queue !== undefined && queue[0]! <= header.baseOffset) queue.shift();
+      if (new Reader(key, 2).int16() === ABORT_MARKER && queue !== undefined && queue[0]! <= header.baseOffset)
+        queue.shift();
       return false;
     },
   };
 }
-

@@ -20,7 +20,10 @@ export interface MemoryLink {
  * a frozen party hears nothing.
  */
 export class MemoryNetwork {
-  readonly #listeners = new Map<string, { clock: Clock; accept: (stream: ByteStream) => StreamHandlers; ends: Set<End> }>();
+  readonly #listeners = new Map<
+    string,
+    { clock: Clock; accept: (stream: ByteStream) => StreamHandlers; ends: Set<End> }
+  >();
   readonly #link: MemoryLink;
   #nextPort = 1;
 
@@ -66,7 +69,9 @@ export class MemoryNetwork {
     if (signal.aborted) return Promise.reject(signal.reason);
     const listener = this.#listeners.get(formatAddress(address));
     if (listener === undefined) {
-      return Promise.reject(Object.assign(new Error(`connect ECONNREFUSED ${formatAddress(address)}`), { code: "ECONNREFUSED" }));
+      return Promise.reject(
+        Object.assign(new Error(`connect ECONNREFUSED ${formatAddress(address)}`), { code: "ECONNREFUSED" }),
+      );
     }
     const near = new End(clock, this.#link, ends);
     const far = new End(listener.clock, this.#link, listener.ends);

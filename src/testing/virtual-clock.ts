@@ -136,7 +136,10 @@ export class InstanceClock implements Clock {
   }
   uuid(): string {
     let hex = "";
-    for (let i = 0; i < 4; i++) hex += Math.floor(this.random() * 0x1_0000_0000).toString(16).padStart(8, "0");
+    for (let i = 0; i < 4; i++)
+      hex += Math.floor(this.random() * 0x1_0000_0000)
+        .toString(16)
+        .padStart(8, "0");
     const variant = "89ab"[Math.floor(this.random() * 4)];
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
   }

@@ -1,0 +1,136 @@
+import { metadata } from "../../protocol/messages/03-metadata.ts";
+import { createTopics } from "../../protocol/messages/19-create-topics.ts";
+import { deleteTopics } from "../../protocol/messages/20-delete-topics.ts";
+import { sleep } from "../net/clock.ts";
+import type { Cluster } from "./cluster.ts";
+import { KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
+
+/** A topic to create. */
+export interface NewTopic {
+  readonly name: string;
+  /** Default: what the broker is set to. */
+  readonly partitions?: number | undefined;
+  /** Default: what the broker is set to. */
+  readonly replicationFactor?: number | undefined;
+  /** Topic configuration, as `{ "retention.ms": "-1" }`. */
+  readonly config?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A topic as the cluster has it. */
+export interface TopicDescription {
+  readonly name: string;
+  readonly topicId: string;
+  readonly partitions: number;
+  /** 0, or Kafka's error: 3 where there is no such topic. */
+  readonly errorCode: number;
+  /** Whether every partition has a leader. */
+  readonly isReady: boolean;
+}
+
+/** Longest wait (ms) for new topics to get leaders, and for deleted ones to go. */
+const SETTLE_TIMEOUT = 15_000;
+const SETTLE_PAUSE = 50;
+const LAST_DELETE_BY_NAME = 5;
+
+/** Looks after topics. */
+export class Admin {
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  /** Every topic that is not one of Kafka's own. */
+  async listTopics(): Promise<TopicDescription[]> {
+    return this.#describe(null);
+  }
+
+  /** The topics of these names; one that does not exist has `errorCode` 3. */
+  describeTopics(names: readonly string[]): Promise<TopicDescription[]> {
+    return names.length === 0 ? Promise.resolve([]) : this.#describe(names);
+  }
+
+  async #describe(names: readonly string[] | null): Promise<TopicDescription[]> {
+    const connection = await this.#cluster.any("general");
+    const response = await connection.send(metadata, {
+      topics: names?.map((name) => ({ name })) ?? null,
+      allowAutoTopicCreation: false,
+    });
+    return response.topics
+      .filter((topic) => topic.name !== null && (names !== null || !topic.isInternal))
+      .map((topic) => ({
+        name: topic.name!,
+        topicId: topic.topicId,
+        partitions: topic.partitions.length,
+        errorCode: topic.errorCode,
+        isReady: topic.errorCode === 0 && topic.partitions.every((partition) => partition.leaderId >= 0),
+      }));
+  }
+
+  /** Creates topics, and resolves once all their partitions have leaders. One error names every topic that failed. */
+  async createTopics(topics: readonly NewTopic[]): Promise<void> {
+    if (topics.length === 0) return;
+    const connection = await this.#cluster.any("general");
+    const { requestTimeout } = this.#cluster.options;
+    const response = await connection.send(createTopics, {
+      timeoutMs: requestTimeout,
+      topics: topics.map(({ name, partitions, replicationFactor, config }) => ({
+        name,
+        numPartitions: partitions ?? -1,
+        replicationFactor: replicationFactor ?? -1,
+        configs: Object.entries(config ?? {}).map(([key, value]) => ({ name: key, value })),
+      })),
+    });
+    refuse("create", response.topics, connection.broker);
+    const names = topics.map(({ name }) => name);
+    await this.#settled(names, (found) => found.every(({ isReady }) => isReady), "got leaders");
+    await this.#cluster.refresh(names);
+  }
+
+  /** Deletes topics with all their records, and resolves once they are gone. */
+  async deleteTopics(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    const connection = await this.#cluster.any("general");
+    const body = { topicNames: [...names], timeoutMs: this.#cluster.options.requestTimeout };
+    const response = await connection.send(deleteTopics, body, { maxVersion: LAST_DELETE_BY_NAME });
+    refuse("delete", response.responses, connection.broker);
+    await this.#settled(names, (found) => found.every(({ errorCode }) => errorCode !== 0), "disappeared");
+  }
+
+  async #settled(names: readonly string[], done: (found: TopicDescription[]) => boolean, what: string): Promise<void> {
+    const { clock } = this.#cluster;
+    const deadline = clock.monotonic() + SETTLE_TIMEOUT;
+    while (!done(await this.#describe(names))) {
+      if (clock.monotonic() > deadline) {
+        throw new TimeoutError(
+          "REQUEST_TIMED_OUT",
+          `topics ${names.join(", ")} have not ${what} within ${SETTLE_TIMEOUT} ms`,
+        );
+      }
+      await sleep(clock, SETTLE_PAUSE);
+    }
+  }
+}
+
+interface TopicOutcome {
+  readonly name: string | null;
+  readonly errorCode: number;
+  readonly errorMessage: string | null;
+}
+
+function refuse(action: string, outcomes: readonly TopicOutcome[], broker: string): void {
+  const failures = outcomes
+    .filter(({ errorCode }) => errorCode !== 0)
+    .map(({ name, errorCode, errorMessage }) => {
+      const what = `${action} topic ${name}${errorMessage ? ` (${errorMessage})` : ""}`;
+      return new ProtocolError(errorCode, what, { topic: name ?? undefined, broker });
+    });
+  const [first] = failures;
+  if (first === undefined) return;
+  if (failures.length === 1) throw first;
+  const retriable = failures.every((failure) => failure.retriable);
+  throw new KafkaError(first.code, failures.map((failure) => failure.message).join("; "), retriable, {
+    broker,
+    cause: first,
+  });
+}

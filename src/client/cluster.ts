@@ -1,0 +1,190 @@
+import { ErrorCode } from "../../protocol/errors.ts";
+import { metadata as metadataApi } from "../../protocol/messages/03-metadata.ts";
+import { type Clock, sleep } from "../net/clock.ts";
+import type { Connection } from "../net/connection.ts";
+import type { Address } from "../net/transport.ts";
+import { type BackoffOptions, backoffDelay } from "./backoff.ts";
+import { ConnectionPool, type ConnectionRole, noneReachable, type PoolOptions } from "./connection-pool.ts";
+import { KafkaError, ProtocolError } from "./errors.ts";
+import { Metadata, type TopicMetadata } from "./metadata.ts";
+
+export interface ClusterOptions extends PoolOptions {
+  /** Where to begin, and where to begin again when no known broker answers. Names are resolved at each connect. */
+  readonly bootstrap: readonly Address[];
+  /** Milliseconds after which what is known of the topics in use is asked for again. */
+  readonly metadataMaxAge: number;
+  readonly retryBackoff: BackoffOptions;
+}
+
+/** A topic that was just created is not known to every broker at once: this long (ms), "unknown" is not believed. */
+const UNKNOWN_TOPIC_GRACE = 1_000;
+/** A broker that hangs must not hold up the question that another could answer (ms). */
+const METADATA_TIMEOUT = 5_000;
+
+/** The brokers, the way to reach each, and who leads what. One for each client; producers and consumers share it. */
+export class Cluster {
+  readonly clock: Clock;
+  readonly options: ClusterOptions;
+  readonly metadata: Metadata = new Metadata();
+  readonly #pool: ConnectionPool;
+  /** Topics in use, and when each was last told of. */
+  readonly #watched = new Map<string, number>();
+  readonly #listeners = new Set<() => void>();
+  #wanted = new Set<string>();
+  #refreshing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: ClusterOptions) {
+    this.options = options;
+    this.clock = options.clock;
+    this.#pool = new ConnectionPool(options);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Calls `listener` after each answer that may have changed what is known; returns its remover. */
+  onUpdate(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** A connection to the node with this id. */
+  node(nodeId: number, role: ConnectionRole): Promise<Connection> {
+    const address = this.metadata.nodes.get(nodeId);
+    if (address === undefined) {
+      return Promise.reject(
+        new KafkaError("BROKER_NOT_AVAILABLE", `broker ${nodeId} is not in the cluster's metadata`, true),
+      );
+    }
+    return this.#pool.get(address, role);
+  }
+
+  /** A connection to whichever broker answers: known ones first, then those the client was given. */
+  async any(role: ConnectionRole): Promise<Connection> {
+    const known = [...this.metadata.nodes.values()];
+    for (const address of known) {
+      const open = this.#pool.peek(address, role);
+      if (open !== undefined) return open;
+    }
+    const candidates = [...this.#shuffled(known), ...this.#shuffled(this.options.bootstrap)];
+    // Those that just failed come last: their backoff would hold up the rest.
+    candidates.sort((a, b) => Number(this.#pool.isFailing(a, role)) - Number(this.#pool.isFailing(b, role)));
+    const failures: { address: Address; error: unknown }[] = [];
+    for (const address of candidates) {
+      try {
+        return await this.#pool.get(address, role);
+      } catch (error) {
+        if (this.#closed) throw error;
+        failures.push({ address, error });
+      }
+    }
+    throw noneReachable(failures);
+  }
+
+  #shuffled<T>(items: readonly T[]): T[] {
+    return items
+      .map((item) => ({ item, order: this.clock.random() }))
+      .sort((a, b) => a.order - b.order)
+      .map(({ item }) => item);
+  }
+
+  /**
+   * Asks for the topics in use and for `topics`. Calls made while a question is open share the next one, so that a
+   * thousand partitions without a leader ask once.
+   */
+  refresh(topics: readonly string[] = []): Promise<void> {
+    for (const topic of topics) this.#wanted.add(topic);
+    if (this.#refreshing === undefined) {
+      this.#refreshing = this.#ask().finally(() => {
+        this.#refreshing = undefined;
+      });
+      return this.#refreshing;
+    }
+    this.#next ??= this.#refreshing.then(
+      () => this.#again(),
+      () => this.#again(),
+    );
+    return this.#next;
+  }
+
+  #again(): Promise<void> {
+    this.#next = undefined;
+    return this.refresh();
+  }
+
+  async #ask(): Promise<void> {
+    const topics = [...new Set([...this.#watched.keys(), ...this.#wanted])];
+    this.#wanted = new Set();
+    const connection = await this.any("general");
+    const response = await connection.send(
+      metadataApi,
+      { topics: topics.map((name) => ({ name })), allowAutoTopicCreation: false },
+      { timeout: Math.min(METADATA_TIMEOUT, this.options.requestTimeout) },
+    );
+    if (response.errorCode !== 0)
+      throw new ProtocolError(response.errorCode, "metadata", { broker: connection.broker });
+    this.metadata.update(response);
+    const now = this.clock.monotonic();
+    for (const topic of topics) if (this.#watched.has(topic)) this.#watched.set(topic, now);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Keeps the topic among those asked for from now on. */
+  watch(topic: string): void {
+    if (!this.#watched.has(topic)) this.#watched.set(topic, this.clock.monotonic());
+  }
+
+  /** What is known of the topic if that is recent enough to act on. */
+  cached(topic: string): TopicMetadata | undefined {
+    const known = this.metadata.topic(topic);
+    if (known === undefined || known.errorCode !== 0) return undefined;
+    const askedAt = this.#watched.get(topic);
+    if (askedAt !== undefined && this.clock.monotonic() - askedAt > this.options.metadataMaxAge) {
+      this.#watched.set(topic, this.clock.monotonic());
+      this.refresh().catch(() => {});
+    }
+    return known;
+  }
+
+  /**
+   * The topic's metadata, asked for where it is not known. Rejects with the broker's own error where there is no such
+   * topic, and with the last failure after `timeout` ms where nobody answers.
+   */
+  async topic(name: string, timeout: number, signal?: AbortSignal): Promise<TopicMetadata> {
+    const start = this.clock.monotonic();
+    for (let failures = 1; ; failures++) {
+      const known = this.cached(name);
+      if (known !== undefined) return known;
+      const failure = await this.#askFor(name);
+      if (failure === undefined) {
+        this.watch(name);
+        continue;
+      }
+      const missing = failure.code === "UNKNOWN_TOPIC_OR_PARTITION";
+      const patience = missing ? Math.min(timeout, UNKNOWN_TOPIC_GRACE) : timeout;
+      const wait = backoffDelay(this.options.retryBackoff, failures, this.clock);
+      const late = this.clock.monotonic() + wait - start >= patience;
+      if (!failure.retriable || late || this.#closed || signal?.aborted) throw failure;
+      await sleep(this.clock, wait, signal);
+    }
+  }
+
+  async #askFor(name: string): Promise<KafkaError | undefined> {
+    try {
+      await this.refresh([name]);
+    } catch (error) {
+      if (error instanceof KafkaError) return error;
+      throw error;
+    }
+    const errorCode = this.metadata.topic(name)?.errorCode ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    return errorCode === 0 ? undefined : new ProtocolError(errorCode, `topic ${name}`, { topic: name });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#pool.close();
+  }
+}

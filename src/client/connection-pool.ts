@@ -1,0 +1,99 @@
+import type { Clock } from "../net/clock.ts";
+import { Connection } from "../net/connection.ts";
+import { ConnectionError, type KafkaError } from "../net/errors.ts";
+import { type Address, formatAddress, type Transport } from "../net/transport.ts";
+import { type BackoffOptions, backoffDelay } from "./backoff.ts";
+import { ClosedError } from "./errors.ts";
+
+/**
+ * What a connection is for. A broker answers each connection's requests one after the other, so a long poll or a
+ * pending join must not stand before a heartbeat or a produce.
+ */
+export type ConnectionRole = "produce" | "fetch" | "group" | "heartbeat" | "general";
+
+export interface PoolOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly clientId: string;
+  readonly connectTimeout: number;
+  readonly requestTimeout: number;
+  readonly maxFrameBytes: number;
+  readonly reconnectBackoff: BackoffOptions;
+}
+
+interface Slot {
+  opening: Promise<Connection> | undefined;
+  open: Connection | undefined;
+  failures: number;
+  nextAttemptAt: number;
+}
+
+/** The open connections, one for each address and role. A closed one is opened again by the next call that wants it. */
+export class ConnectionPool {
+  readonly #options: PoolOptions;
+  readonly #slots = new Map<string, Slot>();
+  #closed = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /** An open connection; calls at the same time share one attempt, and a failed one is not repeated before its backoff. */
+  get(address: Address, role: ConnectionRole): Promise<Connection> {
+    if (this.#closed) return Promise.reject(new ClosedError("the Kafka client"));
+    const key = `${formatAddress(address)}/${role}`;
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      slot = { opening: undefined, open: undefined, failures: 0, nextAttemptAt: 0 };
+      this.#slots.set(key, slot);
+    }
+    if (slot.open !== undefined) return Promise.resolve(slot.open);
+    slot.opening ??= this.#open(address, slot);
+    return slot.opening;
+  }
+
+  /** The connection where it is open now. */
+  peek(address: Address, role: ConnectionRole): Connection | undefined {
+    return this.#slots.get(`${formatAddress(address)}/${role}`)?.open;
+  }
+
+  /** Whether the last attempt at the address failed and its backoff has not passed. */
+  isFailing(address: Address, role: ConnectionRole): boolean {
+    const slot = this.#slots.get(`${formatAddress(address)}/${role}`);
+    return slot !== undefined && slot.failures > 0 && slot.open === undefined;
+  }
+
+  async #open(address: Address, slot: Slot): Promise<Connection> {
+    const { clock, reconnectBackoff } = this.#options;
+    try {
+      const wait = slot.nextAttemptAt - clock.monotonic();
+      if (wait > 0) await new Promise<void>((resolve) => clock.timer(wait, resolve));
+      const connection = await Connection.open({ ...this.#options, address });
+      if (this.#closed) connection.close();
+      slot.failures = 0;
+      slot.open = connection;
+      connection.onClose(() => {
+        if (slot.open === connection) slot.open = undefined;
+      });
+      return connection;
+    } catch (error) {
+      slot.failures++;
+      slot.nextAttemptAt = clock.monotonic() + backoffDelay(reconnectBackoff, slot.failures, clock);
+      throw error;
+    } finally {
+      slot.opening = undefined;
+    }
+  }
+
+  /** Closes every connection; requests in flight reject. */
+  close(): void {
+    this.#closed = true;
+    for (const slot of this.#slots.values()) slot.open?.close();
+  }
+}
+
+/** One error for several addresses that all failed, naming each with its reason. */
+export function noneReachable(failures: readonly { readonly address: Address; readonly error: unknown }[]): KafkaError {
+  const reasons = failures.map(({ address, error }) => `${formatAddress(address)}: ${(error as Error).message}`);
+  return new ConnectionError(`no Kafka broker could be reached: ${reasons.join("; ")}`, { cause: failures[0]?.error });
+}

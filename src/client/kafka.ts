@@ -1,0 +1,92 @@
+import { type Clock, systemClock } from "../net/clock.ts";
+import { tcp } from "../net/tcp.ts";
+import type { Transport } from "../net/transport.ts";
+import { parseAddress } from "./address.ts";
+import { Admin } from "./admin.ts";
+import { Cluster } from "./cluster.ts";
+import { InvalidArgumentError } from "./errors.ts";
+import { Producer } from "./producer.ts";
+import type { ProducerOptions } from "./producer-options.ts";
+
+export interface KafkaOptions {
+  /** Some brokers of the cluster, as `host:port`; the rest is learned from them. */
+  readonly brokers: readonly string[];
+  /** How this client is named in the brokers' logs and quotas. Default "ottla". */
+  readonly clientId?: string | undefined;
+  /** Opens byte streams. Default: TCP. */
+  readonly transport?: Transport | undefined;
+  /** Time and chance. Default: the machine's. */
+  readonly clock?: Clock | undefined;
+  /** Milliseconds to open a connection. Default 10,000. */
+  readonly connectTimeout?: number | undefined;
+  /** Milliseconds for an answer. Default 30,000. */
+  readonly requestTimeout?: number | undefined;
+  /** Milliseconds until what is known of the topics in use is asked for again. Default 300,000. */
+  readonly metadataMaxAge?: number | undefined;
+}
+
+const DEFAULTS: Readonly<Record<"connectTimeout" | "requestTimeout" | "metadataMaxAge", number>> = {
+  connectTimeout: 10_000,
+  requestTimeout: 30_000,
+  metadataMaxAge: 300_000,
+};
+const KNOWN = new Set(["brokers", "clientId", "transport", "clock", ...Object.keys(DEFAULTS)]);
+const MAX_FRAME_BYTES = 512 * 1024 * 1024;
+
+/** A Kafka client. Nothing is connected before the first use; connections that have nothing to do hold no process. */
+export class Kafka {
+  readonly clock: Clock;
+  /** @internal */
+  readonly cluster: Cluster;
+  readonly #closers = new Set<() => Promise<void>>();
+
+  constructor(options: KafkaOptions) {
+    for (const name of Object.keys(options)) {
+      if (!KNOWN.has(name)) throw new InvalidArgumentError(`unknown Kafka option ${name}`);
+    }
+    if (!Array.isArray(options.brokers) || options.brokers.length === 0) {
+      throw new InvalidArgumentError('Kafka option brokers is empty: name at least one, as ["host:9092"]');
+    }
+    this.clock = options.clock ?? systemClock;
+    this.cluster = new Cluster({
+      bootstrap: options.brokers.map(parseAddress),
+      transport: options.transport ?? tcp,
+      clock: this.clock,
+      clientId: options.clientId ?? "ottla",
+      connectTimeout: milliseconds(options, "connectTimeout"),
+      requestTimeout: milliseconds(options, "requestTimeout"),
+      metadataMaxAge: milliseconds(options, "metadataMaxAge"),
+      maxFrameBytes: MAX_FRAME_BYTES,
+      reconnectBackoff: { initial: 50, max: 1_000 },
+      retryBackoff: { initial: 100, max: 1_000 },
+    });
+  }
+
+  producer(options: ProducerOptions = {}): Producer {
+    const producer = new Producer(this.cluster, options);
+    this.#closers.add(() => producer.close());
+    return producer;
+  }
+
+  admin(): Admin {
+    return new Admin(this.cluster);
+  }
+
+  /** Closes its producers and consumers, then its connections. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#closers].map((close) => close()));
+    this.cluster.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function milliseconds(options: KafkaOptions, name: keyof typeof DEFAULTS): number {
+  const value = options[name] ?? DEFAULTS[name];
+  if (!(Number.isFinite(value) && value > 0)) {
+    throw new InvalidArgumentError(`Kafka option ${name} is ${value}: a positive number of milliseconds is wanted`);
+  }
+  return value;
+}

@@ -1,0 +1,237 @@
+import { BatchBuilder, NO_PRODUCER, type ProducerStamp } from "../../protocol/batch-builder.ts";
+import type { KafkaError } from "./errors.ts";
+
+/** Whoever waits for records of a batch: one call may have many records, in several batches. */
+export interface RecordOwner {
+  delivered(slot: number, partition: number, offset: number, timestamp: number): void;
+  failed(slot: number, error: KafkaError): void;
+}
+
+/** Records that travel together, and what is known of their fate. */
+export class QueuedBatch {
+  readonly builder: BatchBuilder;
+  readonly createdAt: number;
+  readonly owners: RecordOwner[] = [];
+  readonly slots: number[] = [];
+  readonly timestamps: number[] = [];
+  /** Sequence of its first record, once it has been sent. */
+  sequence = -1;
+  failures = 0;
+  /** It was sent, and neither an answer nor the lack of one says whether the broker has it. */
+  uncertain = false;
+  lastError: KafkaError | undefined;
+  /** No record is added to it any more. */
+  closed = false;
+  /** What it counts against the producer's buffer. */
+  accountedBytes = 0;
+  #whenSettled: (() => void)[] = [];
+
+  constructor(maxBytes: number, createdAt: number) {
+    this.builder = new BatchBuilder(maxBytes);
+    this.createdAt = createdAt;
+  }
+
+  deliver(partition: number, baseOffset: number, logAppendTime: number): void {
+    for (let i = 0; i < this.owners.length; i++) {
+      const timestamp = logAppendTime >= 0 ? logAppendTime : this.timestamps[i]!;
+      this.owners[i]!.delivered(this.slots[i]!, partition, baseOffset < 0 ? -1 : baseOffset + i, timestamp);
+    }
+    this.#settle();
+  }
+
+  fail(error: KafkaError): void {
+    for (let i = 0; i < this.owners.length; i++) this.owners[i]!.failed(this.slots[i]!, error);
+    this.#settle();
+  }
+
+  onSettled(listener: () => void): void {
+    this.#whenSettled.push(listener);
+  }
+
+  #settle(): void {
+    for (const listener of this.#whenSettled) listener();
+  }
+}
+
+export interface ProducerIdentity {
+  readonly producerId: number;
+  readonly epoch: number;
+}
+
+const LAST_EPOCH = 0x7fff;
+const SEQUENCES = 0x8000_0000;
+
+/**
+ * One partition's outbox: batches in order, and the sequence that lets the broker refuse a repetition (KIP-98).
+ *
+ * open: batches are sent as they come, up to `maxInFlight`. After any failure it is *recovering*: nothing is sent until
+ * every batch in flight has its verdict, since those behind the failed one were refused as out of order or are
+ * uncertain; then all are sent again in order, with their old sequences. Where a batch was given up, the sequences
+ * have a gap: the epoch is raised by one, which lets them begin at 0 again (KIP-360). Brokers keep epochs per
+ * partition, so no other partition has to wait for this.
+ */
+export class PartitionQueue {
+  readonly topic: string;
+  readonly partition: number;
+  readonly #maxInFlight: number;
+  /** In order; only the last may still be open for records. */
+  readonly #waiting: QueuedBatch[] = [];
+  readonly #inFlight: QueuedBatch[] = [];
+  #identity: ProducerIdentity | undefined;
+  #nextSequence = 0;
+  #recovering = false;
+  #gap = false;
+  /** Nothing is sent before this instant (monotonic ms). */
+  retryAt = 0;
+
+  constructor(topic: string, partition: number, maxInFlight: number) {
+    this.topic = topic;
+    this.partition = partition;
+    this.#maxInFlight = maxInFlight;
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0 && this.#inFlight.length === 0;
+  }
+  /** Whether a batch is open for records. */
+  get isFilling(): boolean {
+    return this.#waiting.at(-1)?.closed === false;
+  }
+  get oldest(): QueuedBatch | undefined {
+    return this.#waiting[0];
+  }
+
+  /** The batch that takes the next record. */
+  openBatch(maxBytes: number, now: number): QueuedBatch {
+    const last = this.#waiting.at(-1);
+    if (last !== undefined && !last.closed) return last;
+    return this.startBatch(maxBytes, now);
+  }
+
+  startBatch(maxBytes: number, now: number): QueuedBatch {
+    const last = this.#waiting.at(-1);
+    if (last !== undefined) last.closed = true;
+    const batch = new QueuedBatch(maxBytes, now);
+    this.#waiting.push(batch);
+    return batch;
+  }
+
+  /** Whether a batch may be sent now. `lingerUntil` holds back an open one that is younger. */
+  isReady(now: number, linger: number): boolean {
+    const next = this.#waiting[0];
+    if (next === undefined || now < this.retryAt) return false;
+    if (this.#inFlight.length >= (this.#recovering ? 1 : this.#maxInFlight)) return false;
+    return next.closed || now - next.createdAt >= linger;
+  }
+
+  /** Milliseconds (monotonic) at which {@link isReady} may first become true by the passing of time alone. */
+  readyAt(linger: number): number {
+    const next = this.#waiting[0];
+    if (next === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(this.retryAt, next.closed ? 0 : next.createdAt + linger);
+  }
+
+  /** Whether the queue needs a new producer id before it can send. */
+  needsIdentity(current: ProducerIdentity): boolean {
+    return this.#identity?.epoch === LAST_EPOCH && this.#gap && this.#identity.producerId === current.producerId;
+  }
+
+  /** Takes the next batch to send and its stamp. `identity` is undefined without idempotence. */
+  take(identity: ProducerIdentity | undefined): { readonly batch: QueuedBatch; readonly stamp: ProducerStamp } {
+    const batch = this.#waiting.shift()!;
+    batch.closed = true;
+    this.#inFlight.push(batch);
+    if (identity === undefined) return { batch, stamp: NO_PRODUCER };
+    this.#settleIdentity(identity);
+    if (batch.sequence < 0) {
+      batch.sequence = this.#nextSequence;
+      this.#nextSequence = (this.#nextSequence + batch.builder.recordCount) % SEQUENCES;
+    }
+    const { producerId, epoch } = this.#identity!;
+    return { batch, stamp: { producerId, producerEpoch: epoch, baseSequence: batch.sequence, transactional: false } };
+  }
+
+  #settleIdentity(identity: ProducerIdentity): void {
+    if (this.#identity === undefined) this.#identity = identity;
+    else if (!this.#gap || this.#inFlight.length > 1) return;
+    else if (this.#identity.producerId !== identity.producerId) this.#identity = identity;
+    else this.#identity = { producerId: identity.producerId, epoch: this.#identity.epoch + 1 };
+    this.#gap = false;
+    this.#nextSequence = 0;
+    for (const batch of [...this.#inFlight, ...this.#waiting]) batch.sequence = -1;
+  }
+
+  /** The broker has it. */
+  delivered(batch: QueuedBatch): void {
+    this.#land(batch);
+  }
+
+  /** It failed in a way that may pass. `uncertain`: the broker may have it all the same. */
+  retry(batch: QueuedBatch, error: KafkaError, uncertain: boolean, retryAt: number): void {
+    batch.failures++;
+    batch.lastError = error;
+    batch.uncertain ||= uncertain;
+    this.retryAt = Math.max(this.retryAt, retryAt);
+    this.#recovering = true;
+    const at = this.#waiting.findIndex((other) => other.sequence < 0 || follows(other.sequence, batch.sequence));
+    this.#waiting.splice(batch.sequence < 0 ? 0 : at < 0 ? this.#waiting.length : at, 0, batch);
+    this.#land(batch);
+  }
+
+  /** The broker does not know our sequence: begin anew once nothing is in flight. */
+  breakSequence(): void {
+    this.#gap = true;
+    this.#recovering = true;
+  }
+
+  /** It is given up: its owners have been told. */
+  abandon(batch: QueuedBatch): void {
+    if (batch.sequence >= 0) this.breakSequence();
+    this.#land(batch);
+  }
+
+  /** Whether an older batch has no verdict yet: then "out of order" is its doing. */
+  isBehindAnother(batch: QueuedBatch): boolean {
+    const earlier = (other: QueuedBatch): boolean =>
+      other !== batch && other.sequence >= 0 && follows(batch.sequence, other.sequence);
+    return this.#inFlight.some(earlier) || this.#waiting.some(earlier);
+  }
+
+  #land(batch: QueuedBatch): void {
+    const at = this.#inFlight.indexOf(batch);
+    if (at >= 0) this.#inFlight.splice(at, 1);
+    if (this.#inFlight.length === 0) this.#recovering = false;
+  }
+
+  /**
+   * Takes out the batches that are older than `deadline` allows. With one whose fate is unknown go all behind it whose
+   * fate is unknown too: under a new epoch the broker could not tell them from new ones.
+   */
+  expire(createdBefore: number): QueuedBatch[] {
+    const expired = this.#waiting.filter((batch) => batch.createdAt <= createdBefore);
+    if (expired.length === 0) return expired;
+    const unsure = expired.some((batch) => batch.uncertain);
+    const gone = this.#waiting.filter((batch) => expired.includes(batch) || (unsure && batch.uncertain));
+    if (gone.some((batch) => batch.sequence >= 0)) this.breakSequence();
+    if (this.#inFlight.length === 0) this.#recovering = false;
+    const kept = this.#waiting.filter((batch) => !gone.includes(batch));
+    this.#waiting.splice(0, this.#waiting.length, ...kept);
+    return gone;
+  }
+
+  /** Takes out a batch that was never sent. */
+  withdraw(batch: QueuedBatch): void {
+    this.#waiting.splice(this.#waiting.indexOf(batch), 1);
+  }
+
+  /** Everything without a verdict. Ends the open batch, so that it is sent without lingering. */
+  seal(): readonly QueuedBatch[] {
+    for (const batch of this.#waiting) batch.closed = true;
+    return [...this.#inFlight, ...this.#waiting];
+  }
+}
+
+/** Whether sequence `a` comes after `b`, in numbers that wrap at 2^31. */
+function follows(a: number, b: number): boolean {
+  return (a - b + SEQUENCES) % SEQUENCES < SEQUENCES / 2 && a !== b;
+}

@@ -1,0 +1,70 @@
+import { type CompressionType, codecIds } from "../../protocol/compression.ts";
+import { InvalidArgumentError } from "./errors.ts";
+import type { SenderOptions } from "./producer-sender.ts";
+
+/** Settings of a producer, or of a variant of one. */
+export interface ProducerOptions {
+  /**
+   * Who must have a record before it counts as sent: all in-sync replicas, the leader, or nobody. Default "all", which
+   * is idempotent: no record is stored twice or out of order. The others have one request in flight for a partition.
+   */
+  readonly acks?: "all" | "leader" | "none" | undefined;
+  /** Default "none". A batch that compression would make larger is sent plain. */
+  readonly compression?: CompressionType | undefined;
+  /** Milliseconds that a batch waits for more records. Default 0: until the end of the tick. */
+  readonly linger?: number | undefined;
+  /** Milliseconds from the call until a record is given up. Default 120,000. */
+  readonly deliveryTimeout?: number | undefined;
+  /** Bytes of a batch, and so of the largest record. Default 1,000,000. */
+  readonly batchSize?: number | undefined;
+  /** Bytes of records that may wait for their verdicts; calls beyond that wait their turn. Default 64 MiB. */
+  readonly maxBufferedBytes?: number | undefined;
+}
+
+export interface ProducerSettings extends SenderOptions {
+  readonly batchSize: number;
+  readonly maxBufferedBytes: number;
+}
+
+export const PRODUCER_DEFAULTS: ProducerSettings = {
+  acks: "all",
+  compression: "none",
+  linger: 0,
+  deliveryTimeout: 120_000,
+  batchSize: 1_000_000,
+  maxBufferedBytes: 64 * 1024 * 1024,
+  maxRequestBytes: 8 * 1024 * 1024,
+};
+
+/** Fills in defaults; throws an {@link InvalidArgumentError} that names a wrong option. */
+export function producerSettings(
+  options: ProducerOptions,
+  base: ProducerSettings = PRODUCER_DEFAULTS,
+): ProducerSettings {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [name] of given) {
+    if (!(name in PRODUCER_DEFAULTS) || name === "maxRequestBytes")
+      throw new InvalidArgumentError(`unknown producer option ${name}`);
+  }
+  const settings: ProducerSettings = { ...base, ...Object.fromEntries(given) };
+  if (!["all", "leader", "none"].includes(settings.acks)) {
+    throw new InvalidArgumentError(`acks ${JSON.stringify(settings.acks)}: "all", "leader" or "none" is wanted`);
+  }
+  if (!Object.hasOwn(codecIds, settings.compression)) {
+    const known = Object.keys(codecIds).join(", ");
+    throw new InvalidArgumentError(`compression ${JSON.stringify(settings.compression)}: one of ${known} is wanted`);
+  }
+  atLeast("linger", settings.linger, 0);
+  atLeast("deliveryTimeout", settings.deliveryTimeout, 1);
+  atLeast("batchSize", settings.batchSize, 1);
+  atLeast("maxBufferedBytes", settings.maxBufferedBytes, 1);
+  return settings;
+}
+
+function atLeast(name: string, value: number, least: number): void {
+  if (typeof value !== "number" || !(value >= least) || value === Number.POSITIVE_INFINITY) {
+    throw new InvalidArgumentError(
+      `producer option ${name} is ${String(value)}: a number of at least ${least} is wanted`,
+    );
+  }
+}

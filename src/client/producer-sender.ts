@@ -1,0 +1,347 @@
+import type { CompressionType } from "../../protocol/compression.ts";
+import { ErrorCode, errorByCode } from "../../protocol/errors.ts";
+import { ZERO_UUID } from "../../protocol/field.ts";
+import { type PartitionProduceResponse, type ProduceResponse, produce } from "../../protocol/messages/00-produce.ts";
+import { initProducerId } from "../../protocol/messages/22-init-producer-id.ts";
+import type { ByteSource } from "../../protocol/writer.ts";
+import type { Timer } from "../net/clock.ts";
+import { backoffDelay } from "./backoff.ts";
+import type { Cluster } from "./cluster.ts";
+import { KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
+import type { PartitionQueue, ProducerIdentity, QueuedBatch } from "./partition-queue.ts";
+
+export interface SenderOptions {
+  readonly acks: "all" | "leader" | "none";
+  readonly compression: CompressionType;
+  /** Milliseconds that an open batch waits for more records; 0: until the end of the tick. */
+  readonly linger: number;
+  readonly deliveryTimeout: number;
+  /** Bytes of batches in one request; one batch always fits. */
+  readonly maxRequestBytes: number;
+}
+
+interface Shipment {
+  readonly queue: PartitionQueue;
+  readonly batch: QueuedBatch;
+  readonly records: ByteSource;
+}
+
+const ACKS: Readonly<Record<SenderOptions["acks"], number>> = { all: -1, leader: 1, none: 0 };
+/** Brokers remember the last five batches of a producer on a partition: with more in flight a repetition might not be known. */
+const MAX_IN_FLIGHT = 5;
+const LAST_VERSION_WITH_NAMES = 12;
+/** Topic and partition headers around a batch, roughly, in bytes. */
+const OVERHEAD_PER_BATCH = 96;
+
+/** Moves batches from the partitions' queues to their leaders, and their verdicts back. */
+export class ProducerSender {
+  readonly #cluster: Cluster;
+  readonly #options: SenderOptions;
+  readonly #active = new Set<PartitionQueue>();
+  readonly #inFlight = new Map<number, number>();
+  readonly #onSettled: (batch: QueuedBatch) => void;
+  readonly #forgetCluster: () => void;
+  #identity: ProducerIdentity | undefined;
+  #identifying = false;
+  #identifyFailures = 0;
+  #scheduled = false;
+  #wake: Timer | undefined;
+
+  constructor(cluster: Cluster, options: SenderOptions, onSettled: (batch: QueuedBatch) => void) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#onSettled = onSettled;
+    this.#forgetCluster = cluster.onUpdate(() => {
+      if (this.#active.size > 0) this.schedule();
+    });
+  }
+
+  get maxInFlightPerPartition(): number {
+    return this.#options.acks === "all" ? MAX_IN_FLIGHT : 1;
+  }
+
+  /** Tells that `queue` has something to send. */
+  add(queue: PartitionQueue): void {
+    this.#active.add(queue);
+    this.schedule();
+  }
+
+  /** Drains once the current tick is done, so that the sends of a tick share requests. */
+  schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#cluster.clock.soon(() => {
+      this.#scheduled = false;
+      this.#drain();
+    });
+  }
+
+  /** Batches without a verdict; open ones are closed, so that they do not linger. */
+  seal(): QueuedBatch[] {
+    const batches = [...this.#active].flatMap((queue) => queue.seal());
+    this.schedule();
+    return batches;
+  }
+
+  close(): void {
+    this.#forgetCluster();
+    this.#wake?.cancel();
+  }
+
+  #drain(): void {
+    const now = this.#cluster.clock.monotonic();
+    this.#expire(now);
+    if (this.#active.size > 0 && this.#hasIdentity()) {
+      for (const [node, queues] of this.#readyByLeader(now)) this.#ship(node, queues, now);
+    }
+    this.#setWake(now);
+  }
+
+  #expire(now: number): void {
+    for (const queue of this.#active) {
+      for (const batch of queue.expire(now - this.#options.deliveryTimeout)) {
+        const { topic, partition } = queue;
+        const fate = batch.uncertain ? " (the broker may have it all the same)" : "";
+        const message = `no verdict for ${topic}/${partition} within the delivery timeout of ${this.#options.deliveryTimeout} ms${fate}`;
+        const cause = batch.lastError ?? undefined;
+        this.#fail(
+          batch,
+          new TimeoutError("DELIVERY_TIMED_OUT", cause === undefined ? message : `${message}: ${cause.message}`, {
+            topic,
+            partition,
+            cause,
+          }),
+        );
+      }
+      if (queue.isEmpty) this.#active.delete(queue);
+    }
+  }
+
+  #hasIdentity(): boolean {
+    if (this.#options.acks !== "all") return true;
+    const identity = this.#identity;
+    if (identity !== undefined && ![...this.#active].some((queue) => queue.needsIdentity(identity))) return true;
+    if (!this.#identifying) {
+      this.#identifying = true;
+      void this.#identify();
+    }
+    return false;
+  }
+
+  async #identify(): Promise<void> {
+    const { clock, options } = this.#cluster;
+    try {
+      const connection = await this.#cluster.any("general");
+      const answer = await connection.send(initProducerId, {
+        transactionalId: null,
+        transactionTimeoutMs: 60_000,
+        producerId: -1,
+        producerEpoch: -1,
+      });
+      if (answer.errorCode !== 0)
+        throw new ProtocolError(answer.errorCode, "producer id", { broker: connection.broker });
+      this.#identity = { producerId: answer.producerId, epoch: answer.producerEpoch };
+      this.#identifyFailures = 0;
+    } catch (error) {
+      const cause = error as KafkaError;
+      if (!cause.retriable) this.#failAll(cause);
+      for (const queue of this.#active) if (queue.oldest !== undefined) queue.oldest.lastError = cause;
+      this.#identifyFailures++;
+      await new Promise<void>((resolve) =>
+        clock.timer(backoffDelay(options.retryBackoff, this.#identifyFailures, clock), resolve),
+      );
+    }
+    this.#identifying = false;
+    this.#drain();
+  }
+
+  #failAll(error: KafkaError): void {
+    for (const queue of this.#active)
+      for (const batch of queue.expire(Number.POSITIVE_INFINITY)) this.#fail(batch, error);
+  }
+
+  #readyByLeader(now: number): Map<number, PartitionQueue[]> {
+    const byLeader = new Map<number, PartitionQueue[]>();
+    const leaderless: string[] = [];
+    for (const queue of this.#active) {
+      if (!queue.isReady(now, this.#options.linger)) continue;
+      const leader = this.#cluster.metadata.partition(queue.topic, queue.partition)?.leader ?? -1;
+      if (leader < 0 || !this.#cluster.metadata.nodes.has(leader)) {
+        leaderless.push(queue.topic);
+        queue.retryAt = now + this.#cluster.options.retryBackoff.max / 4;
+      } else {
+        const queues = byLeader.get(leader);
+        if (queues === undefined) byLeader.set(leader, [queue]);
+        else queues.push(queue);
+      }
+    }
+    if (leaderless.length > 0) this.#cluster.refresh(leaderless).catch(() => {});
+    return byLeader;
+  }
+
+  /** Fills as many requests as may be in flight: one batch of each partition in each. */
+  #ship(node: number, queues: PartitionQueue[], now: number): void {
+    let ready = queues;
+    while (ready.length > 0 && (this.#inFlight.get(node) ?? 0) < MAX_IN_FLIGHT) {
+      const shipments: Shipment[] = [];
+      let bytes = 0;
+      for (const queue of ready) {
+        if (bytes >= this.#options.maxRequestBytes) break;
+        const { batch, stamp } = queue.take(this.#identity);
+        if (batch.failures === 0) batch.builder.close(this.#options.compression);
+        const records = batch.builder.stamped(stamp);
+        bytes += records.byteLength;
+        shipments.push({ queue, batch, records });
+      }
+      // Those that were passed over come first in the next request.
+      ready = [...ready.slice(shipments.length), ...ready.slice(0, shipments.length)].filter((queue) =>
+        queue.isReady(now, this.#options.linger),
+      );
+      this.#inFlight.set(node, (this.#inFlight.get(node) ?? 0) + 1);
+      void this.#deliver(node, shipments, bytes, now);
+    }
+  }
+
+  async #deliver(node: number, shipments: readonly Shipment[], bytes: number, now: number): Promise<void> {
+    let sent = false;
+    try {
+      const connection = await this.#cluster.node(node, "produce");
+      const { acks, deliveryTimeout } = this.#options;
+      const hasIds = shipments.every(({ queue }) => this.#topicId(queue.topic) !== ZERO_UUID);
+      const deadline = Math.min(...shipments.map(({ batch }) => batch.createdAt)) + deliveryTimeout;
+      const options = {
+        timeout: Math.max(1, Math.min(this.#cluster.options.requestTimeout, deadline - now)),
+        maxVersion: hasIds ? undefined : LAST_VERSION_WITH_NAMES,
+        bodySize: bytes + shipments.length * OVERHEAD_PER_BATCH,
+      };
+      const body = { acks: ACKS[acks], timeoutMs: Math.ceil(options.timeout), topicData: this.#byTopic(shipments) };
+      sent = true;
+      if (acks === "none") {
+        connection.sendOneWay(produce, body, options);
+        for (const shipment of shipments) this.#delivered(shipment, -1, -1);
+      } else {
+        this.#judge(shipments, await connection.send(produce, body, options));
+      }
+    } catch (error) {
+      this.#requestFailed(shipments, error as KafkaError, sent);
+    }
+    this.#inFlight.set(node, this.#inFlight.get(node)! - 1);
+    this.schedule();
+  }
+
+  #topicId(topic: string): string {
+    return this.#cluster.metadata.topic(topic)?.topicId ?? ZERO_UUID;
+  }
+
+  #byTopic(
+    shipments: readonly Shipment[],
+  ): { name: string; topicId: string; partitionData: { index: number; records: ByteSource }[] }[] {
+    const topics = new Map<
+      string,
+      { name: string; topicId: string; partitionData: { index: number; records: ByteSource }[] }
+    >();
+    for (const { queue, records } of shipments) {
+      let topic = topics.get(queue.topic);
+      if (topic === undefined) {
+        topic = { name: queue.topic, topicId: this.#topicId(queue.topic), partitionData: [] };
+        topics.set(queue.topic, topic);
+      }
+      topic.partitionData.push({ index: queue.partition, records });
+    }
+    return [...topics.values()];
+  }
+
+  #judge(shipments: readonly Shipment[], response: ProduceResponse): void {
+    const answers = new Map<string, PartitionProduceResponse>();
+    for (const topic of response.responses) {
+      for (const answer of topic.partitionResponses)
+        answers.set(`${topic.name || topic.topicId}/${answer.index}`, answer);
+    }
+    for (const shipment of shipments) {
+      const { topic, partition } = shipment.queue;
+      const answer = answers.get(`${topic}/${partition}`) ?? answers.get(`${this.#topicId(topic)}/${partition}`);
+      if (answer === undefined) {
+        this.#retry(
+          shipment,
+          new KafkaError("MISSING_ANSWER", `the broker's answer lacks ${topic}/${partition}`, true),
+          true,
+        );
+      } else if (answer.errorCode === 0 || answer.errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) {
+        this.#delivered(shipment, answer.baseOffset, answer.logAppendTimeMs);
+      } else this.#refused(shipment, answer);
+    }
+  }
+
+  #refused(shipment: Shipment, answer: PartitionProduceResponse): void {
+    const { queue, batch } = shipment;
+    const { topic, partition } = queue;
+    const { errorCode } = answer;
+    const error = new ProtocolError(errorCode, `produce to ${topic}/${partition}`, { topic, partition });
+    switch (errorCode) {
+      case ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
+        if (!queue.isBehindAnother(batch)) queue.breakSequence();
+        return this.#retry(shipment, error, false);
+      case ErrorCode.UNKNOWN_PRODUCER_ID:
+      case ErrorCode.INVALID_PRODUCER_EPOCH:
+        queue.breakSequence();
+        return this.#retry(shipment, error, false);
+      case ErrorCode.REQUEST_TIMED_OUT:
+      case ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+        return this.#retry(shipment, error, true);
+    }
+    if (!errorByCode(errorCode).retriable) {
+      queue.abandon(batch);
+      return this.#fail(batch, error);
+    }
+    const { leaderId, leaderEpoch } = answer.currentLeader;
+    const { metadata } = this.#cluster;
+    const moved =
+      leaderId >= 0 && metadata.nodes.has(leaderId) && metadata.moveLeader(topic, partition, leaderId, leaderEpoch);
+    this.#retry(shipment, error, false, moved);
+    if (!moved && errorByCode(errorCode).refreshMetadata) this.#cluster.refresh([topic]).catch(() => {});
+  }
+
+  #requestFailed(shipments: readonly Shipment[], error: KafkaError, sent: boolean): void {
+    for (const shipment of shipments) {
+      if (error.retriable === true) this.#retry(shipment, error, sent);
+      else {
+        shipment.queue.abandon(shipment.batch);
+        this.#fail(shipment.batch, error);
+      }
+    }
+    if (error.retriable) this.#cluster.refresh(shipments.map(({ queue }) => queue.topic)).catch(() => {});
+  }
+
+  #retry({ queue, batch }: Shipment, error: KafkaError, uncertain: boolean, atOnce = false): void {
+    const { clock, options } = this.#cluster;
+    const wait = atOnce ? 0 : backoffDelay(options.retryBackoff, batch.failures + 1, clock);
+    queue.retry(batch, error, uncertain, clock.monotonic() + wait);
+  }
+
+  #delivered({ queue, batch }: Shipment, baseOffset: number, logAppendTime: number): void {
+    queue.delivered(batch);
+    if (queue.isEmpty) this.#active.delete(queue);
+    this.#onSettled(batch);
+    batch.deliver(queue.partition, baseOffset, logAppendTime);
+  }
+
+  #fail(batch: QueuedBatch, error: KafkaError): void {
+    this.#onSettled(batch);
+    batch.fail(error);
+  }
+
+  /** Time alone makes a lingering batch ready, a retry due, or a batch too old. */
+  #setWake(now: number): void {
+    this.#wake?.cancel();
+    this.#wake = undefined;
+    let at = Number.POSITIVE_INFINITY;
+    for (const queue of this.#active) {
+      if (queue.oldest === undefined) continue;
+      const readyAt = queue.readyAt(this.#options.linger);
+      if (readyAt > now) at = Math.min(at, readyAt);
+      at = Math.min(at, queue.oldest.createdAt + this.#options.deliveryTimeout);
+    }
+    if (at < Number.POSITIVE_INFINITY)
+      this.#wake = this.#cluster.clock.timer(Math.max(1, at - now), () => this.#drain());
+  }
+}

@@ -1,0 +1,216 @@
+import { partitionForKey } from "../../protocol/murmur2.ts";
+import type { Cluster } from "./cluster.ts";
+import { ClosedError, InvalidArgumentError, KafkaError, TimeoutError } from "./errors.ts";
+import { PartitionQueue, type QueuedBatch, type RecordOwner } from "./partition-queue.ts";
+import { type ProducerOptions, type ProducerSettings, producerSettings } from "./producer-options.ts";
+import { type EncodedRecord, encodeRecord, type ProducerRecord, type RecordMetadata } from "./producer-record.ts";
+import { ProducerSender } from "./producer-sender.ts";
+import { ManyOwner, SingleOwner } from "./record-owners.ts";
+import { StickyPartitioner } from "./sticky-partitioner.ts";
+
+/** What is known of one topic's outboxes. */
+interface TopicState {
+  readonly queues: PartitionQueue[];
+  readonly sticky: StickyPartitioner;
+  /** Calls that wait for the topic's metadata, in order; undefined once it is known. */
+  waiting: Arrival[] | undefined;
+}
+
+/** A record on its way into a batch. */
+interface Arrival {
+  readonly record: EncodedRecord;
+  readonly owner: RecordOwner;
+  readonly slot: number;
+  readonly at: number;
+}
+
+/** Key, value and the record's own fields, roughly, in bytes. */
+const RECORD_OVERHEAD = 32;
+
+/**
+ * Sends records. Calls that are not awaited keep their order on each partition. Variants made by `with` share
+ * connections and metadata, not order.
+ */
+export class Producer {
+  readonly #cluster: Cluster;
+  readonly #settings: ProducerSettings;
+  readonly #sender: ProducerSender;
+  readonly #topics = new Map<string, TopicState>();
+  readonly #variants: Producer[] = [];
+  readonly #lookups = new Set<Promise<void>>();
+  /** Calls that wait for room, in order. */
+  #blocked: Arrival[] = [];
+  #bufferedBytes = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(cluster: Cluster, options: ProducerOptions = {}, base?: ProducerSettings) {
+    this.#cluster = cluster;
+    this.#settings = producerSettings(options, base);
+    this.#sender = new ProducerSender(cluster, this.#settings, (batch) => this.#release(batch));
+  }
+
+  /** A producer with other settings, over the same connections. It is closed with this one. */
+  with(options: ProducerOptions): Producer {
+    const variant = new Producer(this.#cluster, options, this.#settings);
+    this.#variants.push(variant);
+    return variant;
+  }
+
+  /**
+   * Sends a record, and resolves with its place once the broker has acknowledged it. Rejects with a `KafkaError` whose
+   * `code` says why, at the latest after `deliveryTimeout`.
+   */
+  send(record: ProducerRecord): Promise<RecordMetadata> {
+    try {
+      const encoded = this.#admit(record);
+      const owner = new SingleOwner(encoded.topic);
+      this.#arrive({ record: encoded, owner, slot: 0, at: this.#cluster.clock.monotonic() });
+      return owner.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Sends records, with one result for each, in order. If any fails it rejects with a `SendManyError` that holds all. */
+  sendMany(records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
+    const at = this.#cluster.clock.monotonic();
+    const owner = new ManyOwner(records.map((record) => record.topic));
+    for (let slot = 0; slot < records.length; slot++) {
+      try {
+        this.#arrive({ record: this.#admit(records[slot]!), owner, slot, at });
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error;
+        owner.failed(slot, error);
+      }
+    }
+    return owner.promise;
+  }
+
+  #admit(record: ProducerRecord): EncodedRecord {
+    if (this.#closing !== undefined) throw new ClosedError("the producer");
+    return encodeRecord(record);
+  }
+
+  /** How many partitions the topic has. Rejects with UNKNOWN_TOPIC_OR_PARTITION where there is no such topic. */
+  async partitionsFor(topic: string): Promise<number> {
+    const known = this.#cluster.cached(topic) ?? (await this.#cluster.topic(topic, this.#settings.deliveryTimeout));
+    return known.partitions.length;
+  }
+
+  #arrive(arrival: Arrival): void {
+    const { topic } = arrival.record;
+    let state = this.#topics.get(topic);
+    if (state === undefined) {
+      state = { queues: [], sticky: new StickyPartitioner(this.#cluster.clock), waiting: undefined };
+      this.#topics.set(topic, state);
+    }
+    if (state.waiting !== undefined) return void state.waiting.push(arrival);
+    const known = this.#cluster.cached(topic);
+    if (known === undefined) return this.#lookUp(topic, state, arrival);
+    if (this.#blocked.length > 0 || this.#bufferedBytes >= this.#settings.maxBufferedBytes) {
+      this.#blocked.push(arrival);
+      return;
+    }
+    this.#append(arrival, state, known.partitions.length);
+  }
+
+  #lookUp(topic: string, state: TopicState, first: Arrival): void {
+    const waiting = [first];
+    state.waiting = waiting;
+    const settled = (fate: (arrival: Arrival) => void): void => {
+      state.waiting = undefined;
+      this.#lookups.delete(lookup);
+      for (const arrival of waiting) fate(arrival);
+    };
+    const lookup: Promise<void> = this.#cluster.topic(topic, this.#settings.deliveryTimeout).then(
+      () => settled((arrival) => this.#arrive(arrival)),
+      (error: KafkaError) => settled(({ owner, slot }) => owner.failed(slot, error)),
+    );
+    this.#lookups.add(lookup);
+  }
+
+  #append(arrival: Arrival, state: TopicState, partitionCount: number): void {
+    const { record, owner, slot, at } = arrival;
+    const size = RECORD_OVERHEAD + (record.key?.length ?? 0) + (record.value?.length ?? 0);
+    const { topic } = record;
+    const partition =
+      record.partition ??
+      (record.key === null
+        ? state.sticky.choose(partitionCount, size, (p) => state.queues[p]?.isFilling === true)
+        : partitionForKey(record.key, partitionCount));
+    if (!Number.isInteger(partition) || partition < 0 || partition >= partitionCount) {
+      const range = partitionCount === 1 ? "only partition 0" : `partitions 0 to ${partitionCount - 1}`;
+      return owner.failed(
+        slot,
+        new InvalidArgumentError(`partition ${partition}: topic ${topic} has ${range}`, { topic, partition }),
+      );
+    }
+    state.queues[partition] ??= new PartitionQueue(topic, partition, this.#sender.maxInFlightPerPartition);
+    const queue = state.queues[partition];
+    const timestamp = record.timestamp ?? this.#cluster.clock.now();
+    const { batchSize } = this.#settings;
+    let batch = queue.openBatch(batchSize, at);
+    if (!batch.builder.append(record.key, record.value, timestamp, record.headers)) {
+      batch = queue.startBatch(batchSize, at);
+      batch.builder.append(record.key, record.value, timestamp, record.headers);
+    }
+    if (batch.builder.byteLength > batchSize) return this.#tooLarge(queue, batch, arrival);
+    batch.owners.push(owner);
+    batch.slots.push(slot);
+    batch.timestamps.push(timestamp);
+    const added = batch.builder.byteLength - batch.accountedBytes;
+    batch.accountedBytes += added;
+    this.#bufferedBytes += added;
+    this.#sender.add(queue);
+  }
+
+  /** Only a batch's first record can be larger than a batch: it is alone in it. */
+  #tooLarge(queue: PartitionQueue, batch: QueuedBatch, { record, owner, slot }: Arrival): void {
+    queue.withdraw(batch);
+    const { topic } = record;
+    const message = `a record of ${batch.builder.byteLength} bytes for ${topic}: the most is batchSize, ${this.#settings.batchSize} bytes`;
+    owner.failed(slot, new KafkaError("MESSAGE_TOO_LARGE", message, false, { topic, partition: queue.partition }));
+  }
+
+  #release(batch: QueuedBatch): void {
+    this.#bufferedBytes -= batch.accountedBytes;
+    if (this.#blocked.length === 0 || this.#bufferedBytes >= this.#settings.maxBufferedBytes) return;
+    const blocked = this.#blocked;
+    this.#blocked = [];
+    const oldest = this.#cluster.clock.monotonic() - this.#settings.deliveryTimeout;
+    for (const arrival of blocked) {
+      if (arrival.at > oldest) this.#arrive(arrival);
+      else arrival.owner.failed(arrival.slot, this.#noRoom(arrival.record.topic));
+    }
+  }
+
+  #noRoom(topic: string): KafkaError {
+    const { deliveryTimeout, maxBufferedBytes } = this.#settings;
+    const message = `no room among the ${maxBufferedBytes} buffered bytes within the delivery timeout of ${deliveryTimeout} ms`;
+    return new TimeoutError("DELIVERY_TIMED_OUT", message, { topic });
+  }
+
+  /** Resolves once everything sent so far has its verdict, without waiting for batches to linger. */
+  async flush(): Promise<void> {
+    for (;;) {
+      const batches = this.#sender.seal();
+      if (batches.length === 0 && this.#lookups.size === 0 && this.#blocked.length === 0) break;
+      const verdicts = batches.map((batch) => new Promise<void>((resolve) => batch.onSettled(resolve)));
+      await Promise.all([...verdicts, ...this.#lookups]);
+    }
+    await Promise.all(this.#variants.map((variant) => variant.flush()));
+  }
+
+  /** Refuses new records, waits for the verdicts of those sent, and lets go. */
+  close(): Promise<void> {
+    this.#closing ??= this.flush().then(async () => {
+      this.#sender.close();
+      await Promise.all(this.#variants.map((variant) => variant.close()));
+    });
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
