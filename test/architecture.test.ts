@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { misnumberedApi, strayHandlers } from "./architecture/api-numbers.ts";
 import { codeOnly } from "./architecture/code-only.ts";
 import { importCycles } from "./architecture/cycles.ts";
-import { forbiddenHabits, shapelessFile } from "./architecture/habits.ts";
+import { forbiddenHabits, lostCleanup, shapelessFile } from "./architecture/habits.ts";
 import { importsOf } from "./architecture/imports.ts";
 import { codeInEntryPoint, forbiddenImports } from "./architecture/layers.ts";
 import { readSources, sourceFile } from "./architecture/source-file.ts";
@@ -34,6 +34,10 @@ describe("the repository", () => {
 
   test("files are short and named after what they hold", () => {
     assert.deepEqual(everything.flatMap(shapelessFile), []);
+  });
+
+  test("tests clean up on every runtime", () => {
+    assert.deepEqual(everything.flatMap(lostCleanup), []);
   });
 
   test("message files carry their API's key, and handlers mirror them", async () => {
@@ -159,6 +163,13 @@ describe("the architecture check", () => {
       assert.equal(shapelessFile(sourceFile(name, "")).length, 1);
     }
     assert.equal(shapelessFile(sourceFile("src/jobs/error-types.ts", "")).length, 0);
+  });
+
+  test("finds cleanup that Deno would lose", () => {
+    const body = 'test("a", (t) => { t.after(close); });';
+    assert.equal(lostCleanup(sourceFile("test/a.test.ts", `describe("b", () => { ${body} });`)).length, 1);
+    assert.equal(lostCleanup(sourceFile("test/a.test.ts", body)).length, 0);
+    assert.equal(lostCleanup(sourceFile("test/a.test.ts", 'describe("b", () => { after(close); });')).length, 0);
   });
 
   test("finds code in entry points", () => {

@@ -49,3 +49,10 @@ export function shapelessFile(file: SourceFile): string[] {
     ...(VAGUE_NAME.test(file.path) ? [`${file.path}: name the file after the one thing it holds`] : []),
   ];
 }
+
+/** Cleanup that would be lost: Deno 2.9 never calls `t.after` of a test inside a `describe`. */
+export function lostCleanup(file: SourceFile): string[] {
+  const after = /\b\w+\.after\s*\(/.exec(file.code);
+  if (after === null || !/(?<![\w$.])describe\s*\(/.test(file.code)) return [];
+  return [`${file.path}:${lineAt(file.text, after.index)} has t.after and describe: Deno loses the cleanup`];
+}
