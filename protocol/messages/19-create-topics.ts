@@ -1,6 +1,7 @@
 import { type Api, api } from "../api.ts";
 import { array, boolean, int8, int16, int32, string, struct, uuid } from "../field.ts";
 
+/** Creates topics. Each has its own result; the response may come before all brokers know of the topic. */
 export interface CreateTopicsRequest {
   readonly topics: readonly CreatableTopic[];
   /** How long the broker may take, in ms. */

@@ -1,6 +1,7 @@
 import { type Api, api } from "../api.ts";
 import { array, int16, int32, string, struct, uuid } from "../field.ts";
 
+/** Deletes topics, and all that is in them. Each has its own result. */
 export interface DeleteTopicsRequest {
   /** From version 6 on. */
   readonly topics: readonly DeleteTopicState[];
