@@ -148,7 +148,9 @@ export class FrameSplitter {
     if (this.#chunks[0]!.length < 4) this.#join();
     const size = new Reader(this.#chunks[0]!).int32();
     if (size < 0 || size > this.#maxFrameBytes) {
-      throw new DecodeError(`a frame of ${size} bytes (at most ${this.#maxFrameBytes} are believed): this is not Kafka`);
+      throw new DecodeError(
+        `a frame of ${size} bytes (at most ${this.#maxFrameBytes} are believed): this is not Kafka`,
+      );
     }
     return size;
   }

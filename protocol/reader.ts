@@ -100,7 +100,8 @@ export class Reader {
       scale *= 128;
       if (byte < 0x80) {
         const value = low % 2 === 0 ? low / 2 : -(low + 1) / 2;
-        if (!Number.isSafeInteger(low)) throw new DecodeError(`varlong before ${this.position} is beyond the safe integers`);
+        if (!Number.isSafeInteger(low))
+          throw new DecodeError(`varlong before ${this.position} is beyond the safe integers`);
         return value;
       }
     }

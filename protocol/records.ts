@@ -1,4 +1,5 @@
 import { decompress } from "./compression.ts";
+import type { AbortedTransaction } from "./messages/01-fetch.ts";
 import { DecodeError, Reader } from "./reader.ts";
 import {
   BATCH_HEADER_BYTES,
@@ -131,12 +132,6 @@ function readRecord(reader: Reader, header: BatchHeader, fixedTime: number | und
     valueLength,
     end,
   );
-}
-
-/** A producer's transaction that was aborted, as a fetch response names it. */
-export interface AbortedTransaction {
-  readonly producerId: number;
-  readonly firstOffset: number;
 }
 
 /** What one partition's part of a fetch response holds for its reader. */

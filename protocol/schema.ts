@@ -49,15 +49,42 @@ function scalar<T>(read: (reader: Reader) => T, write: (writer: Writer, value: T
 }
 
 const scalars: Readonly<Record<Scalar, Codec>> = {
-  boolean: scalar((r) => r.boolean(), (w, v: boolean) => w.boolean(v)),
-  int8: scalar((r) => r.int8(), (w, v: number) => w.int8(v)),
-  int16: scalar((r) => r.int16(), (w, v: number) => w.int16(v)),
-  uint16: scalar((r) => r.uint16(), (w, v: number) => w.uint16(v)),
-  int32: scalar((r) => r.int32(), (w, v: number) => w.int32(v)),
-  uint32: scalar((r) => r.uint32(), (w, v: number) => w.uint32(v)),
-  int64: scalar((r) => r.int64(), (w, v: number) => w.int64(v)),
-  float64: scalar((r) => r.float64(), (w, v: number) => w.float64(v)),
-  uuid: scalar((r) => r.uuid(), (w, v: string) => w.uuid(v)),
+  boolean: scalar(
+    (r) => r.boolean(),
+    (w, v: boolean) => w.boolean(v),
+  ),
+  int8: scalar(
+    (r) => r.int8(),
+    (w, v: number) => w.int8(v),
+  ),
+  int16: scalar(
+    (r) => r.int16(),
+    (w, v: number) => w.int16(v),
+  ),
+  uint16: scalar(
+    (r) => r.uint16(),
+    (w, v: number) => w.uint16(v),
+  ),
+  int32: scalar(
+    (r) => r.int32(),
+    (w, v: number) => w.int32(v),
+  ),
+  uint32: scalar(
+    (r) => r.uint32(),
+    (w, v: number) => w.uint32(v),
+  ),
+  int64: scalar(
+    (r) => r.int64(),
+    (w, v: number) => w.int64(v),
+  ),
+  float64: scalar(
+    (r) => r.float64(),
+    (w, v: number) => w.float64(v),
+  ),
+  uuid: scalar(
+    (r) => r.uuid(),
+    (w, v: string) => w.uuid(v),
+  ),
 };
 
 /** Length prefixes: int16 or int32 before KIP-482, then unsigned varints of length + 1, with 0 for null. */
@@ -177,7 +204,11 @@ function plan(name: string, field: Field<never>, version: number, flexible: bool
 
 type Values = Record<string, unknown>;
 
-function compileStruct(entries: readonly (readonly [string, Field<never>])[], version: number, flexible: boolean): Codec {
+function compileStruct(
+  entries: readonly (readonly [string, Field<never>])[],
+  version: number,
+  flexible: boolean,
+): Codec {
   const all = entries.map(([name, field]) => plan(name, field, version, flexible));
   const missing = all.filter((f) => f.codec === undefined && !f.field.rules.isIgnorable);
   const tagged = all.filter((f) => f.tag >= 0).sort((a, b) => a.tag - b.tag);
@@ -205,7 +236,8 @@ function compileStruct(entries: readonly (readonly [string, Field<never>])[], ve
       try {
         for (; i < all.length; i++) {
           const { name, codec, tag, absent } = all[i]!;
-          if (codec !== undefined && tag < 0) codec.write(writer, values[name] ?? (values[name] === null ? null : absent));
+          if (codec !== undefined && tag < 0)
+            codec.write(writer, values[name] ?? (values[name] === null ? null : absent));
         }
       } catch (error) {
         throw within(error, all[i]!.name);

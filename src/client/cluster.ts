@@ -62,6 +62,11 @@ export class Cluster {
     return this.#pool.get(address, role);
   }
 
+  /** A connection to this address. */
+  at(address: Address, role: ConnectionRole): Promise<Connection> {
+    return this.#pool.get(address, role);
+  }
+
   /** A connection to whichever broker answers: known ones first, then those the client was given. */
   async any(role: ConnectionRole): Promise<Connection> {
     const known = [...this.metadata.nodes.values()];

@@ -9,7 +9,7 @@ import { ClosedError } from "./errors.ts";
  * What a connection is for. A broker answers each connection's requests one after the other, so a long poll or a
  * pending join must not stand before a heartbeat or a produce.
  */
-export type ConnectionRole = "produce" | "fetch" | "group" | "heartbeat" | "general";
+export type ConnectionRole = "produce" | "fetch" | "fetch-beside" | "group" | "heartbeat" | "general";
 
 export interface PoolOptions {
   readonly transport: Transport;

@@ -1,0 +1,116 @@
+import { partitionKey, type TopicPartition } from "./topic-partition.ts";
+
+/** A member of a group, as its leader sees it. */
+export interface AssignorMember {
+  readonly memberId: string;
+  readonly topics: readonly string[];
+  readonly owned: readonly TopicPartition[];
+  /** The generation in which it got what it claims to own; -1: not known. */
+  readonly generation: number;
+}
+
+export type Assignment = Map<string, TopicPartition[]>;
+
+interface Load {
+  readonly member: AssignorMember;
+  readonly topics: ReadonlySet<string>;
+  readonly partitions: Map<string, TopicPartition>;
+}
+
+/**
+ * Spreads partitions evenly and leaves each where it is as far as that allows (KIP-429). A partition that has to move
+ * is given to nobody while its owner still claims it: the owner lets go first, and the next round hands it over.
+ */
+export function cooperativeSticky(
+  members: readonly AssignorMember[],
+  partitionCounts: ReadonlyMap<string, number>,
+): Assignment {
+  const loads = [...members]
+    .sort((a, b) => (a.memberId < b.memberId ? -1 : 1))
+    .map((member): Load => ({ member, topics: new Set(member.topics), partitions: new Map() }));
+  const owners = currentOwners(loads, partitionCounts);
+  for (const [key, { load, partition }] of owners) load.partitions.set(key, partition);
+  for (const partition of unowned(partitionCounts, owners)) {
+    const receiver = lightest(loads.filter((load) => load.topics.has(partition.topic)));
+    receiver?.partitions.set(partitionKey(partition.topic, partition.partition), partition);
+  }
+  balance(loads);
+  return withoutClaimedByOthers(loads);
+}
+
+/** Who has what. Of two claims the later generation's is right; two of the same one show that neither can be trusted. */
+function currentOwners(
+  loads: readonly Load[],
+  partitionCounts: ReadonlyMap<string, number>,
+): Map<string, { load: Load; partition: TopicPartition }> {
+  const owners = new Map<string, { load: Load; partition: TopicPartition }>();
+  const disputed = new Map<string, number>();
+  for (const load of loads) {
+    for (const partition of load.member.owned) {
+      if (!load.topics.has(partition.topic) || partition.partition >= (partitionCounts.get(partition.topic) ?? 0))
+        continue;
+      const key = partitionKey(partition.topic, partition.partition);
+      const rival = owners.get(key)?.load.member.generation ?? disputed.get(key);
+      const { generation } = load.member;
+      if (rival !== undefined && rival > generation) continue;
+      owners.delete(key);
+      if (rival === generation) disputed.set(key, generation);
+      else owners.set(key, { load, partition });
+    }
+  }
+  return owners;
+}
+
+function unowned(partitionCounts: ReadonlyMap<string, number>, owners: ReadonlyMap<string, unknown>): TopicPartition[] {
+  const free: TopicPartition[] = [];
+  for (const [topic, count] of [...partitionCounts].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (let partition = 0; partition < count; partition++) {
+      if (!owners.has(partitionKey(topic, partition))) free.push({ topic, partition });
+    }
+  }
+  return free;
+}
+
+function lightest(loads: readonly Load[]): Load | undefined {
+  let best: Load | undefined;
+  for (const load of loads) if (best === undefined || load.partitions.size < best.partitions.size) best = load;
+  return best;
+}
+
+/** Moves partitions from fuller to emptier members until no move makes it more even. */
+function balance(loads: readonly Load[]): void {
+  for (let moved = true; moved; ) {
+    moved = false;
+    for (const from of [...loads].sort((a, b) => b.partitions.size - a.partitions.size)) {
+      for (const [key, partition] of [...from.partitions].reverse()) {
+        const to = lightest(loads.filter((load) => load.topics.has(partition.topic)));
+        if (to === undefined || from.partitions.size - to.partitions.size < 2) continue;
+        from.partitions.delete(key);
+        to.partitions.set(key, partition);
+        moved = true;
+      }
+    }
+  }
+}
+
+function withoutClaimedByOthers(loads: readonly Load[]): Assignment {
+  const claims = new Map<string, Set<string>>();
+  for (const { member } of loads) {
+    for (const { topic, partition } of member.owned) {
+      const key = partitionKey(topic, partition);
+      claims.set(key, (claims.get(key) ?? new Set()).add(member.memberId));
+    }
+  }
+  const assignment: Assignment = new Map();
+  for (const { member, partitions } of loads) {
+    const kept = [...partitions].filter(([key]) => {
+      const claimants = claims.get(key);
+      return claimants === undefined || (claimants.size === 1 && claimants.has(member.memberId));
+    });
+    assignment.set(
+      member.memberId,
+      kept.map(([, partition]) => partition),
+    );
+  }
+  return assignment;
+}

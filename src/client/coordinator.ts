@@ -1,0 +1,94 @@
+import { ErrorCode } from "../../protocol/errors.ts";
+import { findCoordinator } from "../../protocol/messages/10-find-coordinator.ts";
+import { sleep } from "../net/clock.ts";
+import type { Connection } from "../net/connection.ts";
+import type { Address } from "../net/transport.ts";
+import { backoffDelay } from "./backoff.ts";
+import type { Cluster } from "./cluster.ts";
+import type { ConnectionRole } from "./connection-pool.ts";
+import { ClosedError, KafkaError, ProtocolError } from "./errors.ts";
+
+const GROUP = 0;
+const FIRST_BATCHED = 4;
+
+/** Whether an error says that another broker coordinates the group now. */
+export function isCoordinatorMoved(errorCode: number): boolean {
+  return errorCode === ErrorCode.NOT_COORDINATOR || errorCode === ErrorCode.COORDINATOR_NOT_AVAILABLE;
+}
+
+/** Finds the broker that coordinates a group, and connections to it. */
+export class Coordinator {
+  readonly groupId: string;
+  readonly #cluster: Cluster;
+  #address: Promise<Address> | undefined;
+
+  constructor(cluster: Cluster, groupId: string) {
+    this.#cluster = cluster;
+    this.groupId = groupId;
+  }
+
+  /** A connection to the coordinator as last known. */
+  async connection(role: ConnectionRole): Promise<Connection> {
+    this.#address ??= this.#find();
+    try {
+      return await this.#cluster.at(await this.#address, role);
+    } catch (error) {
+      this.forget();
+      throw error;
+    }
+  }
+
+  /** Looks for it anew at the next call. */
+  forget(): void {
+    this.#address = undefined;
+  }
+
+  async #find(): Promise<Address> {
+    const connection = await this.#cluster.any("general");
+    const { groupId } = this;
+    const batched = connection.versionOf(findCoordinator) >= FIRST_BATCHED;
+    const body = batched ? { keyType: GROUP, coordinatorKeys: [groupId] } : { keyType: GROUP, key: groupId };
+    const response = await connection.send(findCoordinator, body);
+    const found = batched ? response.coordinators[0] : response;
+    if (found === undefined) {
+      throw new KafkaError("MISSING_ANSWER", `the broker named no coordinator for group ${groupId}`, true, {
+        broker: connection.broker,
+      });
+    }
+    if (found.errorCode !== 0) {
+      throw new ProtocolError(found.errorCode, `coordinator of group ${groupId}`, { broker: connection.broker });
+    }
+    return { host: found.host, port: found.port };
+  }
+
+  /**
+   * Repeats `attempt` while it fails in ways that pass: a moved coordinator is looked for again. Rejects with what does
+   * not pass, with the last failure after `timeout` ms, or when `signal` aborts.
+   */
+  async retry<T>(
+    role: ConnectionRole,
+    timeout: number,
+    signal: AbortSignal | undefined,
+    attempt: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    const { clock, options } = this.#cluster;
+    const deadline = clock.monotonic() + timeout;
+    for (let failures = 1; ; failures++) {
+      try {
+        return await attempt(await this.connection(role));
+      } catch (error) {
+        if (!(error instanceof KafkaError) || !error.retriable) throw error;
+        if (!(error instanceof ProtocolError) || isCoordinatorMoved(error.errorCode)) this.forget();
+        const wait = backoffDelay(options.retryBackoff, failures, clock);
+        if (clock.monotonic() + wait >= deadline || signal?.aborted) throw error;
+        await sleep(clock, wait, signal);
+        if (this.#cluster.closed) throw new ClosedError("the Kafka client");
+      }
+    }
+  }
+}
+
+/** Throws where the answer is an error. */
+export function refuse(errorCode: number, what: string, broker: string): void {
+  if (errorCode !== 0) throw new ProtocolError(errorCode, what, { broker });
+}

@@ -1,0 +1,264 @@
+import { ErrorCode } from "../../protocol/errors.ts";
+import { heartbeat } from "../../protocol/messages/12-heartbeat.ts";
+import { leaveGroup } from "../../protocol/messages/13-leave-group.ts";
+import { sleep, type Timer } from "../net/clock.ts";
+import { backoffDelay } from "./backoff.ts";
+import type { Cluster } from "./cluster.ts";
+import { Coordinator, isCoordinatorMoved } from "./coordinator.ts";
+import { KafkaError, ProtocolError } from "./errors.ts";
+import { type JoinedGeneration, joinClassicGroup } from "./group-join.ts";
+import { Lease } from "./lease.ts";
+import type { GroupHandlers, Membership } from "./membership.ts";
+import { OwnedPartitions } from "./owned-partitions.ts";
+
+export interface GroupMemberOptions {
+  readonly groupId: string;
+  /** Milliseconds without a heartbeat after which the broker takes this member for dead. */
+  readonly sessionTimeout: number;
+  /** Milliseconds that members have to join a rebalance. */
+  readonly rebalanceTimeout: number;
+  /** The topics wanted now. */
+  readonly topics: () => readonly string[];
+}
+
+/** Longest wait (ms) for the goodbye to be heard. */
+const LEAVE_TIMEOUT = 5_000;
+const HEARTBEATS_PER_SESSION = 3;
+
+/**
+ * Membership in a group by the classic protocol with cooperative rebalancing (KIP-429).
+ *
+ * joining:  asks to join, then to sync; heartbeats of the last generation go on, on their own connection. → stable, or
+ *           joining again after an error, or ended.
+ * stable:   heartbeats. → joining, when the broker says so, when partitions were released, when topics changed.
+ * ended:    closed, or failed for good.
+ *
+ * An answer counts only if the generation it was asked in is still the current one: late ones are about the past.
+ */
+export class GroupMember {
+  readonly lease: Lease;
+  readonly coordinator: Coordinator;
+  readonly #cluster: Cluster;
+  readonly #options: GroupMemberOptions;
+  readonly #handlers: GroupHandlers;
+  readonly #owned: OwnedPartitions;
+  readonly #stop = new AbortController();
+  #membership: Membership = { memberId: "", generationId: -1 };
+  #joining = false;
+  #rejoin: (() => void) | undefined;
+  #rejoinWanted = false;
+  #heartbeatTimer: Timer | undefined;
+  #beating = false;
+  #topicCounts = "";
+  #forgetCluster: (() => void) | undefined;
+
+  constructor(cluster: Cluster, options: GroupMemberOptions, handlers: GroupHandlers) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#handlers = handlers;
+    this.coordinator = new Coordinator(cluster, options.groupId);
+    this.lease = new Lease(cluster.clock, options.sessionTimeout, options.rebalanceTimeout);
+    this.#owned = new OwnedPartitions(handlers, () => this.#wantRejoin());
+  }
+
+  start(): void {
+    this.#forgetCluster = this.#cluster.onUpdate(() => {
+      if (!this.#joining && this.#membership.generationId >= 0 && this.#countTopics() !== this.#topicCounts)
+        this.#wantRejoin();
+    });
+    void this.#run();
+  }
+
+  get membership(): Membership {
+    return this.#membership;
+  }
+  /** Whether the partition is this member's, be it that it was asked to release it. */
+  owns(topic: string, partition: number): boolean {
+    return this.#owned.has(topic, partition);
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#stop.signal.aborted; ) {
+      try {
+        this.#joining = true;
+        this.#rejoinWanted = false;
+        const joined = await this.#join();
+        if (this.#stop.signal.aborted) return;
+        this.#joining = false;
+        failures = 0;
+        this.#beat();
+        this.#owned.accept(joined.assigned);
+        await this.#untilRejoin();
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        failures++;
+        if (!this.#recover(error)) return;
+        const wait = backoffDelay(this.#cluster.options.retryBackoff, failures, this.#cluster.clock);
+        await sleep(this.#cluster.clock, wait, this.#stop.signal);
+      }
+    }
+  }
+
+  async #join(): Promise<JoinedGeneration> {
+    const topics = this.#options.topics();
+    for (const topic of topics) this.#cluster.watch(topic);
+    const joined = await joinClassicGroup({
+      cluster: this.#cluster,
+      coordinator: this.coordinator,
+      groupId: this.#options.groupId,
+      sessionTimeout: this.#options.sessionTimeout,
+      rebalanceTimeout: this.#options.rebalanceTimeout,
+      topics,
+      owned: this.#owned.claims(),
+      membership: this.#membership,
+      named: (memberId) => {
+        this.#membership = { memberId, generationId: this.#membership.generationId };
+      },
+    });
+    this.#membership = joined.membership;
+    this.#topicCounts = this.#countTopics();
+    return joined;
+  }
+
+  /** Topics with their partition counts: what an assignment is based on. */
+  #countTopics(): string {
+    const { metadata } = this.#cluster;
+    return this.#options
+      .topics()
+      .map((topic) => `${topic}:${metadata.topic(topic)?.partitions.length ?? 0}`)
+      .join();
+  }
+
+  #untilRejoin(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#rejoin = resolve;
+      if (this.#rejoinWanted || this.#stop.signal.aborted) resolve();
+    });
+  }
+
+  #wantRejoin(): void {
+    this.#rejoinWanted = true;
+    this.#rejoin?.();
+  }
+
+  /** Takes the topics wanted now to the group. */
+  topicsChanged(): void {
+    this.#wantRejoin();
+  }
+
+  /** Answers whether joining may be tried again after `error`. */
+  #recover(error: unknown): boolean {
+    if (!(error instanceof ProtocolError)) {
+      const known =
+        error instanceof KafkaError ? error : new KafkaError("INTERNAL", String(error), false, { cause: error });
+      if (known.retriable) this.coordinator.forget();
+      else this.#fail(known);
+      if (known.retriable) this.#handlers.troubled(known);
+      return known.retriable;
+    }
+    switch (error.errorCode) {
+      case ErrorCode.UNKNOWN_MEMBER_ID:
+        this.#lose("");
+        return true;
+      case ErrorCode.ILLEGAL_GENERATION:
+        this.#lose(this.#membership.memberId);
+        return true;
+      case ErrorCode.REBALANCE_IN_PROGRESS:
+      case ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:
+        return true;
+    }
+    if (isCoordinatorMoved(error.errorCode)) this.coordinator.forget();
+    else if (!error.retriable) {
+      this.#fail(error);
+      return false;
+    }
+    this.#handlers.troubled(error);
+    return true;
+  }
+
+  #fail(error: KafkaError): void {
+    this.#end();
+    this.#lose("");
+    this.#handlers.failed(error);
+  }
+
+  #lose(memberId: string): void {
+    this.#membership = { memberId, generationId: -1 };
+    this.lease.end();
+    this.#owned.lose();
+  }
+
+  /** A request that only members may make was refused with this code, in the generation it was made in. */
+  refused(errorCode: number, generationId: number): void {
+    if (generationId !== this.#membership.generationId || this.#joining) return;
+    if (errorCode === ErrorCode.UNKNOWN_MEMBER_ID) this.#lose("");
+    else if (errorCode === ErrorCode.ILLEGAL_GENERATION) this.#lose(this.#membership.memberId);
+    else if (isCoordinatorMoved(errorCode)) return this.coordinator.forget();
+    else if (errorCode === ErrorCode.FENCED_INSTANCE_ID)
+      return this.#fail(new ProtocolError(errorCode, `group ${this.#options.groupId}`));
+    else if (errorCode !== ErrorCode.REBALANCE_IN_PROGRESS) return;
+    this.#wantRejoin();
+  }
+
+  #beat(): void {
+    this.#heartbeatTimer?.cancel();
+    if (this.#stop.signal.aborted) return;
+    const interval = this.#options.sessionTimeout / HEARTBEATS_PER_SESSION;
+    this.#heartbeatTimer = this.#cluster.clock.timer(interval, () => this.#beat());
+    if (this.#beating || this.#membership.generationId < 0) return;
+    this.#beating = true;
+    void this.#sendHeartbeat().finally(() => {
+      this.#beating = false;
+    });
+  }
+
+  async #sendHeartbeat(): Promise<void> {
+    const { memberId, generationId } = this.#membership;
+    const { groupId, sessionTimeout } = this.#options;
+    const sentAt = this.#cluster.clock.monotonic();
+    try {
+      const connection = await this.coordinator.connection("heartbeat");
+      const body = { groupId, generationId, memberId };
+      const { errorCode } = await connection.send(heartbeat, body, { timeout: sessionTimeout });
+      if (this.#stop.signal.aborted) return;
+      if (memberId === this.#membership.memberId) this.#answered(errorCode, generationId, sentAt);
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      this.coordinator.forget();
+      this.#handlers.troubled(error as KafkaError);
+      // The session runs on while the coordinator is looked for: the next heartbeat must not wait its turn.
+      this.#cluster.clock.timer(this.#cluster.options.retryBackoff.initial, () => this.#beat());
+    }
+  }
+
+  #answered(errorCode: number, generationId: number, sentAt: number): void {
+    if (errorCode === 0) this.lease.renew(sentAt);
+    else if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) this.lease.renewInRebalance(sentAt);
+    if (errorCode !== 0) this.refused(errorCode, generationId);
+  }
+
+  #end(): void {
+    this.#stop.abort();
+    this.#forgetCluster?.();
+    this.#heartbeatTimer?.cancel();
+    this.#rejoin?.();
+  }
+
+  /** Leaves the group, so that others need not wait for the session to expire. What it owned must have been let go. */
+  async close(): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    this.#end();
+    const { memberId } = this.#membership;
+    const { groupId } = this.#options;
+    this.lease.end();
+    this.#owned.clear();
+    if (memberId === "") return;
+    try {
+      const connection = await this.coordinator.connection("heartbeat");
+      const body = connection.versionOf(leaveGroup) >= 3 ? { groupId, members: [{ memberId }] } : { groupId, memberId };
+      await connection.send(leaveGroup, body, { timeout: LEAVE_TIMEOUT });
+    } catch {
+      // Unheard, the goodbye only costs the others a session timeout.
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import { ErrorCode } from "../../protocol/errors.ts";
+import { offsetCommit } from "../../protocol/messages/08-offset-commit.ts";
+import { offsetFetch } from "../../protocol/messages/09-offset-fetch.ts";
+import type { Connection } from "../net/connection.ts";
+import type { Coordinator } from "./coordinator.ts";
+import { refuse } from "./coordinator.ts";
+import { ProtocolError } from "./errors.ts";
+import type { Membership } from "./membership.ts";
+import { groupByTopic, partitionKey, type TopicPartition } from "./topic-partition.ts";
+
+/** An offset that a group has committed: the next to read. */
+export interface CommittedOffset {
+  readonly offset: number;
+  /** -1: not known. */
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+}
+
+/** An offset to commit. */
+export interface OffsetToCommit extends TopicPartition {
+  readonly offset: number;
+  /** Of the last batch that was read before `offset`; -1: not known. */
+  readonly leaderEpoch: number;
+  /** Kept beside the offset; brokers take 4,096 bytes by default. */
+  readonly metadata: string;
+}
+
+/** The last versions that name topics rather than giving their ids. */
+const LAST_COMMIT_BY_NAME = 9;
+const LAST_FETCH_BY_NAME = 9;
+const FIRST_FETCH_BY_GROUP = 8;
+const FIRST_STABLE_FETCH = 7;
+
+/**
+ * The group's committed offsets of `partitions`, by {@link partitionKey}; one without a commit is missing. They are
+ * stable (KIP-447): while a transaction on one is open, this waits.
+ */
+export function fetchOffsets(
+  coordinator: Coordinator,
+  partitions: readonly TopicPartition[],
+  timeout: number,
+  signal?: AbortSignal,
+): Promise<Map<string, CommittedOffset>> {
+  return coordinator.retry("general", timeout, signal, (connection) =>
+    fetchOnce(connection, coordinator.groupId, partitions),
+  );
+}
+
+async function fetchOnce(
+  connection: Connection,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<Map<string, CommittedOffset>> {
+  const version = connection.versionOf(offsetFetch, LAST_FETCH_BY_NAME);
+  const topics = [...groupByTopic(partitions)].map(([name, list]) => ({
+    name,
+    partitionIndexes: list.map(({ partition }) => partition),
+  }));
+  const body = version >= FIRST_FETCH_BY_GROUP ? { groups: [{ groupId, topics }] } : { groupId, topics };
+  const stable = version >= FIRST_STABLE_FETCH ? { requireStable: true } : {};
+  const response = await connection.send(offsetFetch, { ...body, ...stable }, { maxVersion: LAST_FETCH_BY_NAME });
+  const group = version >= FIRST_FETCH_BY_GROUP ? response.groups[0] : response;
+  const what = `offsets of group ${groupId}`;
+  refuse(group?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR, what, connection.broker);
+  const offsets = new Map<string, CommittedOffset>();
+  for (const topic of group?.topics ?? []) {
+    for (const { partitionIndex, committedOffset, committedLeaderEpoch, metadata, errorCode } of topic.partitions) {
+      refuse(errorCode, what, connection.broker);
+      if (committedOffset < 0) continue;
+      const key = partitionKey(topic.name, partitionIndex);
+      offsets.set(key, { offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata: metadata ?? "" });
+    }
+  }
+  return offsets;
+}
+
+/**
+ * Sends one commit as a member, without repetition: the answer may come from a generation that is past. Gives Kafka's
+ * error code for each partition, by {@link partitionKey}; rejects where there was no answer.
+ */
+export async function commitOffsets(
+  coordinator: Coordinator,
+  { memberId, generationId }: Membership,
+  offsets: readonly OffsetToCommit[],
+): Promise<Map<string, number>> {
+  const { groupId } = coordinator;
+  const connection = await coordinator.connection("general");
+  const response = await connection.send(
+    offsetCommit,
+    {
+      groupId,
+      generationIdOrMemberEpoch: generationId,
+      memberId,
+      topics: [...groupByTopic(offsets)].map(([name, list]) => ({
+        name,
+        partitions: list.map(({ partition, offset, leaderEpoch, metadata }) => ({
+          partitionIndex: partition,
+          committedOffset: offset,
+          committedLeaderEpoch: leaderEpoch,
+          committedMetadata: metadata,
+        })),
+      })),
+    },
+    { maxVersion: LAST_COMMIT_BY_NAME },
+  );
+  const codes = new Map<string, number>();
+  for (const topic of response.topics) {
+    for (const { partitionIndex, errorCode } of topic.partitions)
+      codes.set(partitionKey(topic.name, partitionIndex), errorCode);
+  }
+  for (const { topic, partition } of offsets) {
+    if (!codes.has(partitionKey(topic, partition))) {
+      throw new ProtocolError(ErrorCode.UNKNOWN_SERVER_ERROR, `commit of ${topic}/${partition}`, { topic, partition });
+    }
+  }
+  return codes;
+}

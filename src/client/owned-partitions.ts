@@ -1,0 +1,76 @@
+import type { GroupHandlers } from "./membership.ts";
+import { partitionKey, type TopicPartition } from "./topic-partition.ts";
+
+/** held: ours. revoking: wanted elsewhere, still claimed until its owner lets go. */
+interface Entry {
+  readonly partition: TopicPartition;
+  state: "held" | "revoking";
+}
+
+/**
+ * The partitions a member has, through any number of rebalances. One that is being released stays claimed: a rebalance
+ * that begins meanwhile finds it still here, so nobody else can get it.
+ */
+export class OwnedPartitions {
+  readonly #handlers: Pick<GroupHandlers, "assigned" | "revoked" | "lost">;
+  readonly #released: () => void;
+  #entries = new Map<string, Entry>();
+  #assigned = new Map<string, TopicPartition>();
+
+  constructor(handlers: Pick<GroupHandlers, "assigned" | "revoked" | "lost">, released: () => void) {
+    this.#handlers = handlers;
+    this.#released = released;
+  }
+
+  has(topic: string, partition: number): boolean {
+    return this.#entries.has(partitionKey(topic, partition));
+  }
+
+  claims(): TopicPartition[] {
+    return [...this.#entries.values()].map(({ partition }) => partition);
+  }
+
+  /** Takes in what the leader gave: begins to release what is missing, and takes what is new. */
+  accept(assigned: readonly TopicPartition[]): void {
+    this.#assigned = new Map(
+      assigned.map((partition) => [partitionKey(partition.topic, partition.partition), partition]),
+    );
+    const leaving = [...this.#entries].filter(([key, entry]) => entry.state === "held" && !this.#assigned.has(key));
+    this.#takeNew();
+    if (leaving.length > 0) void this.#release(leaving);
+  }
+
+  #takeNew(): void {
+    const fresh = [...this.#assigned].filter(([key]) => !this.#entries.has(key));
+    for (const [key, partition] of fresh) this.#entries.set(key, { partition, state: "held" });
+    if (fresh.length > 0) this.#handlers.assigned(fresh.map(([, partition]) => partition));
+  }
+
+  async #release(leaving: readonly (readonly [string, Entry])[]): Promise<void> {
+    for (const [, entry] of leaving) entry.state = "revoking";
+    await this.#handlers.revoked(leaving.map(([, entry]) => entry.partition));
+    let released = false;
+    for (const [key, entry] of leaving) {
+      // Lost meanwhile, and perhaps owned anew: that entry is another one.
+      if (this.#entries.get(key) !== entry) continue;
+      this.#entries.delete(key);
+      released = true;
+    }
+    if (!released) return;
+    // A later assignment may have given some of them back while they were being released.
+    this.#takeNew();
+    this.#released();
+  }
+
+  /** Everything is gone. */
+  lose(): void {
+    const gone = this.claims();
+    this.clear();
+    if (gone.length > 0) this.#handlers.lost(gone);
+  }
+
+  clear(): void {
+    this.#entries = new Map();
+    this.#assigned = new Map();
+  }
+}

@@ -1,0 +1,21 @@
+/** One partition of one topic. */
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** A key for maps: topic names hold no slash. */
+export function partitionKey(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+/** Partitions gathered by topic, as requests want them. */
+export function groupByTopic<T extends TopicPartition>(partitions: Iterable<T>): Map<string, T[]> {
+  const topics = new Map<string, T[]>();
+  for (const item of partitions) {
+    const list = topics.get(item.topic);
+    if (list === undefined) topics.set(item.topic, [item]);
+    else list.push(item);
+  }
+  return topics;
+}
