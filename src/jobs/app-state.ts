@@ -1,0 +1,17 @@
+import type { EventHub } from "./events.ts";
+import type { JobRegistry } from "./job-registry.ts";
+import type { LazyProducer } from "./lazy-producer.ts";
+import type { AppSettings } from "./options.ts";
+import type { RuntimeSlot } from "./runtime.ts";
+
+/** What the parts of one app share. */
+export interface AppState {
+  readonly settings: AppSettings;
+  readonly registry: JobRegistry;
+  readonly events: EventHub;
+  readonly slot: RuntimeSlot;
+  /** The app's own producer, which variants are made from. */
+  readonly producer: LazyProducer;
+  /** What has to end before the app lets go of Kafka, as its workers. Whoever ends earlier takes itself out. */
+  readonly closers: Set<() => Promise<void>>;
+}

@@ -1,0 +1,95 @@
+import type { AppState } from "./app-state.ts";
+import { enqueueAll } from "./bulk-enqueue.ts";
+import type { DispatchedJob } from "./dispatched-job.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { type AppEventName, type AppListener, EventHub } from "./events.ts";
+import { type Job, type JobCalls, JobHandle, type PreparedJob } from "./job.ts";
+import { checkJobOptions, type JobOptions } from "./job-options.ts";
+import { JobRegistry } from "./job-registry.ts";
+import { type AppProducer, LazyProducer } from "./lazy-producer.ts";
+import { type AppOptions, resolveAppOptions } from "./options.ts";
+import { performNow } from "./perform-now.ts";
+import { RuntimeSlot } from "./runtime.ts";
+import type { InputOf, OutputOf, StandardSchemaV1 } from "./standard-schema.ts";
+import { type AppTopics, appTopics } from "./topics.ts";
+
+/** Jobs, and the way to their queues. Nothing connects before the first use. */
+export interface App {
+  /** Defines a job. Its name is what records carry; a second one of that name is a `DuplicateJobError`. */
+  job<P = void>(options: JobOptions<P> & { readonly schema?: undefined }): Job<P>;
+  /** Defines a job whose payload a schema judges: its input is what is enqueued, its output what is performed. */
+  job<S extends StandardSchemaV1>(
+    options: JobOptions<InputOf<S>, OutputOf<S>> & { readonly schema: S },
+  ): Job<InputOf<S>, OutputOf<S>>;
+  /**
+   * Enqueues many jobs: results in input order, and order per key as in the input. Where any fails, it rejects with a
+   * `BulkEnqueueError` that holds every result. An asynchronous input is read no faster than its jobs get away.
+   */
+  performAllLater(jobs: Iterable<PreparedJob> | AsyncIterable<PreparedJob>): Promise<DispatchedJob[]>;
+  /** What jobs are sent with, and what variants are made of: `app.producer.with({ compression: "gzip" })`. */
+  readonly producer: AppProducer;
+  /** Calls `listener` at each such event; returns its remover. Nothing a listener does reaches a job. */
+  on<E extends AppEventName>(event: E, listener: AppListener<E>): () => void;
+  readonly topics: AppTopics;
+  /** Ends what the app runs, sends what waits to be sent, and lets go of Kafka. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const states = new WeakMap<App, AppState>();
+
+/** What an app is inside: for workers and the test kit. */
+export function stateOf(app: App): AppState {
+  const state = states.get(app);
+  if (state === undefined) throw new TypeError("this is not what createApp returned");
+  return state;
+}
+
+/** Makes an app. Throws an `InvalidOptionError` that names any option that is not what it should be. */
+export function createApp(options: AppOptions = {}): App {
+  const settings = resolveAppOptions(options);
+  const slot = new RuntimeSlot(settings);
+  const state: AppState = {
+    settings,
+    slot,
+    registry: new JobRegistry(),
+    events: new EventHub(settings.logger),
+    producer: new LazyProducer(slot, settings.producer),
+    closers: new Set(),
+  };
+  const app = makeApp(state);
+  states.set(app, state);
+  return app;
+}
+
+function makeApp(state: AppState): App {
+  const dispatcher = new Dispatcher(state);
+  const calls: JobCalls = {
+    performLater: (call) => dispatcher.performLater(call),
+    performNow: (call) => performNow(state, call),
+  };
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= closeApp(state);
+    return closing;
+  };
+  return {
+    job: (options: unknown): Job<never, never> => {
+      const definition = checkJobOptions(options);
+      state.registry.add(definition);
+      return new JobHandle(calls, definition) as unknown as Job<never, never>;
+    },
+    performAllLater: (jobs) => enqueueAll(dispatcher, state.slot, jobs),
+    producer: state.producer,
+    on: (event, listener) => state.events.on(event, listener),
+    topics: appTopics(state),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function closeApp(state: AppState): Promise<void> {
+  await Promise.all([...state.closers].map((close) => close()));
+  await state.slot.close();
+  state.events.emit("closed", { what: "app" });
+}

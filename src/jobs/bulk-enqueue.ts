@@ -1,0 +1,136 @@
+import { describe } from "./check-options.ts";
+import type { DispatchedJob } from "./dispatched-job.ts";
+import type { Dispatch, Dispatcher } from "./dispatcher.ts";
+import type { EnqueueDraft } from "./enqueue-draft.ts";
+import { BulkEnqueueError, InvalidOptionError } from "./errors.ts";
+import { PreparedCall, type PreparedJob } from "./job.ts";
+import type { LazyProducer } from "./lazy-producer.ts";
+import { namedError } from "./named-error.ts";
+import { partitionOf } from "./queue-line.ts";
+import type { RuntimeSlot } from "./runtime.ts";
+
+/** Jobs of an asynchronous input that may be under way at once, so that its length does not decide the memory. */
+const WINDOW = 10_000;
+
+type Result = DispatchedJob | Error;
+
+/** Enqueues many jobs. Throws a {@link BulkEnqueueError} that holds every result where any fails. */
+export async function enqueueAll(
+  dispatcher: Dispatcher,
+  slot: RuntimeSlot,
+  jobs: Iterable<PreparedJob> | AsyncIterable<PreparedJob>,
+): Promise<DispatchedJob[]> {
+  const bulk = new BulkEnqueue(dispatcher, slot);
+  let inputError: { readonly error: unknown } | undefined;
+  try {
+    if (isAsync(jobs)) await bulk.addFrom(jobs);
+    // A list is taken in one go where that is possible, so that later calls line up behind it.
+    else for (const job of checkIterable(jobs)) await bulk.add(job);
+  } catch (error) {
+    inputError = { error };
+  }
+  return bulk.results(inputError);
+}
+
+class BulkEnqueue {
+  readonly #dispatcher: Dispatcher;
+  readonly #slot: RuntimeSlot;
+  readonly #results: Promise<Result>[] = [];
+  /** In input order; never rejects. */
+  readonly #acknowledged: Promise<unknown>[] = [];
+  /** The producer of all jobs so far, while it is one. */
+  #only: LazyProducer | undefined;
+  /** Per partition, once there are several producers: who sent last, and when that is acknowledged. */
+  #lastSent: Map<string, { readonly producer: LazyProducer; readonly acknowledged: Promise<unknown> }> | undefined;
+
+  constructor(dispatcher: Dispatcher, slot: RuntimeSlot) {
+    this.#dispatcher = dispatcher;
+    this.#slot = slot;
+  }
+
+  async addFrom(jobs: AsyncIterable<PreparedJob>): Promise<void> {
+    for await (const job of jobs) {
+      await this.add(job);
+      await this.#acknowledged[this.#acknowledged.length - WINDOW];
+    }
+  }
+
+  /** Returns a promise only where the job has to wait for others. */
+  add(job: PreparedJob): Promise<void> | undefined {
+    let draft: EnqueueDraft;
+    try {
+      draft = this.#dispatcher.draft(this.#check(job));
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+    this.#only ??= draft.producer;
+    if (this.#lastSent === undefined && this.#only === draft.producer) return void this.#dispatch(draft);
+    return this.#addAmongVariants(draft);
+  }
+
+  #check(job: PreparedJob): PreparedCall {
+    if (job instanceof PreparedCall) return job;
+    throw new InvalidOptionError(
+      `performAllLater[${this.#results.length}]`,
+      `${describe(job)} given, what of(…) of a job returns is expected`,
+    );
+  }
+
+  #dispatch(draft: EnqueueDraft): Dispatch {
+    const dispatch = this.#dispatcher.dispatch(draft, draft.definition.dispatchManyMethod);
+    this.#results.push(dispatch.result.catch(toError));
+    this.#acknowledged.push(dispatch.acknowledged.catch(() => {}));
+    return dispatch;
+  }
+
+  #failed(error: unknown): void {
+    this.#results.push(Promise.resolve(toError(error)));
+    this.#acknowledged.push(Promise.resolve());
+  }
+
+  /** Producers keep no order among each other: where a partition's next job has another one, it waits for the last. */
+  async #addAmongVariants(draft: EnqueueDraft): Promise<void> {
+    // It is looked at when the job is dispatched; until then its rejection would count as unhandled.
+    draft.validating?.catch(() => {});
+    const { producer, queue, route } = draft;
+    try {
+      if (this.#lastSent === undefined) {
+        await Promise.all(this.#acknowledged);
+        this.#lastSent = new Map();
+      }
+      if (route.key === undefined) return void this.#dispatch(draft);
+      const count = await this.#slot.use().line(producer, queue).partitionCount();
+      const place = `${queue}/${partitionOf(route, queue, count)}`;
+      const last = this.#lastSent.get(place);
+      if (last !== undefined && last.producer !== producer) await last.acknowledged;
+      this.#dispatch(draft);
+      this.#lastSent.set(place, { producer, acknowledged: this.#acknowledged.at(-1)! });
+    } catch (error) {
+      this.#failed(namedError(error, draft.definition.name, queue));
+    }
+  }
+
+  async results(inputError: { readonly error: unknown } | undefined): Promise<DispatchedJob[]> {
+    const results = await Promise.all(this.#results);
+    if (inputError === undefined && !results.some((result) => result instanceof Error))
+      return results as DispatchedJob[];
+    throw new BulkEnqueueError(results, inputError?.error);
+  }
+}
+
+function isAsync(jobs: Iterable<PreparedJob> | AsyncIterable<PreparedJob>): jobs is AsyncIterable<PreparedJob> {
+  return typeof (jobs as Partial<AsyncIterable<PreparedJob>> | null)?.[Symbol.asyncIterator] === "function";
+}
+
+function checkIterable(jobs: Iterable<PreparedJob>): Iterable<PreparedJob> {
+  if (typeof (jobs as Partial<Iterable<PreparedJob>> | null)?.[Symbol.iterator] === "function") return jobs;
+  throw new InvalidOptionError(
+    "performAllLater",
+    `${describe(jobs)} given, a list of what of(…) of jobs returns is expected`,
+  );
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error), { cause: error });
+}

@@ -1,0 +1,44 @@
+import type { Backoff } from "./backoff.ts";
+
+/** What the job layer does where no option says otherwise. Times in milliseconds. */
+export interface JobDefaults {
+  readonly broker: string;
+  readonly deliveryTimeout: number;
+  readonly backoff: Backoff;
+  /** -1: the brokers' own setting. */
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  /** Jobs must not vanish because nobody ran them in time. */
+  readonly topicConfig: Readonly<Record<string, string>>;
+  readonly commitInterval: number;
+  readonly maxBatchJobs: number;
+  readonly maxBufferedBytes: number;
+  readonly concurrency: number;
+  readonly revokeGrace: number;
+  readonly shutdownTimeout: number;
+  readonly sessionTimeout: number;
+  readonly rebalanceTimeout: number;
+  readonly leaseMargin: number;
+  readonly stuckAfter: number;
+  readonly unknownJobGrace: number;
+}
+
+export const DEFAULTS: JobDefaults = {
+  broker: "localhost:9092",
+  deliveryTimeout: 120_000,
+  backoff: { initial: 1_000, max: 30_000, jitter: 0.2 },
+  partitions: -1,
+  replicationFactor: -1,
+  topicConfig: { "retention.ms": "-1" },
+  commitInterval: 1_000,
+  maxBatchJobs: 1_000,
+  maxBufferedBytes: 64 * 1024 * 1024,
+  concurrency: 100,
+  revokeGrace: 30_000,
+  shutdownTimeout: 60_000,
+  sessionTimeout: 10_000,
+  rebalanceTimeout: 60_000,
+  leaseMargin: 1_000,
+  stuckAfter: 300_000,
+  unknownJobGrace: 600_000,
+};

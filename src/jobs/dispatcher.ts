@@ -1,0 +1,134 @@
+import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
+import type { AppState } from "./app-state.ts";
+import type { DispatchedJob } from "./dispatched-job.ts";
+import { type DraftTools, draftEnqueue, type EnqueueDraft } from "./enqueue-draft.ts";
+import { InvalidOptionError } from "./errors.ts";
+import type { PreparedCall } from "./job.ts";
+import type { DispatchMethod } from "./job-options.ts";
+import { namedError } from "./named-error.ts";
+import type { QueueLine } from "./queue-line.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** An enqueue that is under way. */
+export interface Dispatch {
+  /** What the caller gets, and when. */
+  readonly result: Promise<DispatchedJob>;
+  /** Settles once the brokers have the job or it has failed; a rejection needs no handler. */
+  readonly acknowledged: Promise<DispatchedJob>;
+}
+
+/** Brings jobs into their queues, in the order of the calls. */
+export class Dispatcher {
+  readonly #app: AppState;
+
+  constructor(app: AppState) {
+    this.#app = app;
+  }
+
+  performLater(call: PreparedCall): Promise<DispatchedJob> {
+    try {
+      return this.dispatch(this.draft(call), call.definition.dispatchMethod).result;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Throws what makes the job impossible to send. */
+  draft(call: PreparedCall): EnqueueDraft {
+    const { registry, slot, settings, producer } = this.#app;
+    if (!registry.has(call.definition)) {
+      throw new InvalidOptionError(`job "${call.definition.name}"`, "it belongs to another app");
+    }
+    const { clock } = slot.use();
+    const tools: DraftTools = { clock, serializer: settings.serializer, producer, source: slot };
+    return draftEnqueue(tools, call);
+  }
+
+  /** Takes the job's place in its line and sends it when its turn comes. */
+  dispatch(draft: EnqueueDraft, method: DispatchMethod): Dispatch {
+    const runtime = this.#app.slot.use();
+    const line = runtime.line(draft.producer, draft.queue);
+    const routing = line.route(draft.route);
+    runtime.enqueueBegan();
+    if (routing === undefined && draft.validating === undefined && line.line.isEmpty) {
+      return this.#outcome(runtime, draft, method, line.sink.send(draft.record), BUFFERED);
+    }
+    return this.#waitInLine(runtime, draft, method, line, routing);
+  }
+
+  #waitInLine(
+    runtime: Runtime,
+    draft: EnqueueDraft,
+    method: DispatchMethod,
+    line: QueueLine,
+    routing: Promise<number | undefined> | undefined,
+  ): Dispatch {
+    let record: ProducerRecord = draft.record;
+    const preparing =
+      routing === undefined && draft.validating === undefined
+        ? undefined
+        : Promise.all([routing, draft.validating]).then(([partition]) => {
+            if (partition !== undefined) record = { ...draft.record, partition };
+          });
+    let sent!: Promise<RecordMetadata>;
+    const buffered = new Promise<void>((accept, refuse) => {
+      sent = new Promise((resolve, reject) => {
+        const send = (): void => {
+          resolve(line.sink.send(record));
+          accept();
+        };
+        line.line.join(preparing, send, (error) => {
+          reject(error);
+          refuse(namedError(error, draft.definition.name, draft.queue));
+        });
+      });
+    });
+    return this.#outcome(runtime, draft, method, sent, buffered);
+  }
+
+  /** `buffered` settles when the job is in the producer, or refused. */
+  #outcome(
+    runtime: Runtime,
+    draft: EnqueueDraft,
+    method: DispatchMethod,
+    sent: Promise<RecordMetadata>,
+    buffered: Promise<void>,
+  ): Dispatch {
+    const acknowledged = sent.then(
+      (metadata): DispatchedJob => {
+        runtime.enqueueEnded();
+        return this.#enqueued(draft, metadata);
+      },
+      (error: unknown) => {
+        runtime.enqueueEnded();
+        throw namedError(error, draft.definition.name, draft.queue);
+      },
+    );
+    if (method === "produceSync") {
+      buffered.catch(() => {});
+      return { result: acknowledged, acknowledged };
+    }
+    const { id, queue, definition } = draft;
+    let isBuffered = false;
+    const result = buffered.then((): DispatchedJob => {
+      isBuffered = true;
+      return { state: "buffered", id, queue, topic: queue };
+    });
+    // One that was never buffered has failed for its caller; for one that was, nobody waits any more.
+    acknowledged.catch((error: unknown) => {
+      if (!isBuffered) return;
+      this.#app.events.emit("error", { error, during: `sending job "${definition.name}"`, topic: queue });
+    });
+    return { result, acknowledged };
+  }
+
+  #enqueued({ id, queue, definition, route }: EnqueueDraft, { partition, offset }: RecordMetadata): DispatchedJob {
+    const job = { state: "enqueued", id, queue, topic: queue, partition, offset } as const;
+    const { events } = this.#app;
+    if (events.has("enqueued")) events.emit("enqueued", { job, name: definition.name, key: route.key });
+    return job;
+  }
+}
+
+/** For jobs that go to the producer at once. */
+const BUFFERED: Promise<void> = Promise.resolve();

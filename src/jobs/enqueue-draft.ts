@@ -1,0 +1,77 @@
+import type { ProducerRecord } from "../client/producer-record.ts";
+import { type Clock, uuidv7 } from "../net/clock.ts";
+import { describe } from "./check-options.ts";
+import { InvalidOptionError } from "./errors.ts";
+import { writeHeaders } from "./headers.ts";
+import type { PreparedCall } from "./job.ts";
+import type { EnqueuingJob, JobDefinition } from "./job-options.ts";
+import { keyText } from "./key.ts";
+import { LazyProducer, type ProducerSource } from "./lazy-producer.ts";
+import type { Route } from "./queue-line.ts";
+import { encodePayload, jsonSerializer, roundTrip, type Serializer } from "./serializer.ts";
+import { isPromise, validate } from "./standard-schema.ts";
+
+/** What a draft is made with. */
+export interface DraftTools {
+  readonly clock: Clock;
+  readonly serializer: Serializer;
+  /** The app's own producer. */
+  readonly producer: LazyProducer;
+  /** Where that producer, and any variant, must come from. */
+  readonly source: ProducerSource;
+}
+
+/** A job as it will be sent, but for its partition where that has to be looked up. */
+export interface EnqueueDraft {
+  readonly definition: JobDefinition;
+  readonly id: string;
+  readonly queue: string;
+  readonly producer: LazyProducer;
+  readonly route: Route;
+  readonly record: ProducerRecord;
+  /** The schema has not decided yet. */
+  readonly validating: Promise<unknown> | undefined;
+}
+
+/**
+ * Everything that can be done at once, so that later changes of the payload do no harm: key, value and headers are
+ * fixed when this returns. Throws what makes the job impossible to send.
+ */
+export function draftEnqueue(tools: DraftTools, { definition, settings, payload }: PreparedCall): EnqueueDraft {
+  const { name, partitionKeyType: type } = definition;
+  const queue = settings.queue ?? definition.queue;
+  const id = uuidv7(tools.clock);
+  const seen: EnqueuingJob = { id, name, queue, payload, headers: settings.headers ?? {} };
+  const key = definition.partitioner === undefined ? undefined : keyText(name, type, definition.partitioner(seen));
+  const producer = chooseProducer(tools, seen, definition);
+  const { schema } = definition;
+  const checked = schema === undefined && tools.serializer === jsonSerializer;
+  const encoded = encodePayload(tools.serializer, payload, checked);
+  const validated = schema === undefined ? undefined : validate(schema, roundTrip(tools.serializer, encoded), name);
+  const isRecordKey = type === "key";
+  const record: ProducerRecord = {
+    topic: queue,
+    key: isRecordKey ? key : undefined,
+    value: encoded.value,
+    headers: writeHeaders({
+      name,
+      id,
+      enqueuedAt: new Date(tools.clock.now()).toISOString(),
+      key: isRecordKey ? undefined : key,
+      isVoid: encoded.isVoid,
+      user: settings.headers,
+    }),
+  };
+  const validating = isPromise(validated) ? validated : undefined;
+  return { definition, id, queue, producer, route: { job: name, key, type }, record, validating };
+}
+
+function chooseProducer(tools: DraftTools, seen: EnqueuingJob, definition: JobDefinition): LazyProducer {
+  if (definition.producer === undefined) return tools.producer;
+  const chosen = definition.producer(seen);
+  if (chosen instanceof LazyProducer && chosen.source === tools.source) return chosen;
+  throw new InvalidOptionError(
+    `job "${definition.name}".producer`,
+    `it gave ${describe(chosen)}: app.producer, or a variant made by app.producer.with(…) of the same app, is expected`,
+  );
+}

@@ -1,0 +1,136 @@
+import { checkOptions, describe } from "./check-options.ts";
+import type { EnqueuedJob } from "./dispatched-job.ts";
+import { InvalidOptionError } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+
+/** One run of a job, as events tell of it. */
+export interface JobInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly key: string | undefined;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** From 1. */
+  readonly attempt: number;
+}
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** What `app.on` can be asked for, and what its listeners get. */
+export interface AppEvents {
+  /** The brokers have acknowledged a job. */
+  enqueued: { readonly job: EnqueuedJob; readonly name: string; readonly key: string | undefined };
+  started: { readonly job: JobInfo };
+  /** `duration`: milliseconds of this attempt. */
+  completed: { readonly job: JobInfo; readonly duration: number };
+  /** An attempt ended with an error. */
+  failed: { readonly job: JobInfo; readonly error: unknown; readonly duration: number };
+  /** A failed job will be tried again in `wait` milliseconds. `job.attempt` is the one that failed. */
+  retried: { readonly job: JobInfo; readonly wait: number };
+  /** Partitions that this worker owns from now on. */
+  assigned: { readonly partitions: readonly TopicPartition[] };
+  /** Partitions that this worker gives up in good order. */
+  revoked: { readonly partitions: readonly TopicPartition[] };
+  /** Partitions that were taken from this worker: their running jobs may run twice. */
+  lost: { readonly partitions: readonly TopicPartition[] };
+  /** A partition without a valid committed offset is read from its beginning. */
+  startedAtEarliest: TopicPartition;
+  /** A topic has more partitions than before: keys have moved, and for jobs in flight order is not kept. */
+  partitionsChanged: { readonly topic: string; readonly from: number; readonly to: number };
+  /** Something went wrong that no call returns: a buffered job that was not sent, a partition that stopped, a listener that threw. */
+  error: {
+    readonly error: unknown;
+    readonly during: string;
+    readonly topic?: string | undefined;
+    readonly partition?: number | undefined;
+  };
+  /** A worker, or the app, was closed. */
+  closed: { readonly what: "worker" | "app" };
+}
+
+export type AppEventName = keyof AppEvents;
+
+/** May be asynchronous; nobody waits for it. What it throws goes to the `error` event. */
+export type AppListener<E extends AppEventName> = (event: AppEvents[E]) => unknown;
+
+const NAMES: Readonly<Record<AppEventName, true>> = {
+  enqueued: true,
+  started: true,
+  completed: true,
+  failed: true,
+  retried: true,
+  assigned: true,
+  revoked: true,
+  lost: true,
+  startedAtEarliest: true,
+  partitionsChanged: true,
+  error: true,
+  closed: true,
+};
+
+/** Hands events to listeners. Nothing a listener does reaches whoever emits. */
+export class EventHub {
+  readonly #logger: Logger;
+  /** Replaced, never changed, so that a listener may remove itself while it runs. */
+  readonly #listeners = new Map<AppEventName, readonly ((event: never) => unknown)[]>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Returns the remover. */
+  on<E extends AppEventName>(name: E, listener: AppListener<E>): () => void {
+    if (!Object.hasOwn(NAMES, String(name))) checkOptions({ [String(name)]: true }, "event", Object.keys(NAMES));
+    if (typeof listener !== "function") {
+      throw new InvalidOptionError(`event.${name}`, `${describe(listener)} given, a function is expected`);
+    }
+    // A wrapper of its own for each call: one function may listen twice, and each remover takes away one.
+    const own = (event: never): unknown => listener(event);
+    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), own]);
+    return () => {
+      const rest = (this.#listeners.get(name) ?? []).filter((each) => each !== own);
+      if (rest.length > 0) this.#listeners.set(name, rest);
+      else this.#listeners.delete(name);
+    };
+  }
+
+  /** Whether anyone listens: what costs time to put together need not be, if not. */
+  has(name: AppEventName): boolean {
+    return this.#listeners.has(name);
+  }
+
+  emit<E extends AppEventName>(name: E, event: AppEvents[E]): void {
+    const listeners = this.#listeners.get(name);
+    if (listeners === undefined) {
+      if (name === "error") this.#logUnheard(event as AppEvents["error"]);
+      return;
+    }
+    for (const listener of listeners) this.#call(name, listener, event);
+  }
+
+  #call(name: AppEventName, listener: (event: never) => unknown, event: unknown): void {
+    try {
+      const result = listener(event as never);
+      if (result instanceof Promise) result.catch((error: unknown) => this.#failed(name, error));
+    } catch (error) {
+      this.#failed(name, error);
+    }
+  }
+
+  #failed(name: AppEventName, error: unknown): void {
+    // A listener of `error` that fails is not told of its own failure: that could go on for ever.
+    if (name === "error") this.#logger.error("a listener of the error event failed", { error });
+    else this.emit("error", { error, during: `a listener of the ${name} event` });
+  }
+
+  /** Nothing is dropped in silence: an error that nobody listens for is logged. */
+  #logUnheard({ error, during, topic, partition }: AppEvents["error"]): void {
+    const place = topic === undefined ? {} : partition === undefined ? { topic } : { topic, partition };
+    this.#logger.error(during, { ...place, error });
+  }
+}

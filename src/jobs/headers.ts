@@ -1,0 +1,60 @@
+import { checkOptions, describe } from "./check-options.ts";
+import { InvalidOptionError } from "./errors.ts";
+
+/** Headers that the user gives or sees: all text. */
+export type JobHeaders = Readonly<Record<string, string>>;
+
+/** Names that begin so are Ottla's own. */
+export const RESERVED_PREFIX = "ottla-";
+
+export const JOB_HEADER = "ottla-job";
+export const ID_HEADER = "ottla-id";
+export const ENQUEUED_AT_HEADER = "ottla-enqueued-at";
+/** Only where the key is not the record's key. */
+export const KEY_HEADER = "ottla-key";
+/** `none`: the payload is undefined, and the value (JSON null) is not to be looked at. */
+export const PAYLOAD_HEADER = "ottla-payload";
+export const NO_PAYLOAD = "none";
+
+/** A header as a producer takes it. */
+export type HeaderEntry = readonly [name: string, value: string];
+
+/** What the headers of a first enqueue say. */
+export interface JobHeaderFields {
+  readonly name: string;
+  readonly id: string;
+  readonly enqueuedAt: string;
+  /** Undefined where the record's key is the job's, or the job has none. */
+  readonly key: string | undefined;
+  readonly isVoid: boolean;
+  readonly user: JobHeaders | undefined;
+}
+
+export function writeHeaders(fields: JobHeaderFields): HeaderEntry[] {
+  const entries: HeaderEntry[] = [
+    [JOB_HEADER, fields.name],
+    [ID_HEADER, fields.id],
+    [ENQUEUED_AT_HEADER, fields.enqueuedAt],
+  ];
+  if (fields.key !== undefined) entries.push([KEY_HEADER, fields.key]);
+  if (fields.isVoid) entries.push([PAYLOAD_HEADER, NO_PAYLOAD]);
+  if (fields.user !== undefined) for (const name of Object.keys(fields.user)) entries.push([name, fields.user[name]!]);
+  return entries;
+}
+
+/** The user's headers, checked: text under names that are not Ottla's own. A copy, so that later changes do no harm. */
+export function checkUserHeaders(headers: unknown, option: string): JobHeaders {
+  const given = checkOptions(headers, option, Object.keys((headers as object | null | undefined) ?? {}));
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => {
+      if (name === "") throw new InvalidOptionError(option, "a header needs a name");
+      if (name.toLowerCase().startsWith(RESERVED_PREFIX)) {
+        throw new InvalidOptionError(`${option}.${name}`, `names that begin with "${RESERVED_PREFIX}" are taken`);
+      }
+      if (typeof value !== "string") {
+        throw new InvalidOptionError(`${option}.${name}`, `${describe(value)} given, text is expected`);
+      }
+      return [name, value];
+    }),
+  );
+}

@@ -1,0 +1,148 @@
+import {
+  checkOptions,
+  describe,
+  optionalChoice,
+  optionalFunction,
+  optionalText,
+  type RawOptions,
+} from "./check-options.ts";
+import { InvalidOptionError } from "./errors.ts";
+import type { JobHeaders } from "./headers.ts";
+import type { PartitionerResult, PartitionKeyType } from "./key.ts";
+import type { AppProducer } from "./lazy-producer.ts";
+import type { Logger } from "./logger.ts";
+import type { StandardSchemaV1 } from "./standard-schema.ts";
+import { checkTopicName } from "./topic-name.ts";
+
+/** When an enqueue resolves: `"produceSync"` (default) once the brokers have the job, `"produceAsync"` once it waits to be sent. */
+export type DispatchMethod = "produceSync" | "produceAsync";
+
+/** A job on its way to its queue, as its partitioner and its choice of producer see it. */
+export interface EnqueuingJob<I = unknown> {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  /** What was given to the enqueue: with a schema, its input. */
+  readonly payload: I;
+  readonly headers: JobHeaders;
+}
+
+/** One run of a job, as `perform` sees it. */
+export interface RunningJob<O = unknown> {
+  /** The same in every attempt. */
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  /** What order is kept for. Undefined: nothing. */
+  readonly key: string | undefined;
+  /** From 1. */
+  readonly attempt: number;
+  readonly enqueuedAt: Date;
+  readonly topic: string;
+  /** -1 under `performNow`. */
+  readonly partition: number;
+  /** -1 under `performNow`. */
+  readonly offset: number;
+  /** The user's own headers. */
+  readonly headers: JobHeaders;
+  /** What `perform` gets: with a schema, its output. */
+  readonly payload: O;
+  /** Aborts when the partition is lost and at a forced shutdown. Nothing stops a job that does not look. */
+  readonly signal: AbortSignal;
+  /** The app's logger; each line carries the job's name, id and attempt. */
+  readonly log: Logger;
+}
+
+/** A job's definition. `I` is what is enqueued, `O` what is performed. */
+export interface JobOptions<I = void, O = I> {
+  /** What records carry. Unique in the app. */
+  readonly name: string;
+  /** Where it goes: the topic of the same name. */
+  readonly queue: string;
+  /**
+   * What order is kept for: jobs with the same result go to one partition and are run in the order of their enqueueing,
+   * one at a time. Without it a job goes to any partition. It runs synchronously, once, at the first enqueue.
+   */
+  readonly partitioner?: ((job: EnqueuingJob<I>) => PartitionerResult) | undefined;
+  /** Default `"key"`. */
+  readonly partitionKeyType?: PartitionKeyType | undefined;
+  /** Default: `app.producer`. Jobs sent through different producers keep no order among each other. */
+  readonly producer?: ((job: EnqueuingJob<I>) => AppProducer) | undefined;
+  /** For `performLater`. Default `"produceSync"`. */
+  readonly dispatchMethod?: DispatchMethod | undefined;
+  /** For `performAllLater`. Default `"produceSync"`. */
+  readonly dispatchManyMethod?: DispatchMethod | undefined;
+  perform(payload: O, job: RunningJob<O>): unknown;
+}
+
+/** A definition, checked, as the app keeps it. */
+export interface JobDefinition {
+  readonly name: string;
+  readonly queue: string;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly partitioner: ((job: EnqueuingJob) => unknown) | undefined;
+  readonly partitionKeyType: PartitionKeyType;
+  readonly producer: ((job: EnqueuingJob) => unknown) | undefined;
+  readonly dispatchMethod: DispatchMethod;
+  readonly dispatchManyMethod: DispatchMethod;
+  readonly perform: (payload: unknown, job: RunningJob) => unknown;
+}
+
+const JOB_OPTIONS = [
+  "name",
+  "queue",
+  "schema",
+  "partitioner",
+  "partitionKeyType",
+  "producer",
+  "dispatchMethod",
+  "dispatchManyMethod",
+  "perform",
+] as const;
+const KEY_TYPES = ["key", "partitionKey", "partition"] as const;
+const METHODS = ["produceSync", "produceAsync"] as const;
+
+/** Throws an {@link InvalidOptionError} that names the job and the option. */
+export function checkJobOptions(value: unknown): JobDefinition {
+  const name = optionalText((value as RawOptions | null | undefined)?.name, "job.name");
+  if (name === undefined || !name.isWellFormed()) throw new InvalidOptionError("job.name", "every job needs a name");
+  const path = `job "${name}"`;
+  const options = checkOptions(value, path, JOB_OPTIONS);
+  const { perform } = options;
+  if (typeof perform !== "function") {
+    throw new InvalidOptionError(`${path}.perform`, `${describe(perform)} given, a function is expected`);
+  }
+  return {
+    name,
+    queue: checkTopicName(options.queue, `${path}.queue`),
+    schema: checkSchema(options.schema, `${path}.schema`),
+    partitioner: optionalFunction(options.partitioner, `${path}.partitioner`) as JobDefinition["partitioner"],
+    partitionKeyType: checkKeyType(options, path),
+    producer: optionalFunction(options.producer, `${path}.producer`) as JobDefinition["producer"],
+    dispatchMethod: optionalChoice(options.dispatchMethod, `${path}.dispatchMethod`, METHODS) ?? "produceSync",
+    dispatchManyMethod:
+      optionalChoice(options.dispatchManyMethod, `${path}.dispatchManyMethod`, METHODS) ?? "produceSync",
+    perform: (payload, job) => perform.call(value, payload, job),
+  };
+}
+
+function checkKeyType(options: RawOptions, path: string): PartitionKeyType {
+  const type = optionalChoice(options.partitionKeyType, `${path}.partitionKeyType`, KEY_TYPES);
+  if (type !== undefined && options.partitioner === undefined) {
+    throw new InvalidOptionError(
+      `${path}.partitionKeyType`,
+      "it says what a partitioner's result means, but there is no partitioner",
+    );
+  }
+  return type ?? "key";
+}
+
+function checkSchema(value: unknown, path: string): StandardSchemaV1 | undefined {
+  if (value === undefined) return undefined;
+  const properties = (value as Partial<StandardSchemaV1> | null)?.["~standard"];
+  if (properties?.version === 1 && typeof properties.validate === "function") return value as StandardSchemaV1;
+  throw new InvalidOptionError(
+    path,
+    `${describe(value)} given, a schema that follows Standard Schema version 1 is expected`,
+  );
+}

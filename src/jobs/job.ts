@@ -1,0 +1,110 @@
+import { checkOptions, within } from "./check-options.ts";
+import type { DispatchedJob } from "./dispatched-job.ts";
+import { checkUserHeaders, type JobHeaders } from "./headers.ts";
+import type { JobDefinition } from "./job-options.ts";
+import { checkTopicName } from "./topic-name.ts";
+
+/** The payload parameter: it may be left out where the job takes none. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a job without a payload is a Job<void>
+export type Payload<I> = undefined extends I ? [payload?: I] : [I] extends [void] ? [payload?: I] : [payload: I];
+
+/** What one enqueue does otherwise than the definition says. */
+export interface JobSettings {
+  /** Another queue. */
+  readonly queue?: string | undefined;
+  /** Headers of the user's own: text, under names that do not begin with `ottla-`. */
+  readonly headers?: JobHeaders | undefined;
+}
+
+declare const prepared: unique symbol;
+
+/** A job with its payload, for `performAllLater`. */
+export interface PreparedJob {
+  readonly [prepared]: true;
+}
+
+/** A job with settings of its own for the next enqueue. */
+export interface ConfiguredJob<I = void> {
+  performLater(...payload: Payload<I>): Promise<DispatchedJob>;
+  of(...payload: Payload<I>): PreparedJob;
+  performNow(...payload: Payload<I>): Promise<void>;
+  /** Adds settings; what they say again replaces what was said before. */
+  set(settings: JobSettings): ConfiguredJob<I>;
+}
+
+/** A defined job. `I` is what is enqueued, `O` what is performed. */
+export interface Job<I = void, O = I> {
+  /** Never there at run time: it carries the two types. */
+  readonly types?: { readonly input: I; readonly output: O } | undefined;
+  /**
+   * Enqueues the job. Resolves once the brokers have it (or as `dispatchMethod` says). Calls that are not awaited keep
+   * their order. A job that takes no payload is written as JSON `null` with a header that says so.
+   */
+  performLater(...payload: Payload<I>): Promise<DispatchedJob>;
+  /** The job with its payload, for `performAllLater`. */
+  of(...payload: Payload<I>): PreparedJob;
+  /** Other settings for one enqueue. */
+  set(settings: JobSettings): ConfiguredJob<I>;
+  /** Runs the job here and now, without Kafka: with the checks of an enqueue, and the payload as a worker would read it. */
+  performNow(...payload: Payload<I>): Promise<void>;
+}
+
+/** What a {@link PreparedJob} is inside. */
+export class PreparedCall {
+  readonly definition: JobDefinition;
+  readonly settings: JobSettings;
+  readonly payload: unknown;
+
+  constructor(definition: JobDefinition, settings: JobSettings, payload: unknown) {
+    this.definition = definition;
+    this.settings = settings;
+    this.payload = payload;
+  }
+}
+
+/** What carries out the calls on a job. */
+export interface JobCalls {
+  performLater(call: PreparedCall): Promise<DispatchedJob>;
+  performNow(call: PreparedCall): Promise<void>;
+}
+
+const NONE: JobSettings = {};
+const SETTINGS = ["queue", "headers"] as const;
+
+/** The handle that users call: a definition, settings, and the app that carries the calls out. */
+export class JobHandle implements Job<unknown, unknown>, ConfiguredJob<unknown> {
+  readonly #calls: JobCalls;
+  readonly #definition: JobDefinition;
+  readonly #settings: JobSettings;
+
+  constructor(calls: JobCalls, definition: JobDefinition, settings: JobSettings = NONE) {
+    this.#calls = calls;
+    this.#definition = definition;
+    this.#settings = settings;
+  }
+
+  performLater(payload?: unknown): Promise<DispatchedJob> {
+    return this.#calls.performLater(new PreparedCall(this.#definition, this.#settings, payload));
+  }
+
+  of(payload?: unknown): PreparedJob {
+    return new PreparedCall(this.#definition, this.#settings, payload) as unknown as PreparedJob;
+  }
+
+  performNow(payload?: unknown): Promise<void> {
+    return this.#calls.performNow(new PreparedCall(this.#definition, this.#settings, payload));
+  }
+
+  set(settings: JobSettings): JobHandle {
+    const path = `job "${this.#definition.name}".set`;
+    const given = checkOptions(settings, path, SETTINGS);
+    const { queue, headers } = given;
+    return new JobHandle(this.#calls, this.#definition, {
+      queue: queue === undefined ? this.#settings.queue : checkTopicName(queue, within(path, "queue")),
+      headers:
+        headers === undefined
+          ? this.#settings.headers
+          : { ...this.#settings.headers, ...checkUserHeaders(headers, within(path, "headers")) },
+    });
+  }
+}

@@ -1,0 +1,139 @@
+import type { ProducerOptions } from "../client/producer-options.ts";
+import type { Transport } from "../net/transport.ts";
+import { checkOptions, describe, optionalText, within } from "./check-options.ts";
+import { DEFAULTS } from "./defaults.ts";
+import { type Duration, parseDuration } from "./duration.ts";
+import { InvalidOptionError } from "./errors.ts";
+import { consoleLogger, type Logger } from "./logger.ts";
+import { type ProducerSettings, resolveProducerSettings } from "./producer-settings.ts";
+import { type QueueOptions, type QueueSettings, resolveQueue } from "./queue-options.ts";
+import { jsonSerializer, type Serializer } from "./serializer.ts";
+
+/** How the app reaches Kafka. */
+export interface KafkaConnectionOptions {
+  /** Where to begin, each `host:port`. Default: the KAFKA_BROKERS environment variable (comma-separated), else localhost:9092. */
+  readonly brokers?: readonly string[] | undefined;
+  /** What brokers' logs and quotas know the app by. */
+  readonly clientId?: string | undefined;
+  /** How long one request may take. Default 30 s. */
+  readonly requestTimeout?: Duration | undefined;
+  /** How long opening a connection may take. */
+  readonly connectTimeout?: Duration | undefined;
+  /** How byte streams are opened: for runtimes without TCP sockets of their own. */
+  readonly transport?: Transport | undefined;
+}
+
+/** What `createApp` takes. */
+export interface AppOptions {
+  readonly kafka?: KafkaConnectionOptions | undefined;
+  /** The consumer group of the app's workers. A process that only enqueues needs none. */
+  readonly group?: string | undefined;
+  /** By name: only what differs from the defaults. */
+  readonly queues?: Readonly<Record<string, QueueOptions>> | undefined;
+  /** Settings of `app.producer`. */
+  readonly producer?: ProducerSettings | undefined;
+  /** Default: JSON. */
+  readonly serializer?: Serializer | undefined;
+  /** Default: lines on standard error. */
+  readonly logger?: Logger | undefined;
+}
+
+/** The app's options, checked and filled in. */
+export interface AppSettings {
+  readonly kafka: {
+    /** Undefined: {@link defaultBrokers} at the first use. */
+    readonly brokers: readonly string[] | undefined;
+    readonly clientId: string | undefined;
+    readonly requestTimeout: number | undefined;
+    readonly connectTimeout: number | undefined;
+    readonly transport: Transport | undefined;
+  };
+  readonly group: string | undefined;
+  /** Only those that the options name: {@link queueSettings} has one for any name. */
+  readonly queues: ReadonlyMap<string, QueueSettings>;
+  readonly producer: ProducerOptions;
+  readonly serializer: Serializer;
+  readonly logger: Logger;
+}
+
+const APP_OPTIONS = ["kafka", "group", "queues", "producer", "serializer", "logger"] as const;
+const KAFKA_OPTIONS = ["brokers", "clientId", "requestTimeout", "connectTimeout", "transport"] as const;
+
+export function resolveAppOptions(value: unknown): AppSettings {
+  const options = checkOptions(value, "", APP_OPTIONS);
+  const queues = checkOptions(
+    options.queues,
+    "queues",
+    Object.keys((options.queues as object | null | undefined) ?? {}),
+  );
+  return {
+    kafka: resolveKafka(options.kafka),
+    group: optionalText(options.group, "group"),
+    queues: new Map(
+      Object.entries(queues).map(([name, queue]) => [name, resolveQueue(name, queue, within("queues", name))]),
+    ),
+    producer: resolveProducerSettings(options.producer, "producer"),
+    serializer: checkMethods(options.serializer, "serializer", ["encode", "decode"]) ?? jsonSerializer,
+    logger: checkMethods(options.logger, "logger", ["debug", "info", "warn", "error"]) ?? consoleLogger,
+  };
+}
+
+/** The settings of any queue, whether the options name it or not. */
+export function queueSettings(settings: AppSettings, name: string): QueueSettings {
+  return settings.queues.get(name) ?? resolveQueue(name, undefined, within("queues", name));
+}
+
+/** Where to begin when the options do not say. */
+export function defaultBrokers(): readonly string[] {
+  const brokers = splitBrokers(environment("KAFKA_BROKERS") ?? "");
+  return brokers.length > 0 ? brokers : [DEFAULTS.broker];
+}
+
+function splitBrokers(text: string): string[] {
+  return text
+    .split(",")
+    .map((broker) => broker.trim())
+    .filter((broker) => broker !== "");
+}
+
+function environment(name: string): string | undefined {
+  try {
+    return (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env?.[name];
+  } catch {
+    // Deno throws where the process may not read its environment.
+    return undefined;
+  }
+}
+
+function resolveKafka(value: unknown): AppSettings["kafka"] {
+  const options = checkOptions(value, "kafka", KAFKA_OPTIONS);
+  const time = (name: "requestTimeout" | "connectTimeout"): number | undefined =>
+    options[name] === undefined ? undefined : parseDuration(options[name], `kafka.${name}`);
+  return {
+    brokers: checkBrokers(options.brokers),
+    clientId: optionalText(options.clientId, "kafka.clientId"),
+    requestTimeout: time("requestTimeout"),
+    connectTimeout: time("connectTimeout"),
+    transport: checkMethods<Transport>(options.transport, "kafka.transport", ["connect"]),
+  };
+}
+
+function checkBrokers(value: unknown): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  if (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((broker) => typeof broker === "string" && broker !== "")
+  ) {
+    return [...value];
+  }
+  throw new InvalidOptionError("kafka.brokers", `${describe(value)} given, a list as ["host:9092"] is expected`);
+}
+
+function checkMethods<T>(value: unknown, path: string, methods: readonly (keyof T & string)[]): T | undefined {
+  if (value === undefined) return undefined;
+  const given = value as Record<string, unknown> | null;
+  const missing = methods.filter((method) => typeof given?.[method] !== "function");
+  if (missing.length === 0) return value as T;
+  throw new InvalidOptionError(path, `${describe(value)} given, an object with ${methods.join(", ")} is expected`);
+}

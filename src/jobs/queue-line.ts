@@ -1,0 +1,60 @@
+import { defaultPartition } from "../client/default-partitioner.ts";
+import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
+import type { Clock } from "../net/clock.ts";
+import { EnqueueLine } from "./enqueue-line.ts";
+import { EnqueueTimeoutError } from "./errors.ts";
+import { numberedPartition, type PartitionKeyType } from "./key.ts";
+import { checkPartitions } from "./partition-check.ts";
+import type { QueueSettings } from "./queue-options.ts";
+
+/** As much of a producer as a queue needs. */
+export interface RecordSink {
+  send(record: ProducerRecord): Promise<RecordMetadata>;
+  partitionsFor(topic: string): Promise<number>;
+}
+
+/** What decides a job's partition. */
+export interface Route {
+  readonly job: string;
+  /** Undefined: the job has no key. */
+  readonly key: string | undefined;
+  readonly type: PartitionKeyType;
+}
+
+/** One producer's way into one queue. */
+export class QueueLine {
+  readonly queue: QueueSettings;
+  readonly sink: RecordSink;
+  readonly line: EnqueueLine;
+  /** The topic has as many partitions as declared, or nobody declared any. */
+  #checked: boolean;
+
+  constructor(clock: Clock, queue: QueueSettings, sink: RecordSink, deliveryTimeout: number) {
+    this.queue = queue;
+    this.sink = sink;
+    this.line = new EnqueueLine(clock, deliveryTimeout, () => new EnqueueTimeoutError(queue.name, deliveryTimeout));
+    this.#checked = queue.partitions === undefined;
+  }
+
+  /** The partition that a record must name; undefined where the client decides it as well. At once where nothing has to be asked. */
+  route(route: Route): undefined | Promise<number | undefined> {
+    const clientDecides = route.key === undefined || route.type === "key";
+    if (clientDecides && this.#checked) return undefined;
+    return this.partitionCount().then((count) =>
+      clientDecides ? undefined : partitionOf(route, this.queue.name, count),
+    );
+  }
+
+  /** How many partitions the topic has. Rejects where they are not as many as declared. */
+  async partitionCount(): Promise<number> {
+    const count = await this.sink.partitionsFor(this.queue.name);
+    if (!this.#checked) checkPartitions(this.queue, count);
+    this.#checked = true;
+    return count;
+  }
+}
+
+/** The partition of a job that has a key. */
+export function partitionOf({ job, key, type }: Route, topic: string, count: number): number {
+  return type === "partition" ? numberedPartition(job, topic, key!, count) : defaultPartition(key!, count);
+}

@@ -1,0 +1,92 @@
+import { UnreadableRecordError } from "./errors.ts";
+import {
+  ENQUEUED_AT_HEADER,
+  ID_HEADER,
+  JOB_HEADER,
+  type JobHeaders,
+  KEY_HEADER,
+  NO_PAYLOAD,
+  PAYLOAD_HEADER,
+  RESERVED_PREFIX,
+} from "./headers.ts";
+
+/** As much of a record as makes a job of it. */
+export interface JobRecord {
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly (readonly [string, Uint8Array | null])[];
+}
+
+const decoder = new TextDecoder();
+
+/**
+ * A job as a record carries it. Only its name is read at once; the rest when asked for. Foreign producers need no more
+ * than `ottla-job`: id and time of enqueueing then come from where and when the record is.
+ */
+export class ReceivedJob {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly name: string;
+  readonly #record: JobRecord;
+  readonly #own: ReadonlyMap<string, Uint8Array>;
+
+  /** Throws an {@link UnreadableRecordError} where the record names no job. */
+  constructor(topic: string, partition: number, record: JobRecord) {
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = record.offset;
+    this.#record = record;
+    const own = new Map<string, Uint8Array>();
+    // A later header of one name replaces an earlier one, as Kafka's lastHeader has it.
+    for (const [name, value] of record.headers)
+      if (value !== null && name.startsWith(RESERVED_PREFIX)) own.set(name, value);
+    this.#own = own;
+    const job = own.get(JOB_HEADER);
+    if (job === undefined || job.length === 0) {
+      throw new UnreadableRecordError(
+        `the record at ${topic}/${partition}/${record.offset} has no ${JOB_HEADER} header`,
+      );
+    }
+    this.name = decoder.decode(job);
+  }
+
+  /** What its enqueue returned; `topic/partition/offset` where the record has none. */
+  get id(): string {
+    return this.text(ID_HEADER) ?? `${this.topic}/${this.partition}/${this.offset}`;
+  }
+  /** What order is kept for. Undefined: the job is not ordered. */
+  get key(): string | undefined {
+    const own = this.text(KEY_HEADER);
+    if (own !== undefined || this.#record.key === null) return own;
+    return decoder.decode(this.#record.key);
+  }
+  get enqueuedAt(): Date {
+    const text = this.text(ENQUEUED_AT_HEADER);
+    const time = text === undefined ? Number.NaN : Date.parse(text);
+    return new Date(Number.isNaN(time) ? this.#record.timestamp : time);
+  }
+  /** The user's headers. One without a value is left out. */
+  get headers(): JobHeaders {
+    const entries: [string, string][] = [];
+    for (const [name, value] of this.#record.headers) {
+      if (value !== null && !name.startsWith(RESERVED_PREFIX)) entries.push([name, decoder.decode(value)]);
+    }
+    return Object.fromEntries(entries);
+  }
+  get value(): Uint8Array | null {
+    return this.#record.value;
+  }
+  /** The payload is undefined. */
+  get isVoid(): boolean {
+    return this.#own.has(PAYLOAD_HEADER) && this.text(PAYLOAD_HEADER) === NO_PAYLOAD;
+  }
+
+  /** One of Ottla's own headers. */
+  text(name: string): string | undefined {
+    const value = this.#own.get(name);
+    return value === undefined ? undefined : decoder.decode(value);
+  }
+}
