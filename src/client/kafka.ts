@@ -4,6 +4,8 @@ import type { Transport } from "../net/transport.ts";
 import { parseAddress } from "./address.ts";
 import { Admin } from "./admin.ts";
 import { Cluster } from "./cluster.ts";
+import { Consumer } from "./consumer.ts";
+import type { ConsumerOptions } from "./consumer-options.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { Producer } from "./producer.ts";
 import type { ProducerOptions } from "./producer-options.ts";
@@ -66,6 +68,12 @@ export class Kafka {
     const producer = new Producer(this.cluster, options);
     this.#closers.add(() => producer.close());
     return producer;
+  }
+
+  consumer(options: ConsumerOptions): Consumer {
+    const consumer = new Consumer(this.cluster, options);
+    this.#closers.add(() => consumer.close());
+    return consumer;
   }
 
   admin(): Admin {

@@ -1,0 +1,223 @@
+import type { KafkaRecord } from "../../protocol/records.ts";
+import type { Cluster } from "./cluster.ts";
+import { type ConsumerOptions, type ConsumerSettings, consumerSettings } from "./consumer-options.ts";
+import { refuse } from "./coordinator.ts";
+import { ClosedError, InvalidArgumentError, KafkaError } from "./errors.ts";
+import { type FetchedBatch, Fetcher } from "./fetcher.ts";
+import { GroupMember } from "./group-member.ts";
+import { commitOffsets, fetchOffsets } from "./group-offsets.ts";
+import { listOffsets } from "./list-offsets.ts";
+import { partitionKey, type TopicPartition } from "./topic-partition.ts";
+
+/** Records of one fetch of one partition. */
+export interface ConsumerBatch extends TopicPartition {
+  readonly records: readonly KafkaRecord[];
+  /** The next offset to read, past whatever was left out. It is what `commit` commits. */
+  readonly nextOffset: number;
+  /** -1: not known. */
+  readonly leaderEpoch: number;
+  /** The offset after the last record that all in-sync replicas have. */
+  readonly highWatermark: number;
+}
+
+/** A partition that is this member's, from one assignment to its end. */
+interface Ownership {
+  queued: number;
+}
+
+/** Longest wait (ms) for the offsets from which a partition is read. */
+const START_TIMEOUT = 300_000;
+const COMMIT_TIMEOUT = 30_000;
+
+/**
+ * Reads topics as a member of a group: `for await (const batch of consumer)`. Nothing is committed before `commit` is
+ * called. Iterating begins the membership, and can be done once; it ends when the signal aborts or `close` is called.
+ */
+export class Consumer implements AsyncIterable<ConsumerBatch> {
+  readonly #cluster: Cluster;
+  readonly #settings: ConsumerSettings;
+  readonly #group: GroupMember;
+  readonly #fetcher: Fetcher;
+  readonly #owned = new Map<string, Ownership>();
+  #queue: FetchedBatch[] = [];
+  #wake: (() => void) | undefined;
+  #failure: KafkaError | undefined;
+  #iterating = false;
+  #closing: Promise<void> | undefined;
+  readonly #stop = new AbortController();
+  /** Commits without an answer yet. */
+  readonly #commits = new Set<Promise<unknown>>();
+
+  constructor(cluster: Cluster, options: ConsumerOptions) {
+    this.#cluster = cluster;
+    this.#settings = consumerSettings(options);
+    const { topics, groupId, sessionTimeout, rebalanceTimeout } = this.#settings;
+    this.#group = new GroupMember(
+      cluster,
+      { groupId, sessionTimeout, rebalanceTimeout, topics: () => topics },
+      {
+        assigned: (partitions) => void this.#assigned(partitions),
+        revoked: (partitions) => {
+          this.#drop(partitions);
+          return Promise.resolve();
+        },
+        lost: (partitions) => this.#drop(partitions),
+        troubled: () => {},
+        failed: (error) => this.#fail(error),
+      },
+    );
+    this.#fetcher = new Fetcher(cluster, this.#settings, {
+      fetched: (batch) => this.#fetched(batch),
+      outOfRange: (partition) => void this.#reset([partition]),
+      failed: (_partition, error) => {
+        if (!error.retriable) this.#fail(error);
+      },
+    });
+    this.#settings.signal?.addEventListener("abort", () => void this.close());
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerBatch, void, void> {
+    if (this.#iterating) throw new InvalidArgumentError("a consumer can be iterated once");
+    this.#iterating = true;
+    if (this.#settings.signal?.aborted) return this.close();
+    for (const topic of this.#settings.topics) await this.#cluster.topic(topic, START_TIMEOUT, this.#stop.signal);
+    if (this.#closing === undefined) this.#group.start();
+    try {
+      for (;;) {
+        const batch = await this.#next();
+        if (batch === undefined) return;
+        yield batch;
+      }
+    } finally {
+      await this.close();
+    }
+  }
+
+  async #next(): Promise<FetchedBatch | undefined> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#closing !== undefined) return undefined;
+      const batch = this.#queue.shift();
+      if (batch === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      const owned = this.#owned.get(partitionKey(batch.topic, batch.partition));
+      if (owned !== undefined && --owned.queued === 0) this.#fetcher.resume(batch.topic, batch.partition);
+      return batch;
+    }
+  }
+
+  #fetched(batch: FetchedBatch): void {
+    const owned = this.#owned.get(partitionKey(batch.topic, batch.partition));
+    if (owned === undefined) return;
+    // One batch waits while another is worked on: that is all that is read ahead.
+    owned.queued++;
+    this.#fetcher.pause(batch.topic, batch.partition);
+    this.#queue.push(batch);
+    this.#wake?.();
+  }
+
+  async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
+    const taken = partitions.map((partition) => ({ partition, ownership: { queued: 0 } }));
+    for (const { partition, ownership } of taken)
+      this.#owned.set(partitionKey(partition.topic, partition.partition), ownership);
+    // Given away again while its offset was asked for, a partition must not be read.
+    const isStill = ({ partition, ownership }: (typeof taken)[number]): boolean =>
+      this.#owned.get(partitionKey(partition.topic, partition.partition)) === ownership;
+    try {
+      const committed = await fetchOffsets(this.#group.coordinator, partitions, START_TIMEOUT, this.#stop.signal);
+      const without: TopicPartition[] = [];
+      for (const item of taken.filter(isStill)) {
+        const { topic, partition } = item.partition;
+        const offset = committed.get(partitionKey(topic, partition))?.offset;
+        if (offset === undefined) without.push(item.partition);
+        else this.#fetcher.add(topic, partition, offset);
+      }
+      if (without.length > 0) await this.#reset(without);
+    } catch (error) {
+      this.#fail(error as KafkaError);
+    }
+  }
+
+  async #reset(partitions: readonly TopicPartition[]): Promise<void> {
+    const { offsetReset } = this.#settings;
+    if (offsetReset === "fail") {
+      const [first] = partitions;
+      const message = `no valid committed offset for ${first!.topic}/${first!.partition}, and offsetReset is "fail"`;
+      return this.#fail(new KafkaError("NO_OFFSET", message, false, first));
+    }
+    const ownerships = partitions.map(({ topic, partition }) => this.#owned.get(partitionKey(topic, partition)));
+    try {
+      const offsets = await listOffsets(this.#cluster, partitions, offsetReset, START_TIMEOUT, this.#stop.signal);
+      for (const [i, { topic, partition }] of partitions.entries()) {
+        const key = partitionKey(topic, partition);
+        const owned = this.#owned.get(key);
+        if (owned !== undefined && owned === ownerships[i]) this.#fetcher.add(topic, partition, offsets.get(key)!);
+      }
+    } catch (error) {
+      this.#fail(error as KafkaError);
+    }
+  }
+
+  #drop(partitions: readonly TopicPartition[]): void {
+    const keys = new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)));
+    for (const key of keys) this.#owned.delete(key);
+    for (const { topic, partition } of partitions) this.#fetcher.remove(topic, partition);
+    this.#queue = this.#queue.filter(({ topic, partition }) => !keys.has(partitionKey(topic, partition)));
+  }
+
+  #fail(error: KafkaError): void {
+    if (this.#closing !== undefined) return;
+    this.#failure ??= error;
+    this.#wake?.();
+  }
+
+  /** Commits that the batch, and all before it in its partition, is done with. */
+  commit(batch: Pick<ConsumerBatch, "topic" | "partition" | "nextOffset" | "leaderEpoch">): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(new ClosedError("the consumer"));
+    const commit = this.#commit(batch);
+    const done = commit.catch(() => {}).finally(() => this.#commits.delete(done));
+    this.#commits.add(done);
+    return commit;
+  }
+
+  #commit({ topic, partition, nextOffset, leaderEpoch }: Parameters<Consumer["commit"]>[0]): Promise<void> {
+    const { coordinator } = this.#group;
+    return coordinator.retry("general", COMMIT_TIMEOUT, this.#stop.signal, async (connection) => {
+      const { membership } = this.#group;
+      if (!this.#group.owns(topic, partition)) {
+        throw new KafkaError(
+          "NOT_OWNED",
+          `${topic}/${partition} is no longer this consumer's: another member may have it`,
+          false,
+          { topic, partition },
+        );
+      }
+      const codes = await commitOffsets(coordinator, membership, [
+        { topic, partition, offset: nextOffset, leaderEpoch, metadata: "" },
+      ]);
+      const errorCode = codes.get(partitionKey(topic, partition))!;
+      this.#group.refused(errorCode, membership.generationId);
+      refuse(errorCode, `commit of ${topic}/${partition}`, connection.broker);
+    });
+  }
+
+  /** Ends the iteration, waits for the commits that were asked for, and leaves the group. */
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      this.#wake?.();
+      this.#stop.abort();
+      this.#fetcher.close();
+      await Promise.all(this.#commits);
+      await this.#group.close();
+    })();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

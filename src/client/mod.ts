@@ -1,0 +1,28 @@
+/**
+ * The Kafka client: `new Kafka({ brokers })`, its producers, consumers and administration.
+ *
+ * @module
+ */
+export type { CompressionType } from "../../protocol/compression.ts";
+export { KafkaRecord, type RecordHeader } from "../../protocol/records.ts";
+export { type Clock, systemClock, type Timer } from "../net/clock.ts";
+export type { Address, ByteStream, StreamHandlers, Transport } from "../net/transport.ts";
+export { Admin, type NewTopic, type TopicDescription } from "./admin.ts";
+export { Consumer, type ConsumerBatch } from "./consumer.ts";
+export type { ConsumerOptions } from "./consumer-options.ts";
+export {
+  ClosedError,
+  ConnectionError,
+  InvalidArgumentError,
+  KafkaError,
+  type KafkaErrorContext,
+  ProtocolError,
+  TimeoutError,
+  UnsupportedVersionError,
+} from "./errors.ts";
+export { Kafka, type KafkaOptions } from "./kafka.ts";
+export { Producer } from "./producer.ts";
+export type { ProducerOptions } from "./producer-options.ts";
+export type { HeaderInput, ProducerRecord, RecordMetadata } from "./producer-record.ts";
+export { SendManyError } from "./record-owners.ts";
+export type { TopicPartition } from "./topic-partition.ts";
