@@ -1,0 +1,129 @@
+import { ErrorCode } from "../../protocol/errors.ts";
+import { ZERO_UUID } from "../../protocol/field.ts";
+import type { Clock } from "../net/clock.ts";
+import { createGroups, type GroupSettings, type Groups } from "./groups.ts";
+import { Partition } from "./partition.ts";
+import { createTopicState, type Topic } from "./topic.ts";
+import type { TopicConfigs } from "./topic-configs.ts";
+
+/** A node as clients are told of it. */
+export interface NodeState {
+  readonly nodeId: number;
+  host: string;
+  port: number;
+  isUp: boolean;
+}
+
+export interface ClusterSettings {
+  readonly clock: Clock;
+  readonly autoCreateTopics: boolean;
+  readonly defaultPartitions: number;
+  readonly defaultReplicationFactor: number;
+  readonly topicDefaults: TopicConfigs;
+  readonly groups: GroupSettings;
+}
+
+/** A topic that cannot be found, as a Kafka error code. */
+export type TopicLookup = Topic | number;
+
+/** Everything that the nodes share: topics with their records, groups with their offsets, producer ids. */
+export class ClusterState {
+  readonly clusterId: string;
+  readonly settings: ClusterSettings;
+  readonly nodes: readonly NodeState[];
+  readonly groups: Groups;
+  readonly #byName = new Map<string, Topic>();
+  readonly #byId = new Map<string, Topic>();
+  #nextProducerId = 1000;
+  #nextFirstReplica = 0;
+
+  constructor(settings: ClusterSettings, nodes: readonly NodeState[]) {
+    this.settings = settings;
+    this.nodes = nodes;
+    this.clusterId = settings.clock.uuid();
+    this.groups = createGroups(settings.clock, settings.groups, () => this.liveNodes());
+  }
+
+  get clock(): Clock {
+    return this.settings.clock;
+  }
+  /** All topics, by name. */
+  get topics(): readonly Topic[] {
+    return [...this.#byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+  /** The node that is asked for administration: the first that is up, or -1. */
+  get controllerId(): number {
+    return this.liveNodes()[0]?.nodeId ?? -1;
+  }
+
+  liveNodes(): NodeState[] {
+    return this.nodes.filter((node) => node.isUp);
+  }
+  topicNamed(name: string): Topic | undefined {
+    return this.#byName.get(name);
+  }
+  topicById(id: string): Topic | undefined {
+    return this.#byId.get(id);
+  }
+  /** A topic as requests name it: by id where they give one. */
+  lookUp(name: string | null, id: string): TopicLookup {
+    if (id !== ZERO_UUID) return this.#byId.get(id) ?? ErrorCode.UNKNOWN_TOPIC_ID;
+    return this.#byName.get(name ?? "") ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+  }
+
+  /** Adds a topic whose name, counts and configuration are right. `replicas`: one list of nodes a partition. */
+  addTopic(name: string, replicas: readonly (readonly number[])[], configs: TopicConfigs): Topic {
+    const partitions = replicas.map((nodes, index) => new Partition(name, index, nodes, this.#firstLive(nodes)));
+    const topic = createTopicState(name, this.clock.uuid(), partitions, configs, this.settings.topicDefaults);
+    this.#byName.set(name, topic);
+    this.#byId.set(topic.id, topic);
+    return topic;
+  }
+
+  deleteTopic(topic: Topic): void {
+    this.#byName.delete(topic.name);
+    this.#byId.delete(topic.id);
+    this.groups.forgetTopic(topic.name);
+    for (const partition of topic.partitions) partition.wake();
+  }
+
+  /** Spreads partitions over the nodes that are up, each on `replicationFactor` of them. */
+  place(partitions: number, replicationFactor: number): number[][] {
+    const ids = this.liveNodes().map((node) => node.nodeId);
+    const first = this.#nextFirstReplica;
+    this.#nextFirstReplica += partitions;
+    return Array.from({ length: partitions }, (_, index) =>
+      Array.from({ length: replicationFactor }, (_, n) => ids[(first + index + n) % ids.length]!),
+    );
+  }
+
+  nextProducerId(): number {
+    return this.#nextProducerId++;
+  }
+
+  /** A node went down or came up: its partitions get a leader that is up, as a controller would decide. */
+  setUp(nodeId: number, isUp: boolean): void {
+    const node = this.nodes.find((one) => one.nodeId === nodeId)!;
+    node.isUp = isUp;
+    for (const topic of this.#byName.values()) {
+      for (const partition of topic.partitions) {
+        if (this.#isUp(partition.leaderId)) continue;
+        const leaderId = this.#firstLive(partition.replicas);
+        if (leaderId !== partition.leaderId) partition.lead(leaderId);
+      }
+    }
+    this.groups.nodesChanged();
+  }
+
+  /** How many of the partition's nodes are up: all of those are in sync. */
+  inSync(partition: Partition): number[] {
+    return partition.replicas.filter((nodeId) => this.#isUp(nodeId));
+  }
+
+  #isUp(nodeId: number): boolean {
+    return this.nodes.some((node) => node.nodeId === nodeId && node.isUp);
+  }
+  #firstLive(replicas: readonly number[]): number {
+    return replicas.find((nodeId) => this.#isUp(nodeId)) ?? -1;
+  }
+}

@@ -1,0 +1,115 @@
+import type { BrokerNode } from "./broker-node.ts";
+import type { ClusterState } from "./cluster-state.ts";
+import type { Partition } from "./partition.ts";
+import type { FaultHandle, FaultMatch, FaultMoment, RequestFaults } from "./request-faults.ts";
+
+/** Everything that can be made to go wrong, at the moment and as often as a test wants it. */
+export class Faults {
+  readonly #requests: RequestFaults;
+  readonly #cluster: ClusterState;
+  readonly #nodes: readonly BrokerNode[];
+  readonly #apis: ReadonlySet<string>;
+
+  constructor(requests: RequestFaults, cluster: ClusterState, nodes: readonly BrokerNode[], apis: ReadonlySet<string>) {
+    this.#requests = requests;
+    this.#cluster = cluster;
+    this.#nodes = nodes;
+    this.#apis = apis;
+  }
+
+  /** Holds requests back for `ms` milliseconds before they are handled, and with them all that follow on the connection. */
+  delay(fault: FaultMatch & { readonly ms: number }): FaultHandle {
+    return this.#requests.add(this.#checked(fault), { kind: "delay", ms: fault.ms });
+  }
+
+  /** Never answers; later requests of the connection are not answered either. `when`: default "beforeApply". */
+  drop(fault: FaultMatch & { readonly when?: FaultMoment | undefined }): FaultHandle {
+    return this.#requests.add(this.#checked(fault), { kind: "drop", when: fault.when ?? "beforeApply" });
+  }
+
+  /**
+   * Closes the connection in the middle of the answer. `when`: default "afterApply"; "beforeApply" closes it without
+   * a byte of an answer, and nothing has happened.
+   */
+  cut(fault: FaultMatch & { readonly when?: FaultMoment | undefined }): FaultHandle {
+    return this.#requests.add(this.#checked(fault), { kind: "cut", when: fault.when ?? "afterApply" });
+  }
+
+  /**
+   * Answers with an error: for the whole where the API has a place for that, else for every topic, partition or key.
+   * `when`: default "beforeApply"; "afterApply" says that it failed although it did not.
+   */
+  fail(fault: FaultMatch & { readonly errorCode: number; readonly when?: FaultMoment | undefined }): FaultHandle {
+    const { errorCode, when = "beforeApply" } = fault;
+    return this.#requests.add(this.#checked(fault), { kind: "fail", when, errorCode });
+  }
+
+  /** Takes back all delays, drops, cuts and failures. */
+  clear(): void {
+    this.#requests.clear();
+  }
+
+  /** Closes all connections to a node, or to all nodes. They go on listening. */
+  disconnect(node?: number): void {
+    for (const one of node === undefined ? this.#nodes : [this.#node(node)]) one.disconnect();
+  }
+
+  /** Ends a member's session in its group as if its heartbeats had stopped; without a member id, everybody's. */
+  expireSession(groupId: string, memberId?: string): void {
+    const group = this.#cluster.groups.find(groupId);
+    if (group === undefined) throw new RangeError(`there is no group ${groupId}`);
+    if (memberId !== undefined && group.classic.members.every((member) => member.memberId !== memberId)) {
+      throw new RangeError(`group ${groupId} has no member ${memberId}`);
+    }
+    group.classic.expire(memberId);
+  }
+
+  /** Makes a node the leader of a partition, with the next leader epoch. A node that has no replica gets the leader's. */
+  moveLeader(topic: string, partition: number, node: number): void {
+    const found = this.#partition(topic, partition);
+    const nodeId = this.#node(node).nodeId;
+    if (!found.replicas.includes(nodeId)) {
+      found.replicas = found.replicas.map((replica) => (replica === found.leaderId ? nodeId : replica));
+    }
+    found.lead(nodeId);
+  }
+
+  /** Makes a node the coordinator of a group. Members that wait are sent there, and a rebalance under way is lost. */
+  moveCoordinator(groupId: string, node: number): void {
+    this.#cluster.groups.moveCoordinator(groupId, this.#node(node).nodeId);
+  }
+
+  /** Takes a node down: its connections close, and what it led goes to nodes that are up. */
+  async stop(node: number): Promise<void> {
+    const stopped = this.#node(node).stop();
+    this.#cluster.setUp(node, false);
+    await stopped;
+  }
+
+  /** Brings a node up again, on its old port. */
+  async start(node: number): Promise<void> {
+    await this.#node(node).start();
+    this.#cluster.setUp(node, true);
+  }
+
+  #checked(fault: FaultMatch): FaultMatch {
+    if (fault.api !== undefined && !this.#apis.has(fault.api)) {
+      throw new RangeError(`there is no API ${fault.api}: the broker has ${[...this.#apis].join(", ")}`);
+    }
+    if (fault.node !== undefined) this.#node(fault.node);
+    return fault;
+  }
+
+  #node(nodeId: number): BrokerNode {
+    const node = this.#nodes.find((one) => one.nodeId === nodeId);
+    if (node === undefined)
+      throw new RangeError(`there is no node ${nodeId}: the broker has 1 to ${this.#nodes.length}`);
+    return node;
+  }
+
+  #partition(topic: string, index: number): Partition {
+    const partition = this.#cluster.topicNamed(topic)?.partitions[index];
+    if (partition === undefined) throw new RangeError(`there is no partition ${index} of topic ${topic}`);
+    return partition;
+  }
+}

@@ -1,0 +1,89 @@
+import { ErrorCode } from "../../../protocol/errors.ts";
+import type { Draft } from "../../../protocol/field.ts";
+import {
+  type PartitionProduceData,
+  type PartitionProduceResponse,
+  type ProduceRequest,
+  type ProduceResponse,
+  produce,
+  type TopicProduceData,
+  type TopicProduceResponse,
+} from "../../../protocol/messages/00-produce.ts";
+import { BatchRefused } from "../batch-check.ts";
+import type { TopicLookup } from "../cluster-state.ts";
+import type { Handler, RequestContext } from "../handler.ts";
+import { LeaderHints, ledPartition } from "../leader-check.ts";
+import type { Topic } from "../topic.ts";
+
+/** The first version that says who leads instead (KIP-951). */
+const HINTS_SINCE = 10;
+
+export const produceHandler: Handler<ProduceRequest, ProduceResponse> = {
+  api: produce,
+  // Some versions of librdkafka take a higher minimum for a broker without compression, so Kafka claims 0 too.
+  claimedMinVersion: 0,
+  handle(context, request) {
+    const hints = new LeaderHints(context.cluster, context.version >= HINTS_SINCE);
+    const responses = request.topicData.map((topic) => appendTopic(context, request.acks, topic, hints));
+    if (request.acks !== 0) return { responses, nodeEndpoints: hints.endpoints };
+    // Without an answer, only a closed connection makes the client look for what is wrong.
+    const failed = responses.flatMap((topic) => topic.partitionResponses ?? []).find((one) => one.errorCode);
+    if (failed !== undefined) context.refuse(`Produce with acks 0 failed with error ${failed.errorCode}`);
+    return undefined;
+  },
+  fail(request, errorCode) {
+    if (request.acks === 0) return {};
+    const responses = request.topicData.map(({ name, topicId, partitionData }) => ({
+      name,
+      topicId,
+      partitionResponses: partitionData.map(({ index }) => ({ index, errorCode, baseOffset: -1 })),
+    }));
+    return { responses };
+  },
+};
+
+function appendTopic(
+  context: RequestContext,
+  acks: number,
+  data: TopicProduceData,
+  hints: LeaderHints,
+): Draft<TopicProduceResponse> {
+  const topic = context.cluster.lookUp(data.name, data.topicId);
+  const partitionResponses = data.partitionData.map((part) => append(context, acks, topic, part, hints));
+  return { name: data.name, topicId: data.topicId, partitionResponses };
+}
+
+function append(
+  { cluster, nodeId, version }: RequestContext,
+  acks: number,
+  lookup: TopicLookup,
+  { index, records }: PartitionProduceData,
+  hints: LeaderHints,
+): Draft<PartitionProduceResponse> {
+  if (acks < -1 || acks > 1) return failed(index, ErrorCode.INVALID_REQUIRED_ACKS);
+  const { partition, errorCode } = ledPartition(lookup, index, nodeId);
+  if (errorCode !== ErrorCode.NONE || partition === undefined) {
+    return { ...failed(index, errorCode), currentLeader: hints.for(partition, errorCode) };
+  }
+  const topic = lookup as Topic;
+  if (acks === -1 && cluster.inSync(partition).length < topic.minInsyncReplicas) {
+    return failed(index, ErrorCode.NOT_ENOUGH_REPLICAS);
+  }
+  try {
+    const appended = partition.append(records, version, topic.batchRules, cluster.clock.now());
+    return { index, ...appended, logStartOffset: partition.log.startOffset };
+  } catch (error) {
+    if (!(error instanceof BatchRefused)) throw error;
+    return { ...failed(index, error.errorCode), ...explain(error) };
+  }
+}
+
+function failed(index: number, errorCode: number): Draft<PartitionProduceResponse> {
+  return { index, errorCode, baseOffset: -1 };
+}
+
+function explain(error: BatchRefused): Draft<PartitionProduceResponse> {
+  const recordErrors =
+    error.recordIndex < 0 ? [] : [{ batchIndex: error.recordIndex, batchIndexErrorMessage: error.message }];
+  return { errorMessage: error.message, recordErrors };
+}

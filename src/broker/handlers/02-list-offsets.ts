@@ -1,0 +1,62 @@
+import { ErrorCode } from "../../../protocol/errors.ts";
+import type { Draft } from "../../../protocol/field.ts";
+import {
+  type ListOffsetsPartition,
+  type ListOffsetsPartitionResponse,
+  type ListOffsetsRequest,
+  type ListOffsetsResponse,
+  listOffsets,
+} from "../../../protocol/messages/02-list-offsets.ts";
+import type { Handler } from "../handler.ts";
+import { ledPartition } from "../leader-check.ts";
+import type { PartitionLog } from "../partition-log.ts";
+
+const LATEST = -1;
+const EARLIEST = -2;
+const GREATEST_TIMESTAMP = -3;
+const EARLIEST_LOCAL = -4;
+const LATEST_REMOTE = -5;
+const EARLIEST_NOT_UPLOADED = -6;
+
+export const listOffsetsHandler: Handler<ListOffsetsRequest, ListOffsetsResponse> = {
+  api: listOffsets,
+  handle({ cluster, nodeId }, request) {
+    const topics = request.topics.map(({ name, partitions }) => {
+      const topic = cluster.topicNamed(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+      const answer = (wanted: ListOffsetsPartition): Draft<ListOffsetsPartitionResponse> => {
+        const { partitionIndex, currentLeaderEpoch } = wanted;
+        const { partition, errorCode } = ledPartition(topic, partitionIndex, nodeId, currentLeaderEpoch);
+        if (errorCode !== ErrorCode.NONE || partition === undefined) return { partitionIndex, errorCode };
+        return { partitionIndex, ...find(partition.log, wanted.timestamp) };
+      };
+      return { name, partitions: partitions.map(answer) };
+    });
+    return { topics };
+  },
+  fail(request, errorCode) {
+    const topics = request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+    }));
+    return { topics };
+  },
+};
+
+function find(log: PartitionLog, timestamp: number): Draft<ListOffsetsPartitionResponse> {
+  switch (timestamp) {
+    case LATEST:
+      return { offset: log.endOffset, leaderEpoch: log.epochOf(log.endOffset) };
+    case EARLIEST:
+    case EARLIEST_LOCAL:
+      return { offset: log.startOffset, leaderEpoch: log.epochOf(log.startOffset) };
+    case GREATEST_TIMESTAMP:
+      return log.greatestTimestamp() ?? {};
+    case LATEST_REMOTE:
+    case EARLIEST_NOT_UPLOADED:
+      // There is no remote storage, so nothing in it has an offset.
+      return {};
+    default:
+      if (timestamp < 0) return { errorCode: ErrorCode.UNSUPPORTED_VERSION };
+      return log.firstSince(timestamp) ?? {};
+  }
+}

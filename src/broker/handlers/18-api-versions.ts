@@ -1,0 +1,37 @@
+import { ErrorCode } from "../../../protocol/errors.ts";
+import {
+  type ApiVersion,
+  type ApiVersionsRequest,
+  type ApiVersionsResponse,
+  apiVersions,
+} from "../../../protocol/messages/18-api-versions.ts";
+import type { Handler } from "../handler.ts";
+
+/** The form that a client's name and version must have (KIP-511). */
+const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/;
+
+/** What has to be known of a handler to offer its API. */
+interface Served {
+  readonly api: { readonly key: number; readonly minVersion: number; readonly maxVersion: number };
+  readonly claimedMinVersion?: number | undefined;
+}
+
+/** `served`: all handlers of the broker. */
+export function apiVersionsHandler(served: () => Iterable<Served>): Handler<ApiVersionsRequest, ApiVersionsResponse> {
+  const apiKeys = (): ApiVersion[] =>
+    [...served()].map(({ api, claimedMinVersion }) => ({
+      apiKey: api.key,
+      minVersion: claimedMinVersion ?? api.minVersion,
+      maxVersion: api.maxVersion,
+    }));
+  return {
+    api: apiVersions,
+    handle({ version }, { clientSoftwareName, clientSoftwareVersion }) {
+      if (version >= 3 && !(SOFTWARE.test(clientSoftwareName) && SOFTWARE.test(clientSoftwareVersion))) {
+        return { errorCode: ErrorCode.INVALID_REQUEST };
+      }
+      return { apiKeys: apiKeys() };
+    },
+    fail: (_request, errorCode) => ({ errorCode }),
+  };
+}

@@ -1,0 +1,14 @@
+export {
+  Broker,
+  BrokerError,
+  type CreateTopicOptions,
+  type GroupOffsetSummary,
+  type GroupSummary,
+  type PartitionSummary,
+  type TopicSummary,
+} from "./broker.ts";
+export type { BrokerEvent } from "./broker-event.ts";
+export type { Faults } from "./faults.ts";
+export type { FaultHandle, FaultMatch, FaultMoment, ObservedRequest } from "./request-faults.ts";
+export { type BrokerOptions, startBroker } from "./start-broker.ts";
+export type { TopicConfigs } from "./topic-configs.ts";

@@ -1,0 +1,84 @@
+import { ErrorCode } from "../../protocol/errors.ts";
+
+/** What a batch says of its producer. */
+export interface SequencedBatch {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly lastOffsetDelta: number;
+}
+
+/** A batch that was appended, kept so that a repeat of it gets the same answer. */
+interface RememberedBatch {
+  readonly baseSequence: number;
+  readonly lastSequence: number;
+  readonly baseOffset: number;
+  readonly timestamp: number;
+}
+
+interface ProducerEntry {
+  epoch: number;
+  /** The last batches of this epoch, oldest first. */
+  batches: RememberedBatch[];
+}
+
+export type SequenceVerdict =
+  | { readonly kind: "append" }
+  /** It is already in the log: a repeat after a lost answer. */
+  | { readonly kind: "duplicate"; readonly baseOffset: number; readonly timestamp: number }
+  | { readonly kind: "refuse"; readonly errorCode: number; readonly reason: string };
+
+/** As many as a producer may have in flight on a connection (KIP-98). */
+const REMEMBERED = 5;
+const SEQUENCES = 0x8000_0000;
+const APPEND: SequenceVerdict = { kind: "append" };
+
+/** What one partition knows of the producers that write to it, so that a batch sent twice is stored once (KIP-98). */
+export class ProducerState {
+  readonly #producers = new Map<number, ProducerEntry>();
+
+  /** What to do with a batch. Nothing is remembered until {@link appended}. */
+  judge(batch: SequencedBatch): SequenceVerdict {
+    if (batch.producerId < 0) return APPEND;
+    const entry = this.#producers.get(batch.producerId);
+    // An id that is not known may have been forgotten with its records: any sequence begins it anew (KIP-360).
+    if (entry === undefined) return APPEND;
+    if (batch.producerEpoch < entry.epoch) {
+      const reason = `producer ${batch.producerId} has epoch ${entry.epoch}, the batch ${batch.producerEpoch}`;
+      return { kind: "refuse", errorCode: ErrorCode.INVALID_PRODUCER_EPOCH, reason };
+    }
+    if (batch.producerEpoch > entry.epoch) return batch.baseSequence === 0 ? APPEND : outOfOrder(batch, 0);
+    const lastSequence = sequenceAfter(batch.baseSequence, batch.lastOffsetDelta);
+    const repeated = entry.batches.find(
+      (known) => known.baseSequence === batch.baseSequence && known.lastSequence === lastSequence,
+    );
+    if (repeated !== undefined) {
+      return { kind: "duplicate", baseOffset: repeated.baseOffset, timestamp: repeated.timestamp };
+    }
+    const expected = sequenceAfter(entry.batches.at(-1)!.lastSequence, 1);
+    return batch.baseSequence === expected ? APPEND : outOfOrder(batch, expected);
+  }
+
+  /** Takes note of a batch that {@link judge} let through. */
+  appended(batch: SequencedBatch, baseOffset: number, timestamp: number): void {
+    if (batch.producerId < 0) return;
+    let entry = this.#producers.get(batch.producerId);
+    if (entry === undefined || entry.epoch !== batch.producerEpoch) {
+      entry = { epoch: batch.producerEpoch, batches: [] };
+      this.#producers.set(batch.producerId, entry);
+    }
+    const lastSequence = sequenceAfter(batch.baseSequence, batch.lastOffsetDelta);
+    entry.batches.push({ baseSequence: batch.baseSequence, lastSequence, baseOffset, timestamp });
+    if (entry.batches.length > REMEMBERED) entry.batches.shift();
+  }
+}
+
+/** Sequences are counted in records and go from 2^31 - 1 to 0. */
+function sequenceAfter(sequence: number, count: number): number {
+  return (sequence + count) % SEQUENCES;
+}
+
+function outOfOrder(batch: SequencedBatch, expected: number): SequenceVerdict {
+  const reason = `producer ${batch.producerId} sent sequence ${batch.baseSequence} where ${expected} is next`;
+  return { kind: "refuse", errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, reason };
+}

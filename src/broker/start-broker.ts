@@ -1,0 +1,114 @@
+import { type Clock, systemClock } from "../net/clock.ts";
+import { tcp } from "../net/tcp.ts";
+import { formatAddress, type ListeningTransport } from "../net/transport.ts";
+import { Broker, BrokerError } from "./broker.ts";
+import type { BrokerEvent } from "./broker-event.ts";
+import { BrokerNode } from "./broker-node.ts";
+import { ClusterState, type NodeState } from "./cluster-state.ts";
+import { Faults } from "./faults.ts";
+import { handlers } from "./handlers/handlers.ts";
+import { RequestFaults } from "./request-faults.ts";
+import { configComplaint, type TopicConfigs } from "./topic-configs.ts";
+
+export interface BrokerOptions {
+  /** Where to listen. Default "127.0.0.1"; "0.0.0.0" for all interfaces. */
+  readonly host?: string | undefined;
+  /** The host that clients are told to connect to. Default `host`, and "localhost" where that is all interfaces. */
+  readonly advertisedHost?: string | undefined;
+  /** Default 9092; 0 picks a free one. Further nodes take the ports that follow. */
+  readonly port?: number | undefined;
+  readonly clock?: Clock | undefined;
+  readonly transport?: ListeningTransport | undefined;
+  /** How many broker nodes to run, with ids from 1 and all state shared. Default 1. */
+  readonly nodes?: number | undefined;
+  /** Whether a client that asks for a topic creates it. Default false. */
+  readonly autoCreateTopics?: boolean | undefined;
+  /** Partitions of a topic for which nothing else was said. Default 3. */
+  readonly defaultPartitions?: number | undefined;
+  /** Replicas of a topic for which nothing else was said. Default 3, or as many as there are nodes. */
+  readonly defaultReplicationFactor?: number | undefined;
+  /** Topic configuration for topics that say nothing else, by Kafka's names, values as text. */
+  readonly topicDefaults?: TopicConfigs | undefined;
+  /** How long a group's first rebalance waits for more members, in ms (`group.initial.rebalance.delay.ms`). Default 0. */
+  readonly groupInitialRebalanceDelay?: number | undefined;
+  /** The shortest session timeout that a member may have, in ms (`group.min.session.timeout.ms`). Default 6000. */
+  readonly minSessionTimeout?: number | undefined;
+  /** The longest, in ms (`group.max.session.timeout.ms`). Default 1800000. */
+  readonly maxSessionTimeout?: number | undefined;
+  /** The largest request that is believed, in bytes (`socket.request.max.bytes`). Default 104857600. */
+  readonly maxRequestBytes?: number | undefined;
+  /** Is told of connections that were refused and requests that failed. Default: nobody is. */
+  readonly log?: ((event: BrokerEvent) => void) | undefined;
+}
+
+const ALL_INTERFACES: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
+/**
+ * Starts a Kafka broker in this process. It keeps everything in memory and is gone with it.
+ *
+ * Throws a {@link BrokerError}: INVALID_CONFIG for options that cannot be, and, where the address cannot be listened
+ * on, the code of the cause, such as EADDRINUSE.
+ */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const { host = "127.0.0.1", port = 9092, nodes: nodeCount = 1, transport = tcp } = options;
+  check(options, nodeCount, port);
+  const advertisedHost = options.advertisedHost ?? (ALL_INTERFACES.has(host) ? "localhost" : host);
+  const states: NodeState[] = Array.from({ length: nodeCount }, (_, i) => {
+    return { nodeId: i + 1, host: advertisedHost, port: port === 0 ? 0 : port + i, isUp: true };
+  });
+  const cluster = createCluster(options, states);
+  const faults = new RequestFaults();
+  const { maxRequestBytes = 100 * 1024 * 1024, log = () => undefined } = options;
+  const nodes = states.map((state) => {
+    return new BrokerNode(state, host, transport, { cluster, nodeId: state.nodeId, faults, maxRequestBytes, log });
+  });
+  await startAll(nodes, states, host);
+  const apis = new Set([...handlers.values()].map((handler) => handler.api.name));
+  return new Broker(cluster, nodes, faults, new Faults(faults, cluster, nodes, apis));
+}
+
+function createCluster(options: BrokerOptions, states: readonly NodeState[]): ClusterState {
+  const settings = {
+    clock: options.clock ?? systemClock,
+    autoCreateTopics: options.autoCreateTopics ?? false,
+    defaultPartitions: options.defaultPartitions ?? 3,
+    defaultReplicationFactor: options.defaultReplicationFactor ?? Math.min(3, states.length),
+    topicDefaults: options.topicDefaults ?? {},
+    groups: {
+      initialRebalanceDelayMs: options.groupInitialRebalanceDelay ?? 0,
+      minSessionTimeoutMs: options.minSessionTimeout ?? 6000,
+      maxSessionTimeoutMs: options.maxSessionTimeout ?? 1_800_000,
+      offsetMetadataMaxBytes: 4096,
+    },
+  };
+  return new ClusterState(settings, states);
+}
+
+function check(options: BrokerOptions, nodes: number, port: number): void {
+  if (!Number.isInteger(nodes) || nodes < 1) throw invalid(`nodes is ${nodes}: a broker has at least one node`);
+  if (!Number.isInteger(port) || port < 0 || port + nodes - 1 > 65_535) {
+    throw invalid(`port is ${port}: with ${nodes} nodes it has to be from 0 to ${65_536 - nodes}`);
+  }
+  for (const [name, value] of Object.entries(options.topicDefaults ?? {})) {
+    const complaint = configComplaint(name, value);
+    if (complaint !== undefined) throw invalid(`topicDefaults: ${complaint}`);
+  }
+}
+
+function invalid(message: string): BrokerError {
+  return new BrokerError("INVALID_CONFIG", message);
+}
+
+async function startAll(nodes: readonly BrokerNode[], states: readonly NodeState[], host: string): Promise<void> {
+  for (const [i, node] of nodes.entries()) {
+    try {
+      await node.start();
+    } catch (cause) {
+      await Promise.all(nodes.map((one) => one.stop()));
+      const where = formatAddress({ host, port: states[i]!.port });
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const code = (cause as { code?: string } | null)?.code ?? "LISTEN_FAILED";
+      throw new BrokerError(code, `cannot listen on ${where}: ${why}. Choose another port, or 0 for any.`, { cause });
+    }
+  }
+}

@@ -1,0 +1,383 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { crc32c } from "../../protocol/crc32c.ts";
+import { ErrorCode } from "../../protocol/errors.ts";
+import type { Draft } from "../../protocol/field.ts";
+import { type PartitionProduceResponse, produce } from "../../protocol/messages/00-produce.ts";
+import { type FetchPartition, type FetchRequest, fetch, type PartitionData } from "../../protocol/messages/01-fetch.ts";
+import { type ListOffsetsPartitionResponse, listOffsets } from "../../protocol/messages/02-list-offsets.ts";
+import { initProducerId } from "../../protocol/messages/22-init-producer-id.ts";
+import { FIELD_AT, readBatchHeaders } from "../../protocol/record-batch.ts";
+import { readFetched } from "../../protocol/records.ts";
+import { type Bench, batchOf, type RawClient, startBench } from "./raw-client.ts";
+
+const NAMED = 12;
+
+async function produceTo(
+  client: RawClient,
+  bench: Bench,
+  records: Uint8Array | null,
+  options: { topic?: string; partition?: number; acks?: number; version?: number } = {},
+): Promise<PartitionProduceResponse> {
+  const { topic = "t", partition = 0, acks = -1, version = NAMED } = options;
+  const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }];
+  const answer = await bench.run(client.call(produce, version, { acks, timeoutMs: 1000, topicData }));
+  return answer.responses[0]!.partitionResponses[0]!;
+}
+
+function fetchRequest(partitions: Draft<FetchPartition>[], rest: Draft<FetchRequest> = {}): Draft<FetchRequest> {
+  const filled = partitions.map((one) => ({ partitionMaxBytes: 1 << 20, ...one }));
+  return { maxWaitMs: 0, minBytes: 1, maxBytes: 1 << 24, topics: [{ topic: "t", partitions: filled }], ...rest };
+}
+
+async function fetchFrom(
+  client: RawClient,
+  bench: Bench,
+  partition: Draft<FetchPartition>,
+  rest: Draft<FetchRequest> = {},
+): Promise<PartitionData> {
+  const answer = await bench.run(client.call(fetch, NAMED, fetchRequest([partition], rest)));
+  return answer.responses[0]!.partitions[0]!;
+}
+
+function values(part: PartitionData, offset: number): string[] {
+  const read = readFetched(part.records!.slice(), offset, null, 1 << 20);
+  return read.records.map((record) => `${record.offset}:${new TextDecoder().decode(record.value!)}`);
+}
+
+async function start(
+  partitions = 1,
+  configs: Record<string, string> = {},
+): Promise<{ bench: Bench; client: RawClient }> {
+  const bench = await startBench();
+  await bench.broker.createTopic("t", { partitions, configs });
+  return { bench, client: await bench.connect() };
+}
+
+const text = (...all: string[]): [null, string][] => all.map((value) => [null, value]);
+
+describe("Produce and Fetch", () => {
+  test("a produced batch is fetched with the log's offsets", async () => {
+    const { bench, client } = await start();
+    const now = bench.clock.now();
+    assert.equal((await produceTo(client, bench, batchOf(text("a", "b"), now))).baseOffset, 0);
+    assert.equal((await produceTo(client, bench, batchOf(text("c"), now))).baseOffset, 2);
+    const all = await fetchFrom(client, bench, { fetchOffset: 0 });
+    assert.equal(all.highWatermark, 3);
+    assert.deepEqual(values(all, 0), ["0:a", "1:b", "2:c"]);
+    const tail = await fetchFrom(client, bench, { fetchOffset: 1 });
+    assert.equal(readBatchHeaders(tail.records!)[0]!.baseOffset, 0, "the batch that contains the offset comes whole");
+    assert.deepEqual(values(tail, 1), ["1:b", "2:c"]);
+  });
+
+  test("all versions of Produce and Fetch carry the records", async () => {
+    const { bench, client } = await start();
+    const id = bench.broker.topics()[0]!.id;
+    let offset = 0;
+    for (let version = produce.minVersion; version <= produce.maxVersion; version++) {
+      const records = batchOf(text(`v${version}`), bench.clock.now());
+      const topicData = [
+        { name: "t", ...(version >= 13 ? { topicId: id } : {}), partitionData: [{ index: 0, records }] },
+      ];
+      const answer = await bench.run(client.call(produce, version, { acks: 1, timeoutMs: 1, topicData }));
+      assert.equal(answer.responses[0]!.partitionResponses[0]!.baseOffset, offset++);
+    }
+    for (let version = fetch.minVersion; version <= fetch.maxVersion; version++) {
+      const topics = [
+        {
+          topic: "t",
+          ...(version >= 13 ? { topicId: id } : {}),
+          partitions: [{ fetchOffset: 0, partitionMaxBytes: 1 << 20 }],
+        },
+      ];
+      const answer = await bench.run(client.call(fetch, version, { maxWaitMs: 0, minBytes: 1, topics }));
+      assert.equal(values(answer.responses[0]!.partitions[0]!, 0).length, offset);
+    }
+  });
+
+  test("a fetch at the end waits until something is produced", async () => {
+    const { bench, client } = await start();
+    const other = await bench.connect();
+    const pending = client.call(fetch, NAMED, fetchRequest([{ fetchOffset: 0 }], { maxWaitMs: 60_000 }));
+    await bench.time.advance(1000);
+    await produceTo(other, bench, batchOf(text("late"), bench.clock.now()));
+    const answer = await bench.run(pending);
+    assert.deepEqual(values(answer.responses[0]!.partitions[0]!, 0), ["0:late"]);
+    assert.ok(bench.time.elapsed < 60_000, "it did not wait for the time to pass");
+  });
+
+  test("a fetch that finds nothing is answered empty after maxWaitMs", async () => {
+    const { bench, client } = await start();
+    const before = bench.time.elapsed;
+    const part = await fetchFrom(client, bench, { fetchOffset: 0 }, { maxWaitMs: 500 });
+    assert.equal(part.errorCode, 0);
+    assert.equal(part.records!.length, 0);
+    assert.equal(bench.time.elapsed - before, 500);
+  });
+
+  test("a fetch waits for minBytes", async () => {
+    const { bench, client } = await start();
+    const other = await bench.connect();
+    const pending = client.call(fetch, NAMED, fetchRequest([{ fetchOffset: 0 }], { maxWaitMs: 60_000, minBytes: 150 }));
+    await produceTo(other, bench, batchOf(text("one"), bench.clock.now()));
+    await produceTo(other, bench, batchOf(text("two"), bench.clock.now()));
+    await produceTo(other, bench, batchOf(text("three"), bench.clock.now()));
+    const answer = await bench.run(pending);
+    assert.deepEqual(values(answer.responses[0]!.partitions[0]!, 0), ["0:one", "1:two", "2:three"]);
+  });
+
+  test("limits cut between batches, and the first batch always comes whole", async () => {
+    const { bench, client } = await start(2);
+    const big = "x".repeat(1000);
+    for (const partition of [0, 0, 1, 1]) {
+      await produceTo(client, bench, batchOf(text(big), bench.clock.now()), { partition });
+    }
+    const both = [
+      { partition: 0, fetchOffset: 0 },
+      { partition: 1, fetchOffset: 0 },
+    ];
+    const ask = async (rest: Draft<FetchRequest>): Promise<number[]> => {
+      const answer = await bench.run(client.call(fetch, NAMED, fetchRequest(both, rest)));
+      return answer.responses[0]!.partitions.map((part) => readBatchHeaders(part.records!).length);
+    };
+    assert.deepEqual(await ask({ maxBytes: 1 }), [1, 0]);
+    assert.deepEqual(await ask({ maxBytes: 3300 }), [2, 1]);
+    assert.deepEqual(await ask({}), [2, 2]);
+    const small = both.map((one) => ({ ...one, partitionMaxBytes: 10 }));
+    const answer = await bench.run(client.call(fetch, NAMED, fetchRequest(small)));
+    assert.deepEqual(
+      answer.responses[0]!.partitions.map((part) => part.records!.length > 0),
+      [true, false],
+    );
+  });
+
+  test("offsets outside of the log are refused", async () => {
+    const { bench, client } = await start();
+    for (const value of ["a", "b", "c"]) await produceTo(client, bench, batchOf(text(value), bench.clock.now()));
+    assert.equal((await fetchFrom(client, bench, { fetchOffset: 4 })).errorCode, ErrorCode.OFFSET_OUT_OF_RANGE);
+    await bench.broker.deleteRecords("t", 0, 2);
+    assert.equal((await fetchFrom(client, bench, { fetchOffset: 1 })).errorCode, ErrorCode.OFFSET_OUT_OF_RANGE);
+    assert.deepEqual(values(await fetchFrom(client, bench, { fetchOffset: 2 }), 2), ["2:c"]);
+  });
+
+  test("a fetch session is never opened", async () => {
+    const { bench, client } = await start();
+    const opened = await bench.run(client.call(fetch, NAMED, fetchRequest([{ fetchOffset: 0 }], { sessionEpoch: 0 })));
+    assert.equal(opened.sessionId, 0);
+    const unknown = await bench.run(client.call(fetch, NAMED, fetchRequest([], { sessionId: 7, sessionEpoch: 1 })));
+    assert.equal(unknown.errorCode, ErrorCode.FETCH_SESSION_ID_NOT_FOUND);
+  });
+
+  test("leader epochs of clients are checked", async () => {
+    const { bench, client } = await start();
+    bench.broker.faults.moveLeader("t", 0, 1);
+    const fenced = await fetchFrom(client, bench, { fetchOffset: 0, currentLeaderEpoch: 0 });
+    assert.equal(fenced.errorCode, ErrorCode.FENCED_LEADER_EPOCH);
+    const unknown = await fetchFrom(client, bench, { fetchOffset: 0, currentLeaderEpoch: 2 });
+    assert.equal(unknown.errorCode, ErrorCode.UNKNOWN_LEADER_EPOCH);
+    assert.equal((await fetchFrom(client, bench, { fetchOffset: 0, currentLeaderEpoch: 1 })).errorCode, 0);
+  });
+
+  test("a reader whose log parted from the leader's learns where", async () => {
+    const { bench, client } = await start();
+    await produceTo(client, bench, batchOf(text("a"), bench.clock.now()));
+    const part = await fetchFrom(client, bench, { fetchOffset: 5, lastFetchedEpoch: 0 });
+    assert.deepEqual(part.divergingEpoch, { epoch: 0, endOffset: 1 });
+  });
+
+  test("topics and partitions that do not exist are named so", async () => {
+    const { bench, client } = await start();
+    const records = batchOf(text("a"), bench.clock.now());
+    const unknown = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    assert.equal((await produceTo(client, bench, records, { topic: "nope" })).errorCode, unknown);
+    assert.equal((await produceTo(client, bench, records, { partition: 9 })).errorCode, unknown);
+    const topicData = [{ topicId: "00000000-0000-0000-0000-000000000009", partitionData: [{ index: 0, records }] }];
+    const byId = await bench.run(client.call(produce, 13, { acks: -1, timeoutMs: 1, topicData }));
+    assert.equal(byId.responses[0]!.partitionResponses[0]!.errorCode, ErrorCode.UNKNOWN_TOPIC_ID);
+  });
+
+  test("a node that does not lead says who does", async () => {
+    const bench = await startBench({ nodes: 2 });
+    await bench.broker.createTopic("t", { partitions: 1 });
+    bench.broker.faults.moveLeader("t", 0, 2);
+    const client = await bench.connect(1);
+    const topicData = [{ name: "t", partitionData: [{ index: 0, records: batchOf(text("a"), bench.clock.now()) }] }];
+    const answer = await bench.run(client.call(produce, NAMED, { acks: -1, timeoutMs: 1, topicData }));
+    const part = answer.responses[0]!.partitionResponses[0]!;
+    assert.equal(part.errorCode, ErrorCode.NOT_LEADER_OR_FOLLOWER);
+    assert.deepEqual(part.currentLeader, { leaderId: 2, leaderEpoch: 1 });
+    assert.deepEqual(answer.nodeEndpoints, [{ nodeId: 2, host: "kafka", port: 9093, rack: null }]);
+  });
+
+  test("acks 0 gets no answer, and a failure closes the connection", async () => {
+    const { bench, client } = await start();
+    const records = batchOf(text("a"), bench.clock.now());
+    const send = (name: string): void => {
+      const topicData = [{ name, partitionData: [{ index: 0, records }] }];
+      void client.frame(produce, NAMED, { acks: 0, timeoutMs: 1, topicData }).then(() => assert.fail("an answer came"));
+    };
+    send("t");
+    assert.equal((await fetchFrom(client, bench, { fetchOffset: 0 })).highWatermark, 1);
+    send("nope");
+    await bench.run(client.closed);
+  });
+
+  test("other values of acks are refused", async () => {
+    const { bench, client } = await start();
+    const part = await produceTo(client, bench, batchOf(text("a"), bench.clock.now()), { acks: 2 });
+    assert.equal(part.errorCode, ErrorCode.INVALID_REQUIRED_ACKS);
+  });
+
+  test("acks all needs min.insync.replicas, acks 1 does not", async () => {
+    const { bench, client } = await start(1, { "min.insync.replicas": "2" });
+    const records = batchOf(text("a"), bench.clock.now());
+    assert.equal((await produceTo(client, bench, records)).errorCode, ErrorCode.NOT_ENOUGH_REPLICAS);
+    assert.equal((await produceTo(client, bench, records, { acks: 1 })).errorCode, 0);
+  });
+
+  test("LogAppendTime gives the broker's time to all records", async () => {
+    const { bench, client } = await start(1, { "message.timestamp.type": "LogAppendTime" });
+    const now = bench.clock.now();
+    const part = await produceTo(client, bench, batchOf(text("a"), 5));
+    assert.ok(part.logAppendTimeMs >= now);
+    const fetched = await fetchFrom(client, bench, { fetchOffset: 0 });
+    const { records } = readFetched(fetched.records!.slice(), 0, null, 1 << 20);
+    assert.equal(records[0]!.timestamp, part.logAppendTimeMs);
+  });
+});
+
+describe("a produced batch is refused", () => {
+  const refused = async (
+    name: string,
+    errorCode: number,
+    make: (now: number) => Uint8Array | null,
+    configs: Record<string, string> = {},
+    version?: number,
+  ): Promise<void> => {
+    await test(name, async () => {
+      const { bench, client } = await start(1, configs);
+      const part = await produceTo(client, bench, make(bench.clock.now()), version === undefined ? {} : { version });
+      assert.equal(part.errorCode, errorCode);
+      assert.equal(part.baseOffset, -1);
+      if (version === undefined) assert.ok(part.errorMessage !== null, "it says why");
+      assert.equal(bench.broker.topics()[0]!.partitions[0]!.logEndOffset, 0, "nothing was stored");
+    });
+  };
+  const edited = (bytes: Uint8Array<ArrayBuffer>, edit: (view: DataView) => void): Uint8Array => {
+    const view = new DataView(bytes.buffer);
+    edit(view);
+    view.setUint32(FIELD_AT.crc, crc32c(bytes, FIELD_AT.attributes, bytes.length));
+    return bytes;
+  };
+  const joined = (...parts: Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]));
+
+  void refused("when there is none", ErrorCode.INVALID_RECORD, () => null);
+  void refused("when two come at once", ErrorCode.INVALID_RECORD, (now) =>
+    joined(batchOf(text("a"), now), batchOf(text("b"), now)),
+  );
+  void refused("when a byte of it changed", ErrorCode.CORRUPT_MESSAGE, (now) => {
+    const bytes = batchOf(text("abc"), now);
+    bytes[bytes.length - 2]! ^= 1;
+    return bytes;
+  });
+  void refused("when it is cut short", ErrorCode.CORRUPT_MESSAGE, (now) => batchOf(text("abc"), now).subarray(0, 65));
+  void refused("when it is garbage", ErrorCode.CORRUPT_MESSAGE, () => new Uint8Array(100).fill(0xa5));
+  void refused("when it has an old format", ErrorCode.INVALID_RECORD, (now) =>
+    edited(batchOf(text("a"), now), (view) => view.setInt8(FIELD_AT.magic, 1)),
+  );
+  void refused(
+    "when it is larger than max.message.bytes",
+    ErrorCode.MESSAGE_TOO_LARGE,
+    (now) => batchOf(text("x".repeat(200)), now),
+    {
+      "max.message.bytes": "200",
+    },
+  );
+  void refused("when its count and offsets disagree", ErrorCode.INVALID_RECORD, (now) =>
+    edited(batchOf(text("a", "b"), now), (view) => view.setInt32(FIELD_AT.lastOffsetDelta, 2)),
+  );
+  void refused("when it is a control batch", ErrorCode.INVALID_RECORD, (now) =>
+    edited(batchOf(text("a"), now), (view) => view.setInt16(FIELD_AT.attributes, 0x20)),
+  );
+  void refused("when it is part of a transaction", ErrorCode.INVALID_TXN_STATE, (now) =>
+    batchOf(text("a"), now, { producerId: 1, producerEpoch: 0, baseSequence: 0, transactional: true }),
+  );
+  void refused("when a compacted topic gets no key", ErrorCode.INVALID_RECORD, (now) => batchOf(text("a"), now), {
+    "cleanup.policy": "compact",
+  });
+  void refused("when a record is from the future", ErrorCode.INVALID_TIMESTAMP, (now) =>
+    batchOf(text("a"), now + 3_700_000),
+  );
+  void refused("when its records do not decompress", ErrorCode.CORRUPT_MESSAGE, (now) =>
+    edited(batchOf(text("abcdef"), now), (view) => view.setInt16(FIELD_AT.attributes, 1)),
+  );
+  void refused(
+    "when zstd comes to a version before it",
+    ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+    (now) => edited(batchOf(text("a"), now), (view) => view.setInt16(FIELD_AT.attributes, 4)),
+    {},
+    6,
+  );
+});
+
+describe("an idempotent producer", () => {
+  test("gets the same answer for the same batch, among its last five", async () => {
+    const { bench, client } = await start();
+    const { producerId, producerEpoch } = await bench.run(
+      client.call(initProducerId, 4, { transactionalId: null, transactionTimeoutMs: 1000 }),
+    );
+    const batch = (baseSequence: number, epoch = producerEpoch): Uint8Array =>
+      batchOf(text("a", "b"), bench.clock.now(), {
+        producerId,
+        producerEpoch: epoch,
+        baseSequence,
+        transactional: false,
+      });
+    const send = (baseSequence: number, epoch?: number): Promise<PartitionProduceResponse> =>
+      produceTo(client, bench, batch(baseSequence, epoch));
+    for (let i = 0; i < 6; i++) assert.equal((await send(i * 2)).baseOffset, i * 2);
+    const again = await send(4);
+    assert.deepEqual([again.errorCode, again.baseOffset], [0, 4]);
+    assert.equal((await send(0)).errorCode, ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, "the sixth last is forgotten");
+    assert.equal((await send(14)).errorCode, ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, "a gap");
+    assert.equal((await send(5, producerEpoch + 1)).errorCode, ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert.equal((await send(0, producerEpoch + 1)).baseOffset, 12, "a new epoch begins at 0");
+    assert.equal((await send(12)).errorCode, ErrorCode.INVALID_PRODUCER_EPOCH);
+    assert.equal(bench.broker.topics()[0]!.partitions[0]!.logEndOffset, 14);
+  });
+
+  test("is known by its id alone, and a transactional one is refused", async () => {
+    const { bench, client } = await start();
+    const first = await bench.run(client.call(initProducerId, 4, { transactionalId: null }));
+    const second = await bench.run(client.call(initProducerId, 4, { transactionalId: null }));
+    assert.notEqual(first.producerId, second.producerId);
+    const transactional = await bench.run(client.call(initProducerId, 4, { transactionalId: "x" }));
+    assert.equal(transactional.errorCode, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+  });
+});
+
+describe("ListOffsets", () => {
+  test("finds the ends, times, and the greatest time", async () => {
+    const { bench, client } = await start();
+    const now = bench.clock.now();
+    for (const at of [now - 300, now - 100, now - 200]) await produceTo(client, bench, batchOf(text("a", "b"), at));
+    const ask = async (timestamp: number): Promise<ListOffsetsPartitionResponse> => {
+      const topics = [{ name: "t", partitions: [{ partitionIndex: 0, timestamp }] }];
+      const answer = await bench.run(client.call(listOffsets, 9, { replicaId: -1, topics }));
+      return answer.topics[0]!.partitions[0]!;
+    };
+    assert.equal((await ask(-1)).offset, 6);
+    assert.equal((await ask(-2)).offset, 0);
+    const greatest = await ask(-3);
+    assert.deepEqual([greatest.offset, greatest.timestamp], [2, now - 100]);
+    assert.equal((await ask(now - 250)).offset, 2);
+    assert.equal((await ask(now - 300)).offset, 0);
+    assert.equal((await ask(now)).offset, -1);
+    assert.equal((await ask(-4)).offset, 0);
+    assert.equal((await ask(-5)).offset, -1);
+    assert.equal((await ask(-9)).errorCode, ErrorCode.UNSUPPORTED_VERSION);
+    await bench.broker.deleteRecords("t", 0, 3);
+    assert.equal((await ask(-2)).offset, 3);
+    assert.equal((await ask(0)).offset, 3);
+  });
+});
