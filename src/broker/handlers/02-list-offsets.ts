@@ -11,6 +11,9 @@ import type { Handler } from "../handler.ts";
 import { ledPartition } from "../leader-check.ts";
 import type { PartitionLog } from "../partition-log.ts";
 
+/** The first version whose answer has leader epochs. */
+const EPOCH_SINCE = 4;
+
 const LATEST = -1;
 const EARLIEST = -2;
 const GREATEST_TIMESTAMP = -3;
@@ -20,14 +23,15 @@ const EARLIEST_NOT_UPLOADED = -6;
 
 export const listOffsetsHandler: Handler<ListOffsetsRequest, ListOffsetsResponse> = {
   api: listOffsets,
-  handle({ cluster, nodeId }, request) {
+  handle({ cluster, nodeId, version }, request) {
     const topics = request.topics.map(({ name, partitions }) => {
       const topic = cluster.topicNamed(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
       const answer = (wanted: ListOffsetsPartition): Draft<ListOffsetsPartitionResponse> => {
         const { partitionIndex, currentLeaderEpoch } = wanted;
         const { partition, errorCode } = ledPartition(topic, partitionIndex, nodeId, currentLeaderEpoch);
         if (errorCode !== ErrorCode.NONE || partition === undefined) return { partitionIndex, errorCode };
-        return { partitionIndex, ...find(partition.log, wanted.timestamp) };
+        const found = find(partition.log, wanted.timestamp);
+        return { partitionIndex, ...found, leaderEpoch: version >= EPOCH_SINCE ? found.leaderEpoch : undefined };
       };
       return { name, partitions: partitions.map(answer) };
     });

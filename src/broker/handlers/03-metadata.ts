@@ -14,6 +14,9 @@ import type { Handler } from "../handler.ts";
 import type { Partition } from "../partition.ts";
 import { nameComplaint, type Topic } from "../topic.ts";
 
+/** The first version that can leave out the name of a topic it knows by id alone. */
+const NO_NAME_SINCE = 12;
+
 export const metadataHandler: Handler<MetadataRequest, MetadataResponse> = {
   api: metadata,
   handle({ cluster, version }, request) {
@@ -21,7 +24,7 @@ export const metadataHandler: Handler<MetadataRequest, MetadataResponse> = {
     const all = request.topics === null || (version === 0 && request.topics.length === 0);
     const topics = all
       ? cluster.topics.map((topic) => describe(cluster, topic))
-      : request.topics!.map((wanted) => find(cluster, wanted, request.allowAutoTopicCreation));
+      : request.topics!.map((wanted) => find(cluster, wanted, version, request.allowAutoTopicCreation));
     return { ...brokers(cluster), topics };
   },
   fail(request, errorCode, version) {
@@ -35,11 +38,17 @@ function brokers(cluster: ClusterState): Draft<MetadataResponse> {
   return { brokers: nodes, clusterId: cluster.clusterId, controllerId: cluster.controllerId };
 }
 
-function find(cluster: ClusterState, wanted: MetadataRequestTopic, mayCreate: boolean): Draft<MetadataResponseTopic> {
+function find(
+  cluster: ClusterState,
+  wanted: MetadataRequestTopic,
+  version: number,
+  mayCreate: boolean,
+): Draft<MetadataResponseTopic> {
   const { name, topicId } = wanted;
   const found = cluster.lookUp(name, name === null ? topicId : ZERO_UUID);
   if (typeof found !== "number") return describe(cluster, found);
-  if (name === null) return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name, topicId };
+  if (name === null)
+    return { errorCode: ErrorCode.UNKNOWN_TOPIC_ID, name: version >= NO_NAME_SINCE ? null : "", topicId };
   if (nameComplaint(name) !== undefined) return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, name };
   const { autoCreateTopics, defaultPartitions, defaultReplicationFactor } = cluster.settings;
   if (!autoCreateTopics || !mayCreate) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name };
