@@ -24,8 +24,7 @@ export async function enqueueAll(
   let inputError: { readonly error: unknown } | undefined;
   try {
     if (isAsync(jobs)) await bulk.addFrom(jobs);
-    // A list is taken in one go where that is possible, so that later calls line up behind it.
-    else for (const job of checkIterable(jobs)) await bulk.add(job);
+    else await bulk.addAll(checkIterable(jobs));
   } catch (error) {
     inputError = { error };
   }
@@ -46,6 +45,14 @@ class BulkEnqueue {
   constructor(dispatcher: Dispatcher, slot: RuntimeSlot) {
     this.#dispatcher = dispatcher;
     this.#slot = slot;
+  }
+
+  /** Takes a list in one go unless a job has to wait, so that later calls line up behind it. */
+  async addAll(jobs: Iterable<PreparedJob>): Promise<void> {
+    for (const job of jobs) {
+      const waiting = this.add(job);
+      if (waiting !== undefined) await waiting;
+    }
   }
 
   async addFrom(jobs: AsyncIterable<PreparedJob>): Promise<void> {

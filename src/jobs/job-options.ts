@@ -13,6 +13,7 @@ import type { AppProducer } from "./lazy-producer.ts";
 import type { Logger } from "./logger.ts";
 import type { StandardSchemaV1 } from "./standard-schema.ts";
 import { checkTopicName } from "./topic-name.ts";
+import { isWellFormed } from "./well-formed.ts";
 
 /** When an enqueue resolves: `"produceSync"` (default) once the brokers have the job, `"produceAsync"` once it waits to be sent. */
 export type DispatchMethod = "produceSync" | "produceAsync";
@@ -105,7 +106,7 @@ const METHODS = ["produceSync", "produceAsync"] as const;
 /** Throws an {@link InvalidOptionError} that names the job and the option. */
 export function checkJobOptions(value: unknown): JobDefinition {
   const name = optionalText((value as RawOptions | null | undefined)?.name, "job.name");
-  if (name === undefined || !name.isWellFormed()) throw new InvalidOptionError("job.name", "every job needs a name");
+  if (name === undefined || !isWellFormed(name)) throw new InvalidOptionError("job.name", "every job needs a name");
   const path = `job "${name}"`;
   const options = checkOptions(value, path, JOB_OPTIONS);
   const { perform } = options;

@@ -1,5 +1,6 @@
 import { describe } from "./check-options.ts";
 import { InvalidKeyError, PartitionOutOfRangeError } from "./errors.ts";
+import { isWellFormed } from "./well-formed.ts";
 
 /**
  * How a partitioner's result decides the partition. `"key"` (default): it is the record's key, and the partition is the
@@ -18,8 +19,7 @@ export function keyText(job: string, type: PartitionKeyType, result: unknown): s
     case "string":
       if (result === "")
         throw new InvalidKeyError(job, 'gave "": give a key, or leave the partitioner out where order does not matter');
-      // As UTF-8, all lone surrogates are the same three bytes: different keys would become one.
-      if (!result.isWellFormed())
+      if (!isWellFormed(result))
         throw new InvalidKeyError(job, "gave text with half a surrogate pair, which UTF-8 cannot write");
       return result;
     case "number":

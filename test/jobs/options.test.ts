@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createApp } from "../../src/jobs/app.ts";
+import { InvalidOptionError } from "../../src/jobs/errors.ts";
+import { defaultBrokers, queueSettings, resolveAppOptions } from "../../src/jobs/options.ts";
+import { resolveProducerSettings } from "../../src/jobs/producer-settings.ts";
+
+function refusal(options: unknown): InvalidOptionError {
+  try {
+    resolveAppOptions(options);
+  } catch (error) {
+    assert.ok(error instanceof InvalidOptionError, String(error));
+    return error;
+  }
+  assert.fail(`${JSON.stringify(options)} was not refused`);
+}
+
+test("S9 what no option says has its default", () => {
+  const settings = resolveAppOptions(undefined);
+  assert.equal(settings.group, undefined);
+  assert.deepEqual(queueSettings(settings, "any"), {
+    name: "any",
+    partitions: undefined,
+    replicationFactor: -1,
+    config: { "retention.ms": "-1" },
+    backoff: { initial: 1_000, max: 30_000, jitter: 0.2 },
+    allowPartitionMismatch: false,
+  });
+});
+
+test("queue options replace the defaults", () => {
+  const settings = resolveAppOptions({
+    queues: {
+      q: {
+        partitions: 12,
+        replicationFactor: 3,
+        config: { "retention.ms": "1000", "cleanup.policy": "delete" },
+        backoff: { initial: "2s", max: "1m", jitter: 0 },
+        allowPartitionMismatch: true,
+      },
+      slow: { backoff: { initial: "1h" } },
+    },
+  });
+  assert.deepEqual(queueSettings(settings, "q"), {
+    name: "q",
+    partitions: 12,
+    replicationFactor: 3,
+    config: { "retention.ms": "1000", "cleanup.policy": "delete" },
+    backoff: { initial: 2_000, max: 60_000, jitter: 0 },
+    allowPartitionMismatch: true,
+  });
+  assert.deepEqual(queueSettings(settings, "slow").backoff, { initial: 3_600_000, max: 3_600_000, jitter: 0.2 });
+});
+
+test("an unknown option is refused with the name that was probably meant", () => {
+  const cases: [unknown, string, RegExp][] = [
+    [{ kafak: {} }, "kafak", /did you mean "kafka"\?/],
+    [{ kafka: { broker: [] } }, "kafka.broker", /did you mean "brokers"\?/],
+    [{ queues: { q: { partition: 3 } } }, "queues.q.partition", /did you mean "partitions"\?/],
+    [{ queues: { q: { backoff: { intial: 3 } } } }, "queues.q.backoff.intial", /did you mean "initial"\?/],
+    [{ producer: { ack: "all" } }, "producer.ack", /did you mean "acks"\?/],
+    [{ somethingElse: 1 }, "somethingElse", /known: kafka, group/],
+  ];
+  for (const [options, path, hint] of cases) {
+    const error = refusal(options);
+    assert.equal(error.option, path);
+    assert.match(error.message, hint);
+  }
+});
+
+test("an option of the wrong kind is refused by its path", () => {
+  const cases: [unknown, string][] = [
+    [7, "options"],
+    [{ kafka: { brokers: "localhost:9092" } }, "kafka.brokers"],
+    [{ kafka: { brokers: [] } }, "kafka.brokers"],
+    [{ kafka: { clientId: 7 } }, "kafka.clientId"],
+    [{ kafka: { requestTimeout: "soon" } }, "kafka.requestTimeout"],
+    [{ kafka: { transport: {} } }, "kafka.transport"],
+    [{ group: "" }, "group"],
+    [{ queues: [] }, "queues"],
+    [{ queues: { "a b": {} } }, "queues.a b"],
+    [{ queues: { "..": {} } }, "queues..."],
+    [{ queues: { q: { partitions: 0 } } }, "queues.q.partitions"],
+    [{ queues: { q: { partitions: "3" } } }, "queues.q.partitions"],
+    [{ queues: { q: { config: { "retention.ms": 5 } } } }, "queues.q.config.retention.ms"],
+    [{ queues: { q: { backoff: { jitter: 2 } } } }, "queues.q.backoff.jitter"],
+    [{ queues: { q: { backoff: { initial: "1m", max: "1s" } } } }, "queues.q.backoff.max"],
+    [{ queues: { q: { allowPartitionMismatch: 1 } } }, "queues.q.allowPartitionMismatch"],
+    [{ producer: { acks: "1" } }, "producer.acks"],
+    [{ producer: { deliveryTimeout: 0 } }, "producer.deliveryTimeout"],
+    [{ serializer: { encode: () => "" } }, "serializer"],
+    [{ logger: console.log }, "logger"],
+  ];
+  for (const [options, path] of cases) assert.equal(refusal(options).option, path);
+});
+
+test("producer settings are given to the client in milliseconds, and only those that are set", () => {
+  const settings = resolveProducerSettings(
+    { acks: "leader", linger: "5ms", deliveryTimeout: "30s", compression: undefined },
+    "p",
+  );
+  assert.deepEqual(settings, { acks: "leader", linger: 5, deliveryTimeout: 30_000 });
+});
+
+test("brokers come from KAFKA_BROKERS, else from localhost", (t) => {
+  const before = process.env.KAFKA_BROKERS;
+  t.after(() => {
+    if (before === undefined) delete process.env.KAFKA_BROKERS;
+    else process.env.KAFKA_BROKERS = before;
+  });
+  process.env.KAFKA_BROKERS = " a:9092, b:9093 ,";
+  assert.deepEqual(defaultBrokers(), ["a:9092", "b:9093"]);
+  delete process.env.KAFKA_BROKERS;
+  assert.deepEqual(defaultBrokers(), ["localhost:9092"]);
+});
+
+test("a job's definition is checked", () => {
+  const app = createApp();
+  const perform = (): void => {};
+  const cases: [unknown, string, RegExp][] = [
+    [undefined, "job.name", /needs a name/],
+    [{ queue: "q", perform }, "job.name", /needs a name/],
+    [{ name: "a", perform }, 'job "a".queue', /no topic name/],
+    [{ name: "a", queue: "q q", perform }, 'job "a".queue', /no topic name/],
+    [{ name: "a", queue: "q" }, 'job "a".perform', /a function is expected/],
+    [{ name: "a", queue: "q", perform, partitoner: perform }, 'job "a".partitoner', /did you mean "partitioner"\?/],
+    [{ name: "a", queue: "q", perform, partitioner: "id" }, 'job "a".partitioner', /a function is expected/],
+    [
+      { name: "a", queue: "q", perform, partitionKeyType: "key" },
+      'job "a".partitionKeyType',
+      /there is no partitioner/,
+    ],
+    [{ name: "a", queue: "q", perform, dispatchMethod: "later" }, 'job "a".dispatchMethod', /"produceSync"/],
+    [{ name: "a", queue: "q", perform, schema: {} }, 'job "a".schema', /Standard Schema/],
+  ];
+  for (const [options, path, problem] of cases) {
+    assert.throws(
+      () => app.job(options as never),
+      (error: Error) => error instanceof InvalidOptionError && error.option === path && problem.test(error.message),
+      path,
+    );
+  }
+  app.job({ name: "a", queue: "q", perform });
+  assert.throws(
+    () => app.job({ name: "a", queue: "other", perform }),
+    (error: Error & { code?: string }) =>
+      error.name === "DuplicateJobError" && error.code === "DUPLICATE_JOB" && /"a"/.test(error.message),
+  );
+});
