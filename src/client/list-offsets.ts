@@ -39,10 +39,11 @@ async function askLeaders(
   position: OffsetPosition,
   offsets: Map<string, number>,
 ): Promise<{ readonly pending: TopicPartition[]; readonly error: KafkaError | undefined }> {
-  const byLeader = Map.groupBy(
-    partitions,
-    ({ topic, partition }) => cluster.metadata.partition(topic, partition)?.leader ?? -1,
-  );
+  const byLeader = new Map<number, TopicPartition[]>();
+  for (const item of partitions) {
+    const leader = cluster.metadata.partition(item.topic, item.partition)?.leader ?? -1;
+    byLeader.set(leader, [...(byLeader.get(leader) ?? []), item]);
+  }
   const pending: TopicPartition[] = [];
   let error: KafkaError | undefined;
   await Promise.all(

@@ -11,7 +11,10 @@ import { type AppOptions, resolveAppOptions } from "./options.ts";
 import { performNow } from "./perform-now.ts";
 import { RuntimeSlot } from "./runtime.ts";
 import type { InputOf, OutputOf, StandardSchemaV1 } from "./standard-schema.ts";
+import { startWorker } from "./start-worker.ts";
 import { type AppTopics, appTopics } from "./topics.ts";
+import type { WorkOptions } from "./work-options.ts";
+import type { Worker } from "./worker.ts";
 
 /** Jobs, and the way to their queues. Nothing connects before the first use. */
 export interface App {
@@ -31,6 +34,11 @@ export interface App {
   /** Calls `listener` at each such event; returns its remover. Nothing a listener does reaches a job. */
   on<E extends AppEventName>(event: E, listener: AppListener<E>): () => void;
   readonly topics: AppTopics;
+  /**
+   * Runs jobs in this process as a member of the app's group, until the worker is closed. Resolves once it has found
+   * its queues' topics; partitions follow, with `assigned` events.
+   */
+  work(options?: WorkOptions): Promise<Worker>;
   /** Ends what the app runs, sends what waits to be sent, and lets go of Kafka. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -83,6 +91,7 @@ function makeApp(state: AppState): App {
     producer: state.producer,
     on: (event, listener) => state.events.on(event, listener),
     topics: appTopics(state),
+    work: (options) => startWorker(state, options),
     close,
     [Symbol.asyncDispose]: close,
   };

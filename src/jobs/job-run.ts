@@ -2,8 +2,13 @@ import type { JobHeaders } from "./headers.ts";
 import type { RunningJob } from "./job-options.ts";
 import { type Logger, withFields } from "./logger.ts";
 
-/** Everything about a run but its payload and its log. */
-export type RunFields = Omit<RunningJob, "payload" | "log">;
+/** What has a signal to give, and makes it when it is asked for: most jobs never do. */
+export interface SignalSource {
+  readonly signal: AbortSignal;
+}
+
+/** Everything about a run but its payload, its log and its signal. */
+export type RunFields = Omit<RunningJob, "payload" | "log" | "signal">;
 
 /** What `perform` gets as its second argument. */
 export class JobRun implements RunningJob {
@@ -18,11 +23,11 @@ export class JobRun implements RunningJob {
   readonly offset: number;
   readonly headers: JobHeaders;
   readonly payload: unknown;
-  readonly signal: AbortSignal;
+  readonly #signals: SignalSource;
   readonly #logger: Logger;
   #log: Logger | undefined;
 
-  constructor(fields: RunFields, payload: unknown, logger: Logger) {
+  constructor(fields: RunFields, payload: unknown, logger: Logger, signals: SignalSource) {
     this.id = fields.id;
     this.name = fields.name;
     this.queue = fields.queue;
@@ -33,9 +38,13 @@ export class JobRun implements RunningJob {
     this.partition = fields.partition;
     this.offset = fields.offset;
     this.headers = fields.headers;
-    this.signal = fields.signal;
     this.payload = payload;
     this.#logger = logger;
+    this.#signals = signals;
+  }
+
+  get signal(): AbortSignal {
+    return this.#signals.signal;
   }
 
   get log(): Logger {

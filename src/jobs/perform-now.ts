@@ -1,5 +1,6 @@
 import { uuidv7 } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
+import { Attempt } from "./attempt.ts";
 import type { PreparedCall } from "./job.ts";
 import { keyText } from "./key.ts";
 import { performPayload } from "./perform.ts";
@@ -20,7 +21,6 @@ export async function performNow(app: AppState, { definition, settings, payload 
     ...{ id, name, queue, key, headers },
     ...{ topic: queue, partition: -1, offset: -1, attempt: 1 },
     enqueuedAt: new Date(clock.now()),
-    signal: new AbortController().signal,
   };
-  await performPayload(definition, roundTrip(serializer, encoded), fields, logger);
+  await performPayload(definition, roundTrip(serializer, encoded), fields, logger, new Attempt(-1, clock.monotonic()));
 }

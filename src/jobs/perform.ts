@@ -1,7 +1,7 @@
 import type { AppState } from "./app-state.ts";
 import type { JobInfo } from "./events.ts";
 import type { JobDefinition } from "./job-options.ts";
-import { JobRun, type RunFields } from "./job-run.ts";
+import { JobRun, type RunFields, type SignalSource } from "./job-run.ts";
 import type { Logger } from "./logger.ts";
 import type { ReceivedJob } from "./received-job.ts";
 import { decodePayload } from "./serializer.ts";
@@ -13,10 +13,11 @@ export async function performPayload(
   read: unknown,
   fields: RunFields,
   logger: Logger,
+  signals: SignalSource,
 ): Promise<void> {
   const { schema, name } = definition;
   const payload = schema === undefined ? read : await validate(schema, read, name);
-  await definition.perform(payload, new JobRun(fields, payload, logger));
+  await definition.perform(payload, new JobRun(fields, payload, logger, signals));
 }
 
 /**
@@ -27,13 +28,13 @@ export async function performReceived(
   app: AppState,
   job: ReceivedJob,
   attempt: number,
-  signal: AbortSignal,
+  signals: SignalSource,
 ): Promise<void> {
   const { serializer, logger } = app.settings;
   const definition = app.registry.get(job.name);
   const read = decodePayload(serializer, job.value, job.isVoid);
   const { headers, enqueuedAt } = job;
-  await performPayload(definition, read, { ...jobInfo(job, attempt), headers, enqueuedAt, signal }, logger);
+  await performPayload(definition, read, { ...jobInfo(job, attempt), headers, enqueuedAt }, logger, signals);
 }
 
 /** What events tell of an attempt (from 1). */

@@ -1,0 +1,109 @@
+import { checkOptions, describe, optionalInteger } from "./check-options.ts";
+import { DEFAULTS } from "./defaults.ts";
+import { type Duration, parseDuration } from "./duration.ts";
+import { InvalidOptionError } from "./errors.ts";
+
+/** What `app.work` takes. */
+export interface WorkOptions {
+  /** The queues to work on. Default: all that the app's jobs name. */
+  readonly queues?: readonly string[] | undefined;
+  /** How many jobs run at once, over all partitions. Default 100. */
+  readonly concurrency?: number | undefined;
+  /** Closes the worker when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+  /** How often finished jobs are committed; 0: after each. What finished since then runs again after a kill. Default 1 s. */
+  readonly commitInterval?: Duration | undefined;
+  /** How long a running job may go on when its partition is wanted elsewhere. At most the rebalance timeout less 5 s. Default 30 s. */
+  readonly revokeGrace?: Duration | undefined;
+  /** How long `close` waits for running jobs. Default 60 s. */
+  readonly shutdownTimeout?: Duration | undefined;
+  /** How long the group goes without a sign of life before it gives this worker's partitions away. Default 10 s. */
+  readonly sessionTimeout?: Duration | undefined;
+  /** How long a rebalance waits for its members. Default 60 s. */
+  readonly rebalanceTimeout?: Duration | undefined;
+  /** Jobs of one partition that are kept ready. Default 1,000. */
+  readonly maxBatchJobs?: number | undefined;
+  /** Bytes of jobs that are kept ready, over all partitions. Default 64 MiB. */
+  readonly maxBufferedBytes?: number | undefined;
+}
+
+/** A worker's options, checked and filled in; times in milliseconds. */
+export interface WorkSettings {
+  readonly queues: readonly string[];
+  readonly concurrency: number;
+  readonly signal: AbortSignal | undefined;
+  readonly commitInterval: number;
+  readonly revokeGrace: number;
+  readonly shutdownTimeout: number;
+  readonly sessionTimeout: number;
+  readonly rebalanceTimeout: number;
+  readonly maxBatchJobs: number;
+  readonly maxBufferedBytes: number;
+}
+
+const TIMES = ["commitInterval", "revokeGrace", "shutdownTimeout", "sessionTimeout", "rebalanceTimeout"] as const;
+const NAMES = ["queues", "concurrency", "signal", ...TIMES, "maxBatchJobs", "maxBufferedBytes"] as const;
+/** What is left of the rebalance timeout for the join itself, in ms. */
+const JOIN_RESERVE = 5_000;
+const LONGEST_SESSION = 3_600_000;
+
+export function resolveWorkOptions(value: unknown, allQueues: readonly string[]): WorkSettings {
+  const options = checkOptions(value, "work", NAMES);
+  const time = (name: (typeof TIMES)[number]): number => parseDuration(options[name] ?? DEFAULTS[name], `work.${name}`);
+  const count = (name: "concurrency" | "maxBatchJobs" | "maxBufferedBytes"): number =>
+    optionalInteger(options[name], `work.${name}`, 1, Number.MAX_SAFE_INTEGER) ?? DEFAULTS[name];
+  const settings: WorkSettings = {
+    queues: checkQueues(options.queues, allQueues),
+    signal: checkSignal(options.signal),
+    concurrency: count("concurrency"),
+    commitInterval: time("commitInterval"),
+    revokeGrace: time("revokeGrace"),
+    shutdownTimeout: time("shutdownTimeout"),
+    sessionTimeout: time("sessionTimeout"),
+    rebalanceTimeout: time("rebalanceTimeout"),
+    maxBatchJobs: count("maxBatchJobs"),
+    maxBufferedBytes: count("maxBufferedBytes"),
+  };
+  checkTimes(settings);
+  return settings;
+}
+
+function checkTimes({ sessionTimeout, rebalanceTimeout, revokeGrace }: WorkSettings): void {
+  if (sessionTimeout <= 2 * DEFAULTS.leaseMargin || sessionTimeout > LONGEST_SESSION) {
+    throw new InvalidOptionError(
+      "work.sessionTimeout",
+      `${sessionTimeout} ms given, more than ${2 * DEFAULTS.leaseMargin} ms and at most 1 h is expected`,
+    );
+  }
+  if (revokeGrace > rebalanceTimeout - JOIN_RESERVE) {
+    throw new InvalidOptionError(
+      "work.revokeGrace",
+      `${revokeGrace} ms is more than rebalanceTimeout less ${JOIN_RESERVE} ms, ${rebalanceTimeout - JOIN_RESERVE} ms: ` +
+        "a job that took all of it would cost this worker its membership",
+    );
+  }
+}
+
+function checkQueues(value: unknown, allQueues: readonly string[]): readonly string[] {
+  if (value === undefined) {
+    if (allQueues.length > 0) return allQueues;
+    throw new InvalidOptionError("work.queues", "the app has no jobs: import the modules that define them");
+  }
+  if (!Array.isArray(value) || value.length === 0 || !value.every((queue) => typeof queue === "string")) {
+    throw new InvalidOptionError("work.queues", `${describe(value)} given, a list of queue names is expected`);
+  }
+  for (const queue of value as string[]) {
+    if (!allQueues.includes(queue)) {
+      throw new InvalidOptionError(
+        "work.queues",
+        `no job is defined for queue ${JSON.stringify(queue)}; there are: ${allQueues.join(", ")}`,
+      );
+    }
+  }
+  return [...new Set(value as string[])];
+}
+
+function checkSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value;
+  throw new InvalidOptionError("work.signal", `${describe(value)} given, an AbortSignal is expected`);
+}

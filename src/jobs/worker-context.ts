@@ -1,0 +1,28 @@
+import type { Lease } from "../client/lease.ts";
+import type { Clock } from "../net/clock.ts";
+import type { AppState } from "./app-state.ts";
+import type { Backoff } from "./backoff.ts";
+import type { CommitSource, Committer } from "./committer.ts";
+import type { EventHub } from "./events.ts";
+import type { FlowControl } from "./flow-control.ts";
+import type { JobSlots } from "./job-slots.ts";
+import type { Leftovers } from "./leftovers.ts";
+import type { Turn } from "./turn.ts";
+
+/** What a worker's partitions share. */
+export interface WorkerContext {
+  readonly app: AppState;
+  readonly clock: Clock;
+  readonly events: EventHub;
+  readonly slots: JobSlots;
+  readonly turn: Turn;
+  readonly flow: FlowControl;
+  readonly lease: Lease;
+  readonly committer: Committer;
+  readonly leftovers: Leftovers;
+  /** Whether nothing is to start anywhere. */
+  readonly isQuiet: boolean;
+  backoffOf(queue: string): Backoff;
+  /** Resolves once the partition's marks are committed, or that has taken too long. */
+  flush(source: CommitSource): Promise<void>;
+}
