@@ -1,0 +1,61 @@
+/**
+ * Ordered background jobs on Apache Kafka: define jobs, enqueue them, and run them one at a time for each key.
+ *
+ * @module
+ */
+export {
+  ClosedError,
+  ConnectionError,
+  InvalidArgumentError,
+  KafkaError,
+  type KafkaErrorContext,
+  ProtocolError,
+  TimeoutError,
+  UnsupportedVersionError,
+} from "./src/client/errors.ts";
+export type { HeaderInput, ProducerRecord, RecordMetadata } from "./src/client/producer-record.ts";
+export { type App, createApp } from "./src/jobs/app.ts";
+export type { BackoffOptions } from "./src/jobs/backoff.ts";
+export type { BufferedJob, DispatchedJob, EnqueuedJob } from "./src/jobs/dispatched-job.ts";
+export type { Duration } from "./src/jobs/duration.ts";
+export {
+  AppClosedError,
+  AppInUseError,
+  BulkEnqueueError,
+  CommitMetadataError,
+  DuplicateJobError,
+  EnqueueTimeoutError,
+  InvalidKeyError,
+  InvalidOptionError,
+  JobError,
+  PartitionMismatchError,
+  PartitionOutOfRangeError,
+  PayloadError,
+  type PayloadIssue,
+  PayloadRefusedError,
+  PayloadTooLargeError,
+  TopicMissingError,
+  UnknownJobError,
+  UnreadableRecordError,
+} from "./src/jobs/errors.ts";
+export type { AppEventName, AppEvents, AppListener, JobInfo, TopicPartition } from "./src/jobs/events.ts";
+export type { JobHeaders } from "./src/jobs/headers.ts";
+export type { ConfiguredJob, Job, JobSettings, Payload, PreparedJob } from "./src/jobs/job.ts";
+export type { DispatchMethod, EnqueuingJob, JobOptions, RunningJob } from "./src/jobs/job-options.ts";
+export type { PartitionerResult, PartitionKeyType } from "./src/jobs/key.ts";
+export type { AppProducer } from "./src/jobs/lazy-producer.ts";
+export type { LogFields, Logger } from "./src/jobs/logger.ts";
+export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
+export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
+export type { QueueOptions } from "./src/jobs/queue-options.ts";
+export type { Serializer } from "./src/jobs/serializer.ts";
+export type {
+  InputOf,
+  OutputOf,
+  StandardSchemaIssue,
+  StandardSchemaProperties,
+  StandardSchemaResult,
+  StandardSchemaV1,
+} from "./src/jobs/standard-schema.ts";
+export type { AppTopics, TopicPlan } from "./src/jobs/topics.ts";
+export type { Address, ByteStream, StreamHandlers, Transport } from "./src/net/transport.ts";
