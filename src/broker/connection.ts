@@ -13,7 +13,7 @@ import { sleep } from "../net/clock.ts";
 import type { ByteStream, StreamHandlers } from "../net/transport.ts";
 import type { BrokerEvent } from "./broker-event.ts";
 import type { ClusterState } from "./cluster-state.ts";
-import type { RequestContext } from "./handler.ts";
+import type { Answer, RequestContext } from "./handler.ts";
 import { type AnyHandler, handlers } from "./handlers/handlers.ts";
 import type { FaultOutcome, FaultPlan, RequestFaults } from "./request-faults.ts";
 
@@ -151,7 +151,7 @@ export class Connection {
     const reader = new Reader(frame);
     let header: RequestHeader | undefined;
     try {
-      header = decodeRequestHeader(reader, (key) => handlers.get(key)?.api.flexibleSince ?? Number.POSITIVE_INFINITY);
+      header = decodeRequestHeader(reader, (key) => flexibleSince(key, frame));
       const { apiKey, apiVersion } = header;
       const handler = handlers.get(apiKey);
       if (handler === undefined) return this.#refuse(`API ${apiKey} is not served`, header);
@@ -176,7 +176,7 @@ export class Connection {
     this.#write(encodeResponse(apiVersions, 0, correlationId, { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys }));
   }
 
-  #handle({ header, handler, body }: OpenRequest): Draft<unknown> | Promise<Draft<unknown>> {
+  #handle({ header, handler, body }: OpenRequest): Answer<unknown> {
     const context: RequestContext = {
       cluster: this.#host.cluster,
       nodeId: this.#host.nodeId,
@@ -195,7 +195,7 @@ export class Connection {
     }
   }
 
-  #failure(header: RequestHeader, handler: AnyHandler, body: unknown, cause: unknown): Draft<unknown> {
+  #failure(header: RequestHeader, handler: AnyHandler, body: unknown, cause: unknown): Draft<unknown> | undefined {
     const message = `${handler.api.name} could not be handled: ${cause instanceof Error ? cause.message : String(cause)}`;
     this.#host.log({ kind: "failed", nodeId: this.#host.nodeId, message, ...named(header), cause });
     return handler.fail(body, ErrorCode.UNKNOWN_SERVER_ERROR, header.apiVersion);
@@ -239,7 +239,8 @@ export class Connection {
     if (outcome.kind === "drop") return new Promise(() => undefined);
     if (outcome.kind === "fail") {
       const { header, handler, body } = request;
-      return this.#send(request, handler.fail(body, outcome.errorCode, header.apiVersion));
+      const failure = handler.fail(body, outcome.errorCode, header.apiVersion);
+      return failure === undefined ? this.destroy() : this.#send(request, failure);
     }
     if (answer === undefined || this.#isClosed) return this.destroy();
     const bytes = this.#encode(request, answer);
@@ -252,6 +253,13 @@ export class Connection {
     this.#host.log({ kind: "refused", nodeId: this.#host.nodeId, message, ...named(header) });
     this.destroy();
   }
+}
+
+/** A version that is not served may have any header: only the part that all have is read. */
+function flexibleSince(apiKey: number, frame: Uint8Array): number {
+  const api = handlers.get(apiKey)?.api;
+  const version = new Reader(frame, 2).int16();
+  return api === undefined || version > api.maxVersion ? Number.POSITIVE_INFINITY : api.flexibleSince;
 }
 
 function named(header: RequestHeader | undefined): Partial<BrokerEvent> {

@@ -24,8 +24,8 @@ export interface Handler<Request, Response> {
   /** The lowest version that ApiVersions claims, where that is below the lowest that is served. */
   readonly claimedMinVersion?: number | undefined;
   handle(context: RequestContext, request: Request): Answer<Response>;
-  /** The answer that has `errorCode` wherever this API has its errors, and nothing else to say. */
-  fail(request: Request, errorCode: number, version: number): Draft<Response>;
+  /** The answer that has `errorCode` wherever this API has its errors; undefined where the request has no answer. */
+  fail(request: Request, errorCode: number, version: number): Draft<Response> | undefined;
   /** About how many bytes the answer takes, so that its frame is built in one buffer. */
   sizeOf?(response: Draft<Response>): number;
 }

@@ -32,7 +32,7 @@ export const produceHandler: Handler<ProduceRequest, ProduceResponse> = {
     return undefined;
   },
   fail(request, errorCode) {
-    if (request.acks === 0) return {};
+    if (request.acks === 0) return undefined;
     const responses = request.topicData.map(({ name, topicId, partitionData }) => ({
       name,
       topicId,
