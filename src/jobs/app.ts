@@ -39,7 +39,10 @@ export interface App {
    * its queues' topics; partitions follow, with `assigned` events.
    */
   work(options?: WorkOptions): Promise<Worker>;
-  /** Ends what the app runs, sends what waits to be sent, and lets go of Kafka. */
+  /**
+   * Ends what the app runs, sends what waits to be sent, and lets go of Kafka. Where the brokers are away it takes as
+   * long as the enqueues under way may take: their `deliveryTimeout`.
+   */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -98,7 +101,10 @@ function makeApp(state: AppState): App {
 }
 
 async function closeApp(state: AppState): Promise<void> {
-  await Promise.all([...state.closers].map((close) => close()));
-  await state.slot.close();
+  try {
+    await Promise.all([...state.closers].map((close) => close()));
+  } finally {
+    await state.slot.close();
+  }
   state.events.emit("closed", { what: "app" });
 }

@@ -3,6 +3,7 @@ import { type Clock, uuidv7 } from "../net/clock.ts";
 import { describe } from "./check-options.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { writeHeaders } from "./headers.ts";
+import { isoTime } from "./iso-time.ts";
 import type { PreparedCall } from "./job.ts";
 import type { EnqueuingJob, JobDefinition } from "./job-options.ts";
 import { keyText } from "./key.ts";
@@ -56,7 +57,7 @@ export function draftEnqueue(tools: DraftTools, { definition, settings, payload 
     headers: writeHeaders({
       name,
       id,
-      enqueuedAt: new Date(tools.clock.now()).toISOString(),
+      enqueuedAt: isoTime(tools.clock.now()),
       key: isRecordKey ? undefined : key,
       isVoid: encoded.isVoid,
       user: settings.headers,

@@ -78,6 +78,16 @@ test("S2.6 a payload that is shared, of another realm or without a prototype is 
   assert.deepEqual(throughJson(Object.assign(Object.create(null), { a: 1 })), { a: 1 });
 });
 
+test("S2.6 what somebody added to Object.prototype is nothing of the payload's", () => {
+  Object.defineProperty(Object.prototype, "added", { value: () => {}, enumerable: true, configurable: true });
+  try {
+    assert.deepEqual(Object.entries(throughJson({ a: [{ b: 1 }] }) as object), [["a", [{ b: 1 }]]]);
+    assert.equal(refusal({ a: [{ b: 1n }] }).path, "payload.a[0].b");
+  } finally {
+    Reflect.deleteProperty(Object.prototype, "added");
+  }
+});
+
 test("S2.6 a property that is undefined is left out, and -0 arrives as 0", () => {
   assert.deepEqual(throughJson({ a: undefined, b: 1 }), { b: 1 });
   assert.equal(throughJson(-0), 0);
@@ -106,7 +116,6 @@ test("S2.6 anything either arrives as it was or is refused", () => {
         arrived = throughJson(payload);
       } catch (error) {
         assert.ok(error instanceof PayloadError, String(error));
-        assert.notEqual(error.message, "payload changes while it is read: give a plain value");
         return;
       }
       // Loose equality is what the docstring promises: 0 for -0, nothing for undefined, plain objects.
