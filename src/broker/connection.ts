@@ -9,7 +9,6 @@ import {
 } from "../../protocol/frame.ts";
 import { apiVersions } from "../../protocol/messages/18-api-versions.ts";
 import { DecodeError, Reader } from "../../protocol/reader.ts";
-import { sleep } from "../net/clock.ts";
 import type { ByteStream, StreamHandlers } from "../net/transport.ts";
 import type { BrokerEvent } from "./broker-event.ts";
 import type { ClusterState } from "./cluster-state.ts";
@@ -182,10 +181,7 @@ export class Connection {
       nodeId: this.#host.nodeId,
       version: header.apiVersion,
       clientId: header.clientId,
-      onClose: (run) => {
-        this.#closers.add(run);
-        return () => void this.#closers.delete(run);
-      },
+      onClose: (run) => this.#onClose(run),
       refuse: (reason) => this.#refuse(reason, header),
     };
     try {
@@ -193,6 +189,24 @@ export class Connection {
     } catch (error) {
       return this.#failure(header, handler, body, error);
     }
+  }
+
+  #onClose(run: () => void): () => void {
+    this.#closers.add(run);
+    return () => void this.#closers.delete(run);
+  }
+
+  /** Resolves after `ms` milliseconds, or when the connection closes. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const stops: (() => void)[] = [];
+      const done = (): void => {
+        for (const stop of stops) stop();
+        resolve();
+      };
+      const timer = this.#host.cluster.clock.timer(ms, done);
+      stops.push(() => timer.cancel(), this.#onClose(done));
+    });
   }
 
   #failure(header: RequestHeader, handler: AnyHandler, body: unknown, cause: unknown): Draft<unknown> | undefined {
@@ -227,7 +241,7 @@ export class Connection {
 
   /** A request that was met by a fault. A promise that never resolves leaves the connection mute. */
   async #suffer(request: OpenRequest, { delayMs, outcome }: FaultPlan): Promise<void> {
-    if (delayMs > 0) await sleep(this.#host.cluster.clock, delayMs);
+    if (delayMs > 0) await this.#pause(delayMs);
     if (this.#isClosed) return;
     const applies = outcome === undefined || outcome.when === "afterApply";
     const answer = applies ? await this.#handle(request) : undefined;

@@ -67,7 +67,7 @@ export class Faults {
   /** Makes a node the leader of a partition, with the next leader epoch. A node that has no replica gets the leader's. */
   moveLeader(topic: string, partition: number, node: number): void {
     const found = this.#partition(topic, partition);
-    const nodeId = this.#node(node).nodeId;
+    const nodeId = this.#upNode(node);
     if (!found.replicas.includes(nodeId)) {
       found.replicas = found.replicas.map((replica) => (replica === found.leaderId ? nodeId : replica));
     }
@@ -76,7 +76,7 @@ export class Faults {
 
   /** Makes a node the coordinator of a group. Members that wait are sent there, and a rebalance under way is lost. */
   moveCoordinator(groupId: string, node: number): void {
-    this.#cluster.groups.moveCoordinator(groupId, this.#node(node).nodeId);
+    this.#cluster.groups.moveCoordinator(groupId, this.#upNode(node));
   }
 
   /** Takes a node down: its connections close, and what it led goes to nodes that are up. */
@@ -105,6 +105,13 @@ export class Faults {
     if (node === undefined)
       throw new RangeError(`there is no node ${nodeId}: the broker has 1 to ${this.#nodes.length}`);
     return node;
+  }
+
+  #upNode(nodeId: number): number {
+    this.#node(nodeId);
+    const isUp = this.#cluster.liveNodes().some((node) => node.nodeId === nodeId);
+    if (!isUp) throw new RangeError(`node ${nodeId} is down: start it first`);
+    return nodeId;
   }
 
   #partition(topic: string, index: number): Partition {

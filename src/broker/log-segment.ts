@@ -1,7 +1,7 @@
 import { FIELD_AT } from "../../protocol/record-batch.ts";
 
-/** A segment starts small, so that an empty partition costs nothing, and doubles up to this. */
-const FIRST_BYTES = 4 * 1024;
+/** A partition's first segment starts small, so that a quiet partition costs little, and doubles up to the full size. */
+export const FIRST_SEGMENT_BYTES: number = 4 * 1024;
 export const SEGMENT_BYTES: number = 1024 * 1024;
 
 /** What the log has to know of a batch before it stores it. */
@@ -32,11 +32,12 @@ export class LogSegment {
   readonly #positions: number[] = [];
   readonly #timestamps: number[] = [];
 
-  constructor(baseOffset: number, logPosition: number, firstBatchBytes: number) {
+  /** `capacity`: how many bytes to make room for at first. */
+  constructor(baseOffset: number, logPosition: number, capacity: number) {
     this.baseOffset = baseOffset;
     this.endOffset = baseOffset;
     this.logPosition = logPosition;
-    this.#bytes = new Uint8Array(Math.max(FIRST_BYTES, firstBatchBytes));
+    this.#bytes = new Uint8Array(capacity);
   }
 
   get size(): number {

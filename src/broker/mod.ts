@@ -1,5 +1,5 @@
 export {
-  Broker,
+  type Broker,
   BrokerError,
   type CreateTopicOptions,
   type GroupOffsetSummary,

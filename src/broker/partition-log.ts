@@ -1,7 +1,7 @@
 import { readBatchHeaders } from "../../protocol/record-batch.ts";
 import { readRecords } from "../../protocol/records.ts";
 import type { ByteSource } from "../../protocol/writer.ts";
-import { type AppendedBatch, LogSegment } from "./log-segment.ts";
+import { type AppendedBatch, FIRST_SEGMENT_BYTES, LogSegment, SEGMENT_BYTES } from "./log-segment.ts";
 
 /** A record found by its time. */
 export interface TimedOffset {
@@ -47,7 +47,8 @@ export class PartitionLog {
     if (this.#epochs.at(-1)?.epoch !== leaderEpoch) this.#epochs.push({ epoch: leaderEpoch, startOffset: baseOffset });
     let segment = this.#segments.at(-1);
     if (segment === undefined || !segment.hasRoom(batch.bytes.length)) {
-      segment = new LogSegment(baseOffset, this.#endPosition, batch.bytes.length);
+      const capacity = Math.max(segment === undefined ? FIRST_SEGMENT_BYTES : SEGMENT_BYTES, batch.bytes.length);
+      segment = new LogSegment(baseOffset, this.#endPosition, capacity);
       this.#segments.push(segment);
     }
     segment.append(batch, leaderEpoch);

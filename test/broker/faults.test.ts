@@ -209,6 +209,7 @@ describe("faults", () => {
     await bench.broker.createTopic("single", { partitions: 1, replicationFactor: 1 });
     const holder = bench.broker.topics()[0]!.partitions[0]!.leaderId;
     await bench.broker.faults.stop(holder);
+    assert.throws(() => bench.broker.faults.moveLeader("single", 0, holder), /is down/);
     const rest = await bench.connect(3 - holder);
     const [topic] = (await bench.run(rest.call(metadata, 12, { topics: [{ name: "single" }] }))).topics;
     assert.equal(topic!.partitions[0]!.errorCode, ErrorCode.LEADER_NOT_AVAILABLE);
