@@ -1,6 +1,7 @@
 import { ErrorCode } from "../../protocol/errors.ts";
 import { ZERO_UUID } from "../../protocol/field.ts";
 import type { Clock } from "../net/clock.ts";
+import { inProcessClusterId } from "../net/in-process.ts";
 import { createGroups, type GroupSettings, type Groups } from "./groups.ts";
 import { Partition } from "./partition.ts";
 import { createTopicState, type Topic } from "./topic.ts";
@@ -16,6 +17,7 @@ export interface NodeState {
 
 export interface ClusterSettings {
   readonly clock: Clock;
+  readonly clusterId: string | undefined;
   readonly autoCreateTopics: boolean;
   readonly defaultPartitions: number;
   readonly defaultReplicationFactor: number;
@@ -40,7 +42,7 @@ export class ClusterState {
   constructor(settings: ClusterSettings, nodes: readonly NodeState[]) {
     this.settings = settings;
     this.nodes = nodes;
-    this.clusterId = settings.clock.uuid();
+    this.clusterId = settings.clusterId ?? inProcessClusterId(settings.clock.uuid());
     this.groups = createGroups(settings.clock, settings.groups, () => this.liveNodes());
   }
 

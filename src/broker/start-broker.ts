@@ -19,6 +19,8 @@ export interface BrokerOptions {
   readonly port?: number | undefined;
   readonly clock?: Clock | undefined;
   readonly transport?: ListeningTransport | undefined;
+  /** Default: an id by which apps know that this is no real cluster, so that they create the topics they name. */
+  readonly clusterId?: string | undefined;
   /** How many broker nodes to run, with ids from 1 and all state shared. Default 1. */
   readonly nodes?: number | undefined;
   /** Whether a client that asks for a topic creates it. Default false. */
@@ -70,6 +72,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
 function createCluster(options: BrokerOptions, states: readonly NodeState[]): ClusterState {
   const settings = {
     clock: options.clock ?? systemClock,
+    clusterId: options.clusterId,
     autoCreateTopics: options.autoCreateTopics ?? false,
     defaultPartitions: options.defaultPartitions ?? 3,
     defaultReplicationFactor: options.defaultReplicationFactor ?? Math.min(3, states.length),

@@ -34,6 +34,7 @@ export class Cluster {
   #refreshing: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #closed = false;
+  #createInProcess: ((topic: string) => Promise<void>) | undefined;
 
   constructor(options: ClusterOptions) {
     this.options = options;
@@ -155,6 +156,14 @@ export class Cluster {
   }
 
   /**
+   * From now on a topic that is asked for and missing is created by `create`, where the broker is an in-process one. On
+   * any other cluster it stays missing.
+   */
+  createInProcess(create: (topic: string) => Promise<void>): void {
+    this.#createInProcess = create;
+  }
+
+  /**
    * The topic's metadata, asked for where it is not known. Rejects with the broker's own error where there is no such
    * topic, and with the last failure after `timeout` ms where nobody answers.
    */
@@ -169,6 +178,12 @@ export class Cluster {
         continue;
       }
       const missing = failure.code === "UNKNOWN_TOPIC_OR_PARTITION";
+      if (missing && this.metadata.isInProcess && this.#createInProcess !== undefined) {
+        // Its nodes share one state: what one of them does not know is nowhere, so there is nothing to wait for.
+        await this.#createInProcess(name);
+        this.watch(name);
+        continue;
+      }
       const patience = missing ? Math.min(timeout, UNKNOWN_TOPIC_GRACE) : timeout;
       const wait = backoffDelay(this.options.retryBackoff, failures, this.clock);
       const late = this.clock.monotonic() + wait - start >= patience;

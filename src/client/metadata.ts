@@ -1,4 +1,5 @@
 import type { MetadataResponse } from "../../protocol/messages/03-metadata.ts";
+import { isInProcessClusterId } from "../net/in-process.ts";
 import type { Address } from "../net/transport.ts";
 
 export interface PartitionMetadata {
@@ -20,9 +21,15 @@ export interface TopicMetadata {
 export class Metadata {
   #nodes: ReadonlyMap<number, Address> = new Map();
   readonly #topics = new Map<string, TopicMetadata>();
+  #clusterId: string | null = null;
 
   get nodes(): ReadonlyMap<number, Address> {
     return this.#nodes;
+  }
+
+  /** Whether the broker is one that runs in a process of this package. False until a broker has answered. */
+  get isInProcess(): boolean {
+    return isInProcessClusterId(this.#clusterId);
   }
 
   topic(name: string): TopicMetadata | undefined {
@@ -36,6 +43,7 @@ export class Metadata {
   /** Takes in what a broker answered. Topics it did not speak of stay as they are. */
   update(response: MetadataResponse): void {
     this.#nodes = new Map(response.brokers.map((broker) => [broker.nodeId, { host: broker.host, port: broker.port }]));
+    this.#clusterId = response.clusterId;
     for (const topic of response.topics) {
       if (topic.name === null) continue;
       const known = this.#topics.get(topic.name);

@@ -56,6 +56,11 @@ export function stateOf(app: App): AppState {
   return state;
 }
 
+/** Whether a value is what this copy of `createApp` returned. */
+export function isApp(value: unknown): value is App {
+  return typeof value === "object" && value !== null && states.has(value as App);
+}
+
 /** Makes an app. Throws an `InvalidOptionError` that names any option that is not what it should be. */
 export function createApp(options: AppOptions = {}): App {
   const settings = resolveAppOptions(options);

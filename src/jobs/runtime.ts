@@ -4,6 +4,7 @@ import { type Clock, systemClock } from "../net/clock.ts";
 import type { Transport } from "../net/transport.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { AppClosedError, AppInUseError } from "./errors.ts";
+import { createTopicsInProcess } from "./in-process-topics.ts";
 import type { LazyProducer, ProducerSource } from "./lazy-producer.ts";
 import { type AppSettings, defaultBrokers, queueSettings } from "./options.ts";
 import { QueueLine } from "./queue-line.ts";
@@ -39,6 +40,7 @@ export class Runtime {
       clock: parts.clock,
     });
     this.clock = this.kafka.clock;
+    createTopicsInProcess(this.kafka, (queue) => queueSettings(settings, queue));
   }
 
   producer(lazy: LazyProducer): Producer {

@@ -54,7 +54,7 @@ test("S2.5 results come in input order, and jobs of a key are in it", async (t) 
 });
 
 test("S2.5 any failure rejects with an error that holds every result", async (t) => {
-  const { app, run } = await startEnqueueBench(t);
+  const { app, run } = await startEnqueueBench(t, {}, { q: 4 }, { clusterId: "real" });
   const job = app.job<unknown>({ name: "item", queue: "q", perform });
   const foreign = createApp().job<unknown>({ name: "item", queue: "q", perform });
   const input = [job.of(1), job.of(1n), job.set({ queue: "nowhere" }).of(2), { payload: 3 }, foreign.of(4), job.of(5)];
@@ -157,7 +157,7 @@ test("S2.3 where jobs of a partition change variant, the next waits for the ackn
 });
 
 test("S2.3 among variants, what fails is a result like any other", async (t) => {
-  const { app, run, broker } = await startEnqueueBench(t, {}, { q: 1 });
+  const { app, run, broker } = await startEnqueueBench(t, {}, { q: 1 }, { clusterId: "real" });
   const other = app.producer.with({ compression: "gzip" });
   const job = app.job<Item>({
     ...{ name: "item", queue: "q", perform },

@@ -209,7 +209,7 @@ test("S2.6 without a schema the payload is fixed at the call and refused by its 
 });
 
 test("S2.7 a queue without a topic is an error that names the command, and creates nothing", async (t) => {
-  const { app, run, broker } = await startEnqueueBench(t, {}, {}, { autoCreateTopics: true });
+  const { app, run, broker } = await startEnqueueBench(t, {}, {}, { autoCreateTopics: true, clusterId: "real" });
   const job = app.job<string>({ name: "lost", queue: "nowhere", partitioner: ({ payload }) => payload, perform });
   const numbered = app.job<number>({
     ...{ name: "lost-2", queue: "nowhere", partitionKeyType: "partition", perform },
