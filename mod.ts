@@ -58,4 +58,12 @@ export type {
   StandardSchemaV1,
 } from "./src/jobs/standard-schema.ts";
 export type { AppTopics, TopicPlan } from "./src/jobs/topics.ts";
+export type { WorkOptions } from "./src/jobs/work-options.ts";
+export type { PartitionStatus, Worker, WorkerStatus } from "./src/jobs/worker.ts";
+export {
+  JobsExpiredError,
+  OffsetBeyondLogError,
+  ShutdownTimeoutError,
+  WorkerFailedError,
+} from "./src/jobs/worker-errors.ts";
 export type { Address, ByteStream, StreamHandlers, Transport } from "./src/net/transport.ts";
