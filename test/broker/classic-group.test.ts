@@ -180,6 +180,17 @@ describe("a classic group", () => {
     assert.equal(setup.group.heartbeat(follower.memberId!, null, 2), ErrorCode.UNKNOWN_MEMBER_ID);
   });
 
+  test("gives up on a new member that has waited five minutes: nobody could see its connection close", async () => {
+    const setup = setUp();
+    const first = await setup.join({ rebalanceTimeoutMs: 900_000, sessionTimeoutMs: 900_000 });
+    await setup.sync(first);
+    const second = setup.join();
+    await setup.time.advance(299_999);
+    assert.equal(setup.group.members.length, 2);
+    await setup.time.advance(1);
+    assert.equal((await second).errorCode, ErrorCode.UNKNOWN_MEMBER_ID);
+  });
+
   test("drops who does not sync in time", async () => {
     const setup = setUp();
     const joined = await setup.join({ sessionTimeoutMs: 300_000 });
@@ -312,6 +323,7 @@ describe("a classic group", () => {
     setup.group.unload(ErrorCode.NOT_COORDINATOR);
     setup.group.load();
     assert.equal((await waiting).errorCode, ErrorCode.NOT_COORDINATOR);
+    assert.equal(setup.group.members.length, 2, "who joined meanwhile was never stored");
     assert.equal(setup.group.state, "Stable");
     assert.equal(setup.group.heartbeat(leader.memberId!, null, 2), ErrorCode.NONE);
     await setup.time.advance(SESSION + REBALANCE);

@@ -50,6 +50,12 @@ describe("a partition log", () => {
     assert.equal(log.bytesFrom(0), log.size);
   });
 
+  test("leaves no gap where a later, smaller batch would still fit", () => {
+    const log = new PartitionLog();
+    for (const size of [10_000, 900_000, 200_000]) append(log, ["x".repeat(size)]);
+    assert.deepEqual(read(log, 0, 250_000), [0]);
+  });
+
   test("holds a batch larger than a segment", () => {
     const log = new PartitionLog();
     append(log, ["a"]);
