@@ -29,18 +29,18 @@ class SystemTimer implements Timer {
 
   constructor(ms: number, fire: () => void, idle: boolean) {
     // setTimeout fires at once beyond 2^31 - 1 ms: a longer wait is made of several.
-    const step = Math.min(Math.max(ms, 0), LONGEST_TIMER);
     const wait = (left: number): void => {
       this.#handle = setTimeout(
         () => {
           if (left > LONGEST_TIMER) wait(left - LONGEST_TIMER);
           else fire();
         },
-        Math.min(left, step),
+        Math.min(left, LONGEST_TIMER),
       );
       if (idle) this.#handle.unref();
     };
-    wait(Math.max(ms, 0));
+    // Runtimes cut fractions off, and would fire before the time has come.
+    wait(Math.max(Math.ceil(ms), 0));
   }
 
   cancel(): void {

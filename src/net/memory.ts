@@ -15,6 +15,42 @@ export interface MemoryLink {
   readonly delay?: (() => number) | undefined;
 }
 
+/** One party's way into a {@link MemoryNetwork}, and what can happen to it there. */
+export interface MemoryTransport extends Transport, ListeningTransport {
+  /** Drops every stream of this party, as when its process dies: the peers see the close, this party nothing. */
+  cut(): void;
+  /** Nothing passes to or from this party any more, and nobody is told: streams stay open, connects hang. */
+  isolate(): void;
+  /** What was held up passes now. */
+  rejoin(): void;
+}
+
+class Party {
+  readonly clock: Clock;
+  readonly ends = new Set<End>();
+  #heldUp: (() => void)[] | undefined;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  isolate(): void {
+    this.#heldUp ??= [];
+  }
+
+  rejoin(): void {
+    const heldUp = this.#heldUp ?? [];
+    this.#heldUp = undefined;
+    for (const pass of heldUp) pass();
+  }
+
+  /** Calls `pass` now, or once this party is no longer isolated. */
+  whenReachable(pass: () => void): void {
+    if (this.#heldUp === undefined) pass();
+    else this.#heldUp.push(pass);
+  }
+}
+
 /**
  * A network in memory. Each party has a transport bound to its own clock, and what reaches it arrives on that clock:
  * a frozen party hears nothing.
@@ -22,7 +58,7 @@ export interface MemoryLink {
 export class MemoryNetwork {
   readonly #listeners = new Map<
     string,
-    { clock: Clock; accept: (stream: ByteStream) => StreamHandlers; ends: Set<End> }
+    { party: Party; accept: (stream: ByteStream) => StreamHandlers; ends: Set<End> }
   >();
   readonly #link: MemoryLink;
   #nextPort = 1;
@@ -31,24 +67,25 @@ export class MemoryNetwork {
     this.#link = link;
   }
 
-  transport(clock: Clock): Transport & ListeningTransport & { cut(): void } {
-    const ends = new Set<End>();
+  transport(clock: Clock): MemoryTransport {
+    const party = new Party(clock);
     return {
-      connect: (address, handlers, signal) => this.#connect(address, handlers, signal, clock, ends),
-      listen: (address, accept) => this.#listen(address, accept, clock),
-      /** Drops every stream this party opened, as when its process dies: the peers see the close, this party nothing. */
+      connect: (address, handlers, signal) => this.#connect(address, handlers, signal, party),
+      listen: (address, accept) => this.#listen(address, accept, party),
       cut: () => {
-        for (const end of [...ends]) end.vanish();
+        for (const end of [...party.ends]) end.vanish();
       },
+      isolate: () => party.isolate(),
+      rejoin: () => party.rejoin(),
     };
   }
 
-  #listen(address: Address, accept: (stream: ByteStream) => StreamHandlers, clock: Clock): Promise<Listener> {
+  #listen(address: Address, accept: (stream: ByteStream) => StreamHandlers, party: Party): Promise<Listener> {
     const bound = { host: address.host, port: address.port === 0 ? this.#nextPort++ : address.port };
     const key = formatAddress(bound);
     if (this.#listeners.has(key)) return Promise.reject(new Error(`${key} is in use`));
     const ends = new Set<End>();
-    this.#listeners.set(key, { clock, accept, ends });
+    this.#listeners.set(key, { party, accept, ends });
     return Promise.resolve({
       address: bound,
       close: () => {
@@ -59,49 +96,50 @@ export class MemoryNetwork {
     });
   }
 
-  #connect(
-    address: Address,
-    handlers: StreamHandlers,
-    signal: AbortSignal,
-    clock: Clock,
-    ends: Set<End>,
-  ): Promise<ByteStream> {
-    if (signal.aborted) return Promise.reject(signal.reason);
-    const listener = this.#listeners.get(formatAddress(address));
-    if (listener === undefined) {
-      return Promise.reject(
-        Object.assign(new Error(`connect ECONNREFUSED ${formatAddress(address)}`), { code: "ECONNREFUSED" }),
-      );
-    }
-    const near = new End(clock, this.#link, ends);
-    const far = new End(listener.clock, this.#link, listener.ends);
-    near.peer = far;
-    far.peer = near;
-    near.handlers = handlers;
-    far.handlers = listener.accept(far);
-    return new Promise((resolve) => clock.soon(() => resolve(near)));
+  #connect(address: Address, handlers: StreamHandlers, signal: AbortSignal, party: Party): Promise<ByteStream> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      signal.addEventListener("abort", () => reject(signal.reason));
+      party.whenReachable(() => {
+        const listener = this.#listeners.get(formatAddress(address));
+        if (listener === undefined) return reject(refused(address));
+        // Given up while nothing got through: nobody would ever close it.
+        if (signal.aborted) return;
+        const near = new End(party, this.#link, party.ends);
+        const far = new End(listener.party, this.#link, listener.ends);
+        near.peer = far;
+        far.peer = near;
+        near.handlers = handlers;
+        far.handlers = listener.accept(far);
+        party.clock.soon(() => resolve(near));
+      });
+    });
   }
+}
+
+function refused(address: Address): Error {
+  return Object.assign(new Error(`connect ECONNREFUSED ${formatAddress(address)}`), { code: "ECONNREFUSED" });
 }
 
 class End implements ByteStream {
   handlers: StreamHandlers | undefined;
   peer: End | undefined;
-  readonly #clock: Clock;
+  readonly #party: Party;
   readonly #link: MemoryLink;
-  readonly #owner: Set<End>;
+  readonly #ends: Set<End>;
   #open = true;
   #lastArrival = 0;
 
-  constructor(clock: Clock, link: MemoryLink, owner: Set<End>) {
-    this.#clock = clock;
+  constructor(party: Party, link: MemoryLink, ends: Set<End>) {
+    this.#party = party;
     this.#link = link;
-    this.#owner = owner;
-    owner.add(this);
+    this.#ends = ends;
+    ends.add(this);
   }
 
   write(chunk: Uint8Array): boolean {
     if (!this.#open) return false;
-    this.peer?.arrive(() => this.peer?.handlers?.data(chunk));
+    this.#send((peer) => peer.handlers?.data(chunk));
     return true;
   }
 
@@ -112,7 +150,7 @@ class End implements ByteStream {
   destroy(cause?: Error): void {
     if (!this.#open) return;
     this.vanish();
-    this.#clock.soon(() => this.handlers?.close(cause));
+    this.#party.clock.soon(() => this.handlers?.close(cause));
   }
 
   hold(): void {}
@@ -120,27 +158,35 @@ class End implements ByteStream {
   /** This end is gone without a word to its own side. */
   vanish(): void {
     if (!this.#open) return;
-    this.#open = false;
-    this.#owner.delete(this);
-    const peer = this.peer;
-    peer?.arrive(() => peer.#closedByPeer());
+    this.#forget();
+    this.#send((peer) => {
+      peer.#forget();
+      peer.handlers?.close(undefined);
+    });
   }
 
-  #closedByPeer(): void {
+  #forget(): void {
     this.#open = false;
-    this.#owner.delete(this);
-    this.handlers?.close(undefined);
+    this.#ends.delete(this);
+  }
+
+  /** What reaches the peer passes both parties' ways, in order. */
+  #send(effect: (peer: End) => void): void {
+    const { peer } = this;
+    if (peer === undefined) return;
+    this.#party.whenReachable(() => peer.#party.whenReachable(() => peer.#arrive(() => effect(peer))));
   }
 
   /** Runs `effect` on this end's clock after the link's delay, never before what was sent earlier. */
-  arrive(effect: () => void): void {
+  #arrive(effect: () => void): void {
+    const { clock } = this.#party;
     const delay = this.#link.delay?.() ?? 0;
-    const at = Math.max(this.#lastArrival, this.#clock.monotonic() + delay);
+    const at = Math.max(this.#lastArrival, clock.monotonic() + delay);
     this.#lastArrival = at;
     const deliver = (): void => {
       if (this.#open) effect();
     };
-    if (at <= this.#clock.monotonic()) this.#clock.soon(deliver);
-    else this.#clock.timer(at - this.#clock.monotonic(), deliver);
+    if (at <= clock.monotonic()) clock.soon(deliver);
+    else clock.timer(at - clock.monotonic(), deliver);
   }
 }

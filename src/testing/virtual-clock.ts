@@ -50,7 +50,14 @@ export class VirtualClock {
   }
 
   add(ms: number, fire: () => void, clock: InstanceClock): Timer {
-    const entry: Entry = { at: this.#now + Math.max(0, ms), sequence: this.#sequence++, fire, clock, cancelled: false };
+    // Whole milliseconds, as real timers: a fraction could be too small to move the time at all.
+    const entry: Entry = {
+      at: this.#now + Math.max(0, Math.ceil(ms)),
+      sequence: this.#sequence++,
+      fire,
+      clock,
+      cancelled: false,
+    };
     push(this.#heap, entry);
     return {
       cancel: () => {

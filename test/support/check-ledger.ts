@@ -1,0 +1,145 @@
+import { partitionKey } from "../../src/client/topic-partition.ts";
+import type { LedgerEntry } from "./ledger.ts";
+
+/** How long running jobs may hold up the release of their partition, in milliseconds. */
+export interface Graces {
+  readonly revokeGrace: number;
+  readonly shutdownTimeout: number;
+}
+
+type Of<W extends LedgerEntry["what"]> = Extract<LedgerEntry, { readonly what: W }>;
+type InPartition = Extract<LedgerEntry, { readonly topic: string }>;
+type Say = (rule: string, problem: string) => void;
+
+/** One partition as the notes so far tell of it. */
+interface Log {
+  /** Offsets of its jobs, ascending. */
+  readonly jobs: number[];
+  readonly finished: Set<number>;
+  /** The latest to be told that the partition is his, and not told otherwise since. */
+  owner: string | undefined;
+  lastStart: Of<"start"> | undefined;
+  lastEnded: boolean | undefined;
+  readonly running: Map<string, Of<"start">>;
+  /** When each worker was told to give it up. */
+  readonly revokedAt: Map<string, number>;
+  /** Who was told, at any time of the run, that it was lost, and when: he may have been expelled long before. */
+  readonly losses: { readonly by: string; readonly at: number }[];
+}
+
+/** What of S8.1-5 does not hold in a run without lanes: one line for each violation. */
+export function checkLedger(entries: readonly LedgerEntry[], graces: Graces): string[] {
+  const logs = gather(entries);
+  const mayRunOn = exceptions(entries, graces);
+  const problems: string[] = [];
+  for (const [i, entry] of entries.entries()) {
+    const say: Say = (rule, problem) => void problems.push(`${rule} #${i} ${problem}: ${JSON.stringify(entry)}`);
+    if (entry.what === "died") for (const log of logs.values()) log.running.delete(entry.by);
+    if ("topic" in entry) judge(entry, logs.get(partitionKey(entry.topic, entry.partition))!, say, mayRunOn);
+  }
+  return [...problems, ...unfinished(entries, logs)];
+}
+
+type MayRunOn = (log: Log, attempt: Of<"start">, now: number) => boolean;
+
+/**
+ * When an attempt may run on beside one of a new owner: its worker was expelled (it learns of that later, or never if it
+ * dies first), or it kept the partition beyond its grace.
+ */
+function exceptions(entries: readonly LedgerEntry[], { revokeGrace, shutdownTimeout }: Graces): MayRunOn {
+  const notes = (what: "away" | "closing" | "died", by: string): LedgerEntry[] =>
+    entries.filter((entry) => entry.what === what && entry.by === by);
+  return (log, { by, at }, now) => {
+    const expelled = log.losses.some((loss) => loss.by === by && loss.at >= at);
+    const unheard = notes("away", by).some((away) => away.at <= now) && notes("died", by).length > 0;
+    const overdue = now - (log.revokedAt.get(by) ?? Number.POSITIVE_INFINITY) >= revokeGrace;
+    const closed = notes("closing", by).some((closing) => now - closing.at >= shutdownTimeout);
+    return expelled || unheard || overdue || closed;
+  };
+}
+
+/** The jobs and losses of each partition: their notes may come later than what they bear on. */
+function gather(entries: readonly LedgerEntry[]): Map<string, Log> {
+  const logs = new Map<string, Log>();
+  for (const entry of entries) {
+    if (!("topic" in entry)) continue;
+    const key = partitionKey(entry.topic, entry.partition);
+    const log = logs.get(key) ?? emptyLog();
+    logs.set(key, log);
+    if ((entry.what === "enqueued" || entry.what === "start") && !log.jobs.includes(entry.offset))
+      log.jobs.push(entry.offset);
+    if (entry.what === "lost") log.losses.push(entry);
+  }
+  for (const { jobs } of logs.values()) jobs.sort((a, b) => a - b);
+  return logs;
+}
+
+function emptyLog(): Log {
+  return {
+    jobs: [],
+    finished: new Set(),
+    owner: undefined,
+    lastStart: undefined,
+    lastEnded: undefined,
+    running: new Map(),
+    revokedAt: new Map(),
+    losses: [],
+  };
+}
+
+function judge(entry: InPartition, log: Log, say: Say, mayRunOn: MayRunOn): void {
+  switch (entry.what) {
+    case "assigned":
+      log.owner = entry.by;
+      log.lastStart = undefined;
+      log.revokedAt.delete(entry.by);
+      return;
+    case "revoked":
+    case "lost":
+      if (log.owner === entry.by) log.owner = undefined;
+      if (entry.what === "revoked") log.revokedAt.set(entry.by, entry.at);
+      return;
+    case "start":
+      for (const [by, other] of log.running) {
+        if (by === entry.by || !mayRunOn(log, other, entry.at))
+          say("S8.3", `the job at ${other.offset} still runs at ${by}`);
+      }
+      log.running.set(entry.by, entry);
+      return judgeStart(entry, log, say);
+    case "end":
+      log.running.delete(entry.by);
+      if (entry.ok) log.finished.add(entry.offset);
+      if (log.lastStart?.by === entry.by && log.lastStart.offset === entry.offset) log.lastEnded = entry.ok;
+      return;
+    case "commit": {
+      const passed = log.jobs.find((offset) => offset < entry.offset && !log.finished.has(offset));
+      if (passed !== undefined) say("S8.1", `the commit passes the unfinished job at ${passed}`);
+    }
+  }
+}
+
+function judgeStart(entry: Of<"start">, log: Log, say: Say): void {
+  if (log.owner !== entry.by)
+    say("S8.4", `the partition is ${log.owner === undefined ? "nobody's" : `${log.owner}'s`}`);
+  const skipped = log.jobs.find((offset) => offset < entry.offset && !log.finished.has(offset));
+  if (skipped !== undefined) say("S8.2", `the job at ${skipped} has not ended`);
+  const { lastStart, lastEnded } = log;
+  if (lastStart !== undefined && lastStart.by === entry.by) {
+    const next = log.jobs.find((offset) => offset > lastStart.offset);
+    if (lastEnded === true && entry.offset !== next)
+      say("S8.2", `after the end of ${lastStart.offset}, ${next} is next`);
+    if (lastEnded !== true && entry.offset !== lastStart.offset) say("S8.2", `${lastStart.offset} has not ended well`);
+  }
+  log.lastStart = entry;
+  log.lastEnded = undefined;
+}
+
+function unfinished(entries: readonly LedgerEntry[], logs: ReadonlyMap<string, Log>): string[] {
+  return entries.flatMap((entry) => {
+    if (entry.what !== "enqueued") return [];
+    const log = logs.get(partitionKey(entry.topic, entry.partition))!;
+    return log.finished.has(entry.offset)
+      ? []
+      : [`S8.5 the acknowledged job never ended well: ${JSON.stringify(entry)}`];
+  });
+}

@@ -1,0 +1,97 @@
+import { partitionKey } from "../../src/client/topic-partition.ts";
+
+interface At {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+interface Timed {
+  /** When it was noted, in milliseconds. */
+  readonly at: number;
+}
+
+/** What happened, as it is told. `by` names one incarnation of one worker. */
+export type LedgerNote = Untimed<LedgerEntry>;
+type Untimed<E> = E extends Timed ? Omit<E, "at"> : never;
+
+/** What happened, and when. */
+export type LedgerEntry = Enqueued | Owned | Started | Ended | Committed | Fate;
+interface Enqueued extends At, Timed {
+  readonly what: "enqueued";
+  readonly offset: number;
+  readonly id: string;
+}
+interface Owned extends At, Timed {
+  readonly what: "assigned" | "revoked" | "lost";
+  readonly by: string;
+}
+interface Started extends At, Timed {
+  readonly what: "start";
+  readonly by: string;
+  readonly offset: number;
+  readonly key: string;
+  readonly attempt: number;
+}
+interface Ended extends At, Timed {
+  readonly what: "end";
+  readonly by: string;
+  readonly offset: number;
+  readonly ok: boolean;
+}
+interface Committed extends At, Timed {
+  readonly what: "commit";
+  readonly by: string;
+  readonly offset: number;
+}
+/** `away`: it is frozen or cut off for a while, and may be expelled without learning of it. */
+interface Fate extends Timed {
+  readonly what: "away" | "closing" | "died";
+  readonly by: string;
+}
+
+/** Records what every worker of a run did. A dead worker writes nothing: what a crash left running is of no account. */
+export class Ledger {
+  readonly entries: LedgerEntry[] = [];
+  readonly #dead = new Set<string>();
+  readonly #finished = new Map<string, Set<number>>();
+  readonly #enqueued = new Map<string, Set<number>>();
+  readonly #now: () => number;
+  #listeners: (() => void)[] = [];
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  add(entry: LedgerNote): void {
+    if ("by" in entry && this.#dead.has(entry.by)) return;
+    this.entries.push({ ...entry, at: this.#now() });
+    if (entry.what === "died") this.#dead.add(entry.by);
+    if (entry.what === "enqueued") note(this.#enqueued, entry);
+    if (entry.what === "end" && entry.ok) {
+      note(this.#finished, entry);
+      if (this.isComplete) for (const resolve of this.#listeners.splice(0)) resolve();
+    }
+  }
+
+  /** Whether every job that was acknowledged has ended well. */
+  get isComplete(): boolean {
+    return [...this.#enqueued].every(([key, offsets]) => {
+      const finished = this.#finished.get(key);
+      return finished !== undefined && [...offsets].every((offset) => finished.has(offset));
+    });
+  }
+
+  /** Resolves once {@link isComplete}. */
+  completed(): Promise<void> {
+    if (this.isComplete) return Promise.resolve();
+    return new Promise((resolve) => this.#listeners.push(resolve));
+  }
+}
+
+function note(
+  map: Map<string, Set<number>>,
+  { topic, partition, offset }: { topic: string; partition: number; offset: number },
+): void {
+  const key = partitionKey(topic, partition);
+  map.set(key, (map.get(key) ?? new Set()).add(offset));
+}
