@@ -19,6 +19,8 @@ export interface ConnectionOptions {
   readonly requestTimeout: number;
   /** The largest response frame believed, in bytes. */
   readonly maxFrameBytes: number;
+  /** Gives up opening when it aborts. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RequestOptions {
@@ -37,9 +39,16 @@ interface Pending {
   readonly receive: (frame: Uint8Array) => void;
   readonly reject: (error: Error) => void;
   timer: Timer | undefined;
+  isExpired: boolean;
 }
 
 const LAST_CORRELATION_ID = 0x7fff_ffff;
+/** No answer to ApiVersions comes near this size: a frame that claims more is another protocol's text. */
+const HANDSHAKE_FRAME_BYTES = 1024 * 1024;
+/** A broker that said nothing for less than this long (ms) is not taken for gone, however short a request's timeout. */
+const SHORTEST_SILENCE = 1_000;
+/** How long (ms) what was sent without wanting an answer may take to leave this machine once the connection is closed. */
+const FLUSH_GRACE = 5_000;
 
 /**
  * One connection to one broker: requests are pipelined, and answers come back in the order of the requests.
@@ -49,61 +58,81 @@ const LAST_CORRELATION_ID = 0x7fff_ffff;
 export class Connection {
   readonly broker: string;
   readonly #options: ConnectionOptions;
-  readonly #splitter: FrameSplitter;
+  #splitter: FrameSplitter;
   readonly #pending: Pending[] = [];
   #stream: ByteStream | undefined;
   #versions: NegotiatedVersions | undefined;
   #correlationId = 0;
-  #lastReceived: number;
+  /** Requests in #pending that somebody still waits for. */
+  #awaited = 0;
+  /** Since when (monotonic ms) the broker has owed an answer and has sent nothing. */
+  #silentSince = 0;
+  #hasSentOneWay = false;
   #cause: KafkaError | undefined;
   #whenClosed: ((cause: KafkaError) => void)[] = [];
 
   private constructor(options: ConnectionOptions) {
     this.#options = options;
     this.broker = formatAddress(options.address);
-    this.#splitter = new FrameSplitter(options.maxFrameBytes);
-    this.#lastReceived = options.clock.monotonic();
+    this.#splitter = new FrameSplitter(Math.min(HANDSHAKE_FRAME_BYTES, options.maxFrameBytes));
   }
 
   /** Opens a stream and agrees on versions, or rejects with the reason why that cannot be. */
   static async open(options: ConnectionOptions): Promise<Connection> {
     const connection = new Connection(options);
+    const { broker } = connection;
+    const { clock, connectTimeout, signal } = options;
     const abort = new AbortController();
-    const timer = options.clock.timer(options.connectTimeout, () => {
-      const error = new TimeoutError(
-        "CONNECT_TIMED_OUT",
-        `no connection to ${connection.broker} within ${options.connectTimeout} ms`,
-        { broker: connection.broker },
+    const giveUp = (error: KafkaError): void => abort.abort(connection.#close(error));
+    const stop = (): void => giveUp(new ConnectionError(`connecting to ${broker} was given up`, { broker }));
+    const timer = clock.timer(connectTimeout, () => {
+      giveUp(
+        new TimeoutError("CONNECT_TIMED_OUT", `no connection to ${broker} within ${connectTimeout} ms`, { broker }),
       );
-      abort.abort(error);
-      connection.#close(error);
     });
+    signal?.addEventListener("abort", stop);
     try {
+      if (signal?.aborted) stop();
       await connection.#connect(abort.signal);
       await connection.#negotiate(apiVersions.maxVersion);
+      connection.#splitter = new FrameSplitter(options.maxFrameBytes);
       return connection;
     } catch (error) {
-      throw connection.#close(asKafkaError(error, connection.broker));
+      throw connection.#close(asKafkaError(error, broker));
     } finally {
       timer.cancel();
+      signal?.removeEventListener("abort", stop);
     }
   }
 
   async #connect(signal: AbortSignal): Promise<void> {
+    if (this.#cause !== undefined) throw this.#cause;
     const handlers = {
       data: (chunk: Uint8Array): void => this.#receive(chunk),
       drain: (): void => {},
-      close: (cause: Error | undefined): void => {
-        const why = cause === undefined ? "the broker closed the connection" : cause.message;
-        this.#close(new ConnectionError(`connection to ${this.broker} ended: ${why}`, { broker: this.broker, cause }));
-      },
+      close: (cause: Error | undefined): void => this.#ended(cause),
     };
-    const stream = await this.#options.transport.connect(this.#options.address, handlers, signal);
-    if (this.#cause !== undefined) {
-      stream.destroy();
-      throw this.#cause;
-    }
-    this.#stream = stream;
+    const opening = this.#options.transport.connect(this.#options.address, handlers, signal);
+    // A transport may be late in heeding the signal: whoever waits for this connection must not be.
+    const givenUp = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+    const opened = opening.then((stream) => {
+      if (this.#cause === undefined) this.#stream = stream;
+      else stream.destroy();
+    });
+    await Promise.race([opened, givenUp]);
+    if (this.#cause !== undefined) throw this.#cause;
+  }
+
+  #ended(cause: Error | undefined): void {
+    const { broker } = this;
+    const why = cause === undefined ? "the broker closed the connection" : reasonOf(cause);
+    const when =
+      this.#versions === undefined
+        ? " before it had named its API versions: it may want TLS or SASL, or may not be Kafka"
+        : "";
+    this.#close(new ConnectionError(`connection to ${broker} ended: ${why}${when}`, { broker, cause }));
   }
 
   async #negotiate(version: number): Promise<void> {
@@ -170,7 +199,8 @@ export class Connection {
   sendOneWay<Request, Response>(api: Api<Request, Response>, body: Draft<Request>, options: RequestOptions = {}): void {
     if (this.#cause !== undefined) throw this.#cause;
     const version = this.versionOf(api, options.maxVersion);
-    this.#stream!.write(encodeRequest(api, version, this.#nextId(), this.#options.clientId, body, options.bodySize));
+    this.#hasSentOneWay = true;
+    this.#stream!.write(this.#encode(api, version, this.#nextId(), body, options.bodySize));
   }
 
   #exchange<Request, Response>(
@@ -182,14 +212,35 @@ export class Connection {
   ): Promise<Uint8Array> {
     if (this.#cause !== undefined) return Promise.reject(this.#cause);
     const correlationId = this.#nextId();
-    const frame = encodeRequest(api, version, correlationId, this.#options.clientId, body, bodySize);
+    const frame = this.#encode(api, version, correlationId, body, bodySize);
+    const { clock } = this.#options;
     return new Promise((resolve, reject) => {
-      const pending: Pending = { correlationId, name: api.name, receive: resolve, reject, timer: undefined };
-      pending.timer = this.#options.clock.timer(timeout, () => this.#expire(pending, timeout));
+      const pending: Pending = {
+        ...{ correlationId, name: api.name, receive: resolve, reject },
+        ...{ timer: undefined, isExpired: false },
+      };
+      pending.timer = clock.timer(timeout, () => this.#expire(pending, timeout));
+      if (this.#pending.length === 0) this.#silentSince = clock.monotonic();
       this.#pending.push(pending);
-      if (this.#pending.length === 1) this.#stream!.hold(true);
+      if (this.#awaited++ === 0) this.#stream!.hold(true);
       this.#stream!.write(frame);
     });
+  }
+
+  #encode<Request, Response>(
+    api: Api<Request, Response>,
+    version: number,
+    correlationId: number,
+    body: Draft<Request>,
+    bodySize: number | undefined,
+  ): Uint8Array {
+    try {
+      return encodeRequest(api, version, correlationId, this.#options.clientId, body, bodySize);
+    } catch (error) {
+      const { broker } = this;
+      const message = `cannot write a ${api.name} request of version ${version} for ${broker}: ${reasonOf(error)}`;
+      throw new KafkaError("ENCODE_FAILED", message, false, { broker, cause: error });
+    }
   }
 
   #nextId(): number {
@@ -206,13 +257,22 @@ export class Connection {
         broker: this.broker,
       },
     );
+    pending.isExpired = true;
     pending.reject(error);
+    this.#release();
     // A broker that has been silent all that time is taken for gone; one that is only slow keeps its connection.
-    if (this.#options.clock.monotonic() - this.#lastReceived >= timeout) this.#close(error);
+    const silence = this.#options.clock.monotonic() - this.#silentSince;
+    if (silence >= Math.max(timeout, SHORTEST_SILENCE)) this.#close(error);
+  }
+
+  /** Nobody waits for a request any more: a connection that owes nothing keeps no process alive. */
+  #release(): void {
+    if (--this.#awaited === 0) this.#stream?.hold(false);
   }
 
   #receive(chunk: Uint8Array): void {
-    this.#lastReceived = this.#options.clock.monotonic();
+    if (this.#cause !== undefined) return;
+    this.#silentSince = this.#options.clock.monotonic();
     try {
       for (const frame of this.#splitter.push(chunk)) this.#answer(frame);
     } catch (error) {
@@ -222,22 +282,32 @@ export class Connection {
 
   #answer(frame: Uint8Array): void {
     if (this.#cause !== undefined) return;
+    const { broker } = this;
     const correlationId = correlationIdOf(frame);
     const pending = this.#pending[0];
     if (pending?.correlationId !== correlationId) {
-      throw new ConnectionError(
-        `${this.broker} answered out of turn: correlation id ${correlationId}, not ${pending?.correlationId}`,
-      );
+      const expected =
+        pending === undefined ? "nothing was asked" : `${pending.name} with ${pending.correlationId} is due`;
+      const message = `${broker} answered out of turn: correlation id ${correlationId}, where ${expected}`;
+      throw new ConnectionError(message, { broker });
     }
     this.#pending.shift();
-    if (this.#pending.length === 0) this.#stream?.hold(false);
     pending.timer?.cancel();
+    if (!pending.isExpired) this.#release();
     pending.receive(frame);
   }
 
-  /** Closes at once; what is unanswered rejects. */
+  /** Closes; what is unanswered rejects, and what wants no answer still goes out. */
   close(): void {
-    this.#close(new ConnectionError(`connection to ${this.broker} was closed`, { broker: this.broker }));
+    const { broker } = this;
+    const stream = this.#stream;
+    const lingers = stream !== undefined && this.#hasSentOneWay && this.#pending.length === 0;
+    if (lingers && this.#cause === undefined) {
+      stream.end();
+      this.#options.clock.timer(FLUSH_GRACE, () => stream.destroy(), { idle: true });
+      this.#stream = undefined;
+    }
+    this.#close(new ConnectionError(`connection to ${broker} was closed`, { broker }));
   }
 
   #close(cause: KafkaError): KafkaError {
@@ -255,6 +325,12 @@ export class Connection {
 
 function asKafkaError(error: unknown, broker: string): KafkaError {
   if (error instanceof KafkaError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new ConnectionError(`cannot talk to ${broker}: ${reason}`, { broker, cause: error });
+  return new ConnectionError(`cannot talk to ${broker}: ${reasonOf(error)}`, { broker, cause: error });
+}
+
+/** An error's own words. One for several addresses of a name has none on some runtimes, but holds those of each. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(reasonOf).join(", ");
+  return error.message || (error as { code?: string }).code || error.name;
 }

@@ -85,7 +85,11 @@ function open(
   socket.once("close", () => handlers.close(cause()));
   return {
     write: (chunk) => !socket.destroyed && socket.write(chunk),
-    end: () => void socket.end(),
+    end: () => {
+      // The process must not exit with bytes queued; the other side's own end is not waited for.
+      socket.ref();
+      socket.end(() => socket.destroy());
+    },
     destroy: (error) => void socket.destroy(error),
     hold: (active) => void (active ? socket.ref() : socket.unref()),
   };
