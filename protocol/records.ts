@@ -160,22 +160,28 @@ export function readFetched(
   let nextOffset = fetchOffset;
   let leaderEpoch = -1;
   let kept = 0;
-  for (let at = 0; at < bytes.length; ) {
-    const header = readBatchHeader(bytes, at);
-    if (header === undefined) {
-      // Since KIP-74 the first batch comes whole whatever its size: a cut one would be asked for again for ever.
-      if (at === 0) throw new DecodeError(`the first record batch, for offset ${fetchOffset}, is cut short`);
-      break;
-    }
-    at = header.end;
-    const batchEnd = header.baseOffset + header.lastOffsetDelta + 1;
-    if (batchEnd <= nextOffset) continue;
+  const take = (header: BatchHeader): void => {
     checkCrc(bytes, header);
-    leaderEpoch = header.partitionLeaderEpoch;
     if (!isControl(header) ? !isAborted.drops(header) : isAborted.mark(bytes, header, maxBytes)) {
       kept += keep(records, readRecords(bytes, header, maxBytes), nextOffset);
     }
-    nextOffset = batchEnd;
+    leaderEpoch = header.partitionLeaderEpoch;
+    nextOffset = header.baseOffset + header.lastOffsetDelta + 1;
+  };
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      const header = readBatchHeader(bytes, at);
+      if (header === undefined) break;
+      at = header.end;
+      if (header.baseOffset + header.lastOffsetDelta >= nextOffset) take(header);
+    }
+  } catch (error) {
+    // What came before the bad batch is good: it is handed out, and the next fetch begins with the bad one.
+    if (nextOffset === fetchOffset) throw error;
+  }
+  // Since KIP-74 the first batch comes whole whatever its size: what brings nothing now would bring nothing for ever.
+  if (nextOffset === fetchOffset && bytes.length > 0) {
+    throw new DecodeError(`${bytes.length} bytes hold no whole record batch with offset ${fetchOffset} or later`);
   }
   return { records, nextOffset, leaderEpoch, byteLength: kept };
 }
