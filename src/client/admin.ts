@@ -2,6 +2,7 @@ import { metadata } from "../../protocol/messages/03-metadata.ts";
 import { createTopics } from "../../protocol/messages/19-create-topics.ts";
 import { deleteTopics } from "../../protocol/messages/20-delete-topics.ts";
 import { sleep } from "../net/clock.ts";
+import type { Connection } from "../net/connection.ts";
 import type { Cluster } from "./cluster.ts";
 import { KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
 
@@ -31,6 +32,8 @@ export interface TopicDescription {
 const SETTLE_TIMEOUT = 15_000;
 const SETTLE_PAUSE = 50;
 const LAST_DELETE_BY_NAME = 5;
+/** How much longer (ms) than the time a broker is given for its work the answer is waited for. */
+const ANSWER_GRACE = 5_000;
 
 /** Looks after topics. */
 export class Admin {
@@ -67,12 +70,21 @@ export class Admin {
       }));
   }
 
+  /** Only the controller makes and deletes topics; where brokers pass requests on to it (KRaft), any is named for it. */
+  async #controller(): Promise<Connection> {
+    const connection = await this.#cluster.any("general");
+    const { brokers, controllerId } = await connection.send(metadata, { topics: [], allowAutoTopicCreation: false });
+    const controller = brokers.find(({ nodeId }) => nodeId === controllerId);
+    if (controller === undefined) return connection;
+    return this.#cluster.at({ host: controller.host, port: controller.port }, "general");
+  }
+
   /** Creates topics, and resolves once all their partitions have leaders. One error names every topic that failed. */
   async createTopics(topics: readonly NewTopic[]): Promise<void> {
     if (topics.length === 0) return;
-    const connection = await this.#cluster.any("general");
+    const connection = await this.#controller();
     const { requestTimeout } = this.#cluster.options;
-    const response = await connection.send(createTopics, {
+    const body: Parameters<typeof createTopics.request.encode>[2] = {
       timeoutMs: requestTimeout,
       topics: topics.map(({ name, partitions, replicationFactor, config }) => ({
         name,
@@ -80,7 +92,8 @@ export class Admin {
         replicationFactor: replicationFactor ?? -1,
         configs: Object.entries(config ?? {}).map(([key, value]) => ({ name: key, value })),
       })),
-    });
+    };
+    const response = await connection.send(createTopics, body, { timeout: requestTimeout + ANSWER_GRACE });
     refuse("create", response.topics, connection.broker);
     const names = topics.map(({ name }) => name);
     await this.#settled(names, (found) => found.every(({ isReady }) => isReady), "got leaders");
@@ -90,24 +103,29 @@ export class Admin {
   /** Deletes topics with all their records, and resolves once they are gone. */
   async deleteTopics(names: readonly string[]): Promise<void> {
     if (names.length === 0) return;
-    const connection = await this.#cluster.any("general");
-    const body = { topicNames: [...names], timeoutMs: this.#cluster.options.requestTimeout };
-    const response = await connection.send(deleteTopics, body, { maxVersion: LAST_DELETE_BY_NAME });
+    const connection = await this.#controller();
+    const { requestTimeout } = this.#cluster.options;
+    const body = { topicNames: [...names], timeoutMs: requestTimeout };
+    const options = { maxVersion: LAST_DELETE_BY_NAME, timeout: requestTimeout + ANSWER_GRACE };
+    const response = await connection.send(deleteTopics, body, options);
     refuse("delete", response.responses, connection.broker);
     await this.#settled(names, (found) => found.every(({ errorCode }) => errorCode !== 0), "disappeared");
+    await this.#cluster.refresh(names);
   }
 
   async #settled(names: readonly string[], done: (found: TopicDescription[]) => boolean, what: string): Promise<void> {
     const { clock } = this.#cluster;
     const deadline = clock.monotonic() + SETTLE_TIMEOUT;
-    while (!done(await this.#describe(names))) {
-      if (clock.monotonic() > deadline) {
-        throw new TimeoutError(
-          "REQUEST_TIMED_OUT",
-          `topics ${names.join(", ")} have not ${what} within ${SETTLE_TIMEOUT} ms`,
-        );
+    for (let cause: unknown; ; await sleep(clock, SETTLE_PAUSE)) {
+      try {
+        if (done(await this.#describe(names))) return;
+      } catch (error) {
+        if (!(error instanceof KafkaError && error.retriable)) throw error;
+        cause = error;
       }
-      await sleep(clock, SETTLE_PAUSE);
+      if (clock.monotonic() <= deadline) continue;
+      const message = `topics ${names.join(", ")} have not ${what} within ${SETTLE_TIMEOUT} ms`;
+      throw new TimeoutError("REQUEST_TIMED_OUT", message, { cause });
     }
   }
 }

@@ -93,14 +93,24 @@ function balance(loads: readonly Load[]): void {
   }
 }
 
-function withoutClaimedByOthers(loads: readonly Load[]): Assignment {
-  const claims = new Map<string, Set<string>>();
+/** Who claims what. Against a claim of a later generation an older one is void: its member was put out meanwhile. */
+function liveClaims(loads: readonly Load[]): Map<string, Set<string>> {
+  const claims = new Map<string, { generation: number; members: Set<string> }>();
   for (const { member } of loads) {
+    const { memberId, generation } = member;
     for (const { topic, partition } of member.owned) {
       const key = partitionKey(topic, partition);
-      claims.set(key, (claims.get(key) ?? new Set()).add(member.memberId));
+      const known = claims.get(key);
+      if (known === undefined || known.generation < generation)
+        claims.set(key, { generation, members: new Set([memberId]) });
+      else if (known.generation === generation) known.members.add(memberId);
     }
   }
+  return new Map([...claims].map(([key, { members }]) => [key, members]));
+}
+
+function withoutClaimedByOthers(loads: readonly Load[]): Assignment {
+  const claims = liveClaims(loads);
   const assignment: Assignment = new Map();
   for (const { member, partitions } of loads) {
     const kept = [...partitions].filter(([key]) => {

@@ -2,11 +2,12 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import { metadata as metadataApi } from "../../protocol/messages/03-metadata.ts";
 import { type Clock, sleep } from "../net/clock.ts";
 import type { Connection } from "../net/connection.ts";
-import type { Address } from "../net/transport.ts";
+import { type Address, formatAddress } from "../net/transport.ts";
 import { type BackoffOptions, backoffDelay } from "./backoff.ts";
 import { ConnectionPool, type ConnectionRole, noneReachable, type PoolOptions } from "./connection-pool.ts";
-import { KafkaError, ProtocolError } from "./errors.ts";
+import { KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
 import { Metadata, type TopicMetadata } from "./metadata.ts";
+import { within } from "./within.ts";
 
 export interface ClusterOptions extends PoolOptions {
   /** Where to begin, and where to begin again when no known broker answers. Names are resolved at each connect. */
@@ -33,6 +34,7 @@ export class Cluster {
   #wanted = new Set<string>();
   #refreshing: Promise<void> | undefined;
   #next: Promise<void> | undefined;
+  #lastNumber = 0;
   #closed = false;
   #createInProcess: ((topic: string) => Promise<void>) | undefined;
 
@@ -63,9 +65,26 @@ export class Cluster {
     return this.#pool.get(address, role);
   }
 
+  /** The connection to the node with this id where it is open now. */
+  openNode(nodeId: number, role: ConnectionRole): Connection | undefined {
+    const address = this.metadata.nodes.get(nodeId);
+    return address === undefined ? undefined : this.#pool.peek(address, role);
+  }
+
   /** A connection to this address. */
   at(address: Address, role: ConnectionRole): Promise<Connection> {
     return this.#pool.get(address, role);
+  }
+
+  /** A number that tells the connections of one fetcher or member from those of others. */
+  takeNumber(): number {
+    this.#lastNumber += 1;
+    return this.#lastNumber;
+  }
+
+  /** Closes the connections that are only for this. */
+  release(role: ConnectionRole): void {
+    this.#pool.release(role);
   }
 
   /** A connection to whichever broker answers: known ones first, then those the client was given. */
@@ -75,7 +94,8 @@ export class Cluster {
       const open = this.#pool.peek(address, role);
       if (open !== undefined) return open;
     }
-    const candidates = [...this.#shuffled(known), ...this.#shuffled(this.options.bootstrap)];
+    const both = [...this.#shuffled(known), ...this.#shuffled(this.options.bootstrap)];
+    const candidates = [...new Map(both.map((address) => [formatAddress(address), address])).values()];
     // Those that just failed come last: their backoff would hold up the rest.
     candidates.sort((a, b) => Number(this.#pool.isFailing(a, role)) - Number(this.#pool.isFailing(b, role)));
     const failures: { address: Address; error: unknown }[] = [];
@@ -143,16 +163,21 @@ export class Cluster {
     if (!this.#watched.has(topic)) this.#watched.set(topic, this.clock.monotonic());
   }
 
-  /** What is known of the topic if that is recent enough to act on. */
+  /** What is known of the topic, asked for again in the background where it is old. */
   cached(topic: string): TopicMetadata | undefined {
     const known = this.metadata.topic(topic);
     if (known === undefined || known.errorCode !== 0) return undefined;
-    const askedAt = this.#watched.get(topic);
-    if (askedAt !== undefined && this.clock.monotonic() - askedAt > this.options.metadataMaxAge) {
-      this.#watched.set(topic, this.clock.monotonic());
-      this.refresh().catch(() => {});
-    }
+    this.keepFresh(topic);
     return known;
+  }
+
+  /** Asks again for the topics in use where what is known of this one is old. */
+  keepFresh(topic: string): void {
+    const askedAt = this.#watched.get(topic);
+    const now = this.clock.monotonic();
+    if (askedAt === undefined || now - askedAt <= this.options.metadataMaxAge) return;
+    this.#watched.set(topic, now);
+    this.refresh().catch(() => {});
   }
 
   /**
@@ -165,18 +190,18 @@ export class Cluster {
 
   /**
    * The topic's metadata, asked for where it is not known. Rejects with the broker's own error where there is no such
-   * topic, and with the last failure after `timeout` ms where nobody answers.
+   * topic, and with the last failure after `timeout` ms, or when `signal` aborts, where nobody answers.
    */
   async topic(name: string, timeout: number, signal?: AbortSignal): Promise<TopicMetadata> {
     const start = this.clock.monotonic();
+    let last: KafkaError | undefined;
     for (let failures = 1; ; failures++) {
       const known = this.cached(name);
       if (known !== undefined) return known;
-      const failure = await this.#askFor(name);
-      if (failure === undefined) {
-        this.watch(name);
-        continue;
-      }
+      const left = Math.max(0, start + timeout - this.clock.monotonic());
+      const failure = await within(this.clock, left, this.#askFor(name), () => last ?? noAnswer(name, timeout), signal);
+      if (failure === undefined) continue;
+      last = failure;
       const missing = failure.code === "UNKNOWN_TOPIC_OR_PARTITION";
       if (missing && this.metadata.isInProcess && this.#createInProcess !== undefined) {
         // Its nodes share one state: what one of them does not know is nowhere, so there is nothing to wait for.
@@ -189,6 +214,7 @@ export class Cluster {
       const late = this.clock.monotonic() + wait - start >= patience;
       if (!failure.retriable || late || this.#closed || signal?.aborted) throw failure;
       await sleep(this.clock, wait, signal);
+      if (signal?.aborted) throw failure;
     }
   }
 
@@ -200,11 +226,17 @@ export class Cluster {
       throw error;
     }
     const errorCode = this.metadata.topic(name)?.errorCode ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-    return errorCode === 0 ? undefined : new ProtocolError(errorCode, `topic ${name}`, { topic: name });
+    if (errorCode !== 0) return new ProtocolError(errorCode, `topic ${name}`, { topic: name });
+    this.watch(name);
+    return undefined;
   }
 
   close(): void {
     this.#closed = true;
     this.#pool.close();
   }
+}
+
+function noAnswer(topic: string, timeout: number): KafkaError {
+  return new TimeoutError("REQUEST_TIMED_OUT", `no broker told of topic ${topic} within ${timeout} ms`, { topic });
 }

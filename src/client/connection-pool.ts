@@ -1,4 +1,4 @@
-import type { Clock } from "../net/clock.ts";
+import { type Clock, sleep } from "../net/clock.ts";
 import { Connection } from "../net/connection.ts";
 import { ConnectionError, type KafkaError } from "../net/errors.ts";
 import { type Address, formatAddress, type Transport } from "../net/transport.ts";
@@ -7,9 +7,15 @@ import { ClosedError } from "./errors.ts";
 
 /**
  * What a connection is for. A broker answers each connection's requests one after the other, so a long poll or a
- * pending join must not stand before a heartbeat or a produce.
+ * pending join must not stand before a heartbeat or a produce. Fetchers and members each have their own (numbered): on
+ * a shared one a member's join would wait behind another's, which waits for that very join.
  */
-export type ConnectionRole = "produce" | "fetch" | "fetch-beside" | "group" | "heartbeat" | "general";
+export type ConnectionRole =
+  | "produce"
+  | "heartbeat"
+  | "offsets"
+  | "general"
+  | `${"fetch" | "fetch-beside" | "group"}/${number}`;
 
 export interface PoolOptions {
   readonly transport: Transport;
@@ -32,7 +38,7 @@ interface Slot {
 export class ConnectionPool {
   readonly #options: PoolOptions;
   readonly #slots = new Map<string, Slot>();
-  #closed = false;
+  readonly #stop = new AbortController();
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -40,8 +46,8 @@ export class ConnectionPool {
 
   /** An open connection; calls at the same time share one attempt, and a failed one is not repeated before its backoff. */
   get(address: Address, role: ConnectionRole): Promise<Connection> {
-    if (this.#closed) return Promise.reject(new ClosedError("the Kafka client"));
-    const key = `${formatAddress(address)}/${role}`;
+    if (this.#stop.signal.aborted) return Promise.reject(new ClosedError("the Kafka client"));
+    const key = slotKey(address, role);
     let slot = this.#slots.get(key);
     if (slot === undefined) {
       slot = { opening: undefined, open: undefined, failures: 0, nextAttemptAt: 0 };
@@ -54,22 +60,24 @@ export class ConnectionPool {
 
   /** The connection where it is open now. */
   peek(address: Address, role: ConnectionRole): Connection | undefined {
-    return this.#slots.get(`${formatAddress(address)}/${role}`)?.open;
+    return this.#slots.get(slotKey(address, role))?.open;
   }
 
-  /** Whether the last attempt at the address failed and its backoff has not passed. */
+  /** Whether the last attempt at the address failed. */
   isFailing(address: Address, role: ConnectionRole): boolean {
-    const slot = this.#slots.get(`${formatAddress(address)}/${role}`);
+    const slot = this.#slots.get(slotKey(address, role));
     return slot !== undefined && slot.failures > 0 && slot.open === undefined;
   }
 
   async #open(address: Address, slot: Slot): Promise<Connection> {
     const { clock, reconnectBackoff } = this.#options;
+    const { signal } = this.#stop;
     try {
       const wait = slot.nextAttemptAt - clock.monotonic();
-      if (wait > 0) await new Promise<void>((resolve) => clock.timer(wait, resolve));
-      const connection = await Connection.open({ ...this.#options, address });
-      if (this.#closed) connection.close();
+      if (wait > 0) await sleep(clock, wait, signal);
+      if (signal.aborted) throw new ClosedError("the Kafka client");
+      const connection = await Connection.open({ ...this.#options, address, signal });
+      if (signal.aborted) connection.close();
       slot.failures = 0;
       slot.open = connection;
       connection.onClose(() => {
@@ -77,6 +85,7 @@ export class ConnectionPool {
       });
       return connection;
     } catch (error) {
+      if (signal.aborted) throw new ClosedError("the Kafka client");
       slot.failures++;
       slot.nextAttemptAt = clock.monotonic() + backoffDelay(reconnectBackoff, slot.failures, clock);
       throw error;
@@ -85,11 +94,28 @@ export class ConnectionPool {
     }
   }
 
-  /** Closes every connection; requests in flight reject. */
+  /** Closes the connections of one role, and forgets them. */
+  release(role: ConnectionRole): void {
+    for (const [key, slot] of this.#slots) {
+      if (!key.endsWith(`|${role}`)) continue;
+      this.#slots.delete(key);
+      slot.open?.close();
+      slot.opening?.then(
+        (connection) => connection.close(),
+        () => {},
+      );
+    }
+  }
+
+  /** Closes every connection, and gives up those being opened; requests in flight reject. */
   close(): void {
-    this.#closed = true;
+    this.#stop.abort();
     for (const slot of this.#slots.values()) slot.open?.close();
   }
+}
+
+function slotKey(address: Address, role: ConnectionRole): string {
+  return `${formatAddress(address)}|${role}`;
 }
 
 /** One error for several addresses that all failed, naming each with its reason. */

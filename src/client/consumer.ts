@@ -1,3 +1,4 @@
+import { ErrorCode, errorByCode } from "../../protocol/errors.ts";
 import type { KafkaRecord } from "../../protocol/records.ts";
 import type { Cluster } from "./cluster.ts";
 import { type ConsumerOptions, type ConsumerSettings, consumerSettings } from "./consumer-options.ts";
@@ -8,6 +9,7 @@ import { GroupMember } from "./group-member.ts";
 import { commitOffsets, fetchOffsets } from "./group-offsets.ts";
 import { listOffsets } from "./list-offsets.ts";
 import { partitionKey, type TopicPartition } from "./topic-partition.ts";
+import { within } from "./within.ts";
 
 /** Records of one fetch of one partition. */
 export interface ConsumerBatch extends TopicPartition {
@@ -28,6 +30,17 @@ interface Ownership {
 /** Longest wait (ms) for the offsets from which a partition is read. */
 const START_TIMEOUT = 300_000;
 const COMMIT_TIMEOUT = 30_000;
+/** How long (ms) closing waits for commits that were asked for. */
+const CLOSE_GRACE = 5_000;
+/**
+ * A rebalance overtook the commit. With the next generation this member still has the partition, and the commit is
+ * repeated, or has lost it, and the commit is refused.
+ */
+const MEMBERSHIP_MOVED: ReadonlySet<number> = new Set([
+  ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.UNKNOWN_MEMBER_ID,
+  ErrorCode.REBALANCE_IN_PROGRESS,
+]);
 
 /**
  * Reads topics as a member of a group: `for await (const batch of consumer)`. Nothing is committed before `commit` is
@@ -45,6 +58,9 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
   #iterating = false;
   #closing: Promise<void> | undefined;
   readonly #stop = new AbortController();
+  /** Ends the repetition of commits; it comes after #stop. */
+  readonly #giveUp = new AbortController();
+  readonly #onAbort = (): void => void this.close();
   /** Commits without an answer yet. */
   readonly #commits = new Set<Promise<unknown>>();
 
@@ -73,16 +89,16 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
         if (!error.retriable) this.#fail(error);
       },
     });
-    this.#settings.signal?.addEventListener("abort", () => void this.close());
+    this.#settings.signal?.addEventListener("abort", this.#onAbort);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerBatch, void, void> {
     if (this.#iterating) throw new InvalidArgumentError("a consumer can be iterated once");
     this.#iterating = true;
     if (this.#settings.signal?.aborted) return this.close();
-    for (const topic of this.#settings.topics) await this.#cluster.topic(topic, START_TIMEOUT, this.#stop.signal);
-    if (this.#closing === undefined) this.#group.start();
     try {
+      await this.#findTopics();
+      if (this.#closing === undefined) this.#group.start();
       for (;;) {
         const batch = await this.#next();
         if (batch === undefined) return;
@@ -90,6 +106,15 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
       }
     } finally {
       await this.close();
+    }
+  }
+
+  async #findTopics(): Promise<void> {
+    const { signal } = this.#stop;
+    try {
+      await Promise.all(this.#settings.topics.map((topic) => this.#cluster.topic(topic, START_TIMEOUT, signal)));
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 
@@ -186,7 +211,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
 
   #commit({ topic, partition, nextOffset, leaderEpoch }: Parameters<Consumer["commit"]>[0]): Promise<void> {
     const { coordinator } = this.#group;
-    return coordinator.retry("general", COMMIT_TIMEOUT, this.#stop.signal, async (connection) => {
+    return coordinator.retry("offsets", COMMIT_TIMEOUT, this.#giveUp.signal, async (connection) => {
       const { membership } = this.#group;
       if (!this.#group.owns(topic, partition)) {
         throw new KafkaError(
@@ -201,7 +226,9 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
       ]);
       const errorCode = codes.get(partitionKey(topic, partition))!;
       this.#group.refused(errorCode, membership.generationId);
-      refuse(errorCode, `commit of ${topic}/${partition}`, connection.broker);
+      const what = `commit of ${topic}/${partition}`;
+      if (MEMBERSHIP_MOVED.has(errorCode)) throw overtaken(errorCode, what);
+      refuse(errorCode, what, connection.broker);
     });
   }
 
@@ -211,7 +238,9 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
       this.#wake?.();
       this.#stop.abort();
       this.#fetcher.close();
-      await Promise.all(this.#commits);
+      this.#settings.signal?.removeEventListener("abort", this.#onAbort);
+      await within(this.#cluster.clock, CLOSE_GRACE, Promise.all(this.#commits), () => []);
+      this.#giveUp.abort();
       await this.#group.close();
     })();
     return this.#closing;
@@ -220,4 +249,8 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function overtaken(errorCode: number, what: string): KafkaError {
+  return new KafkaError(errorByCode(errorCode).name, `${what}: a rebalance overtook it`, true);
 }

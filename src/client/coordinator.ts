@@ -9,6 +9,8 @@ import type { ConnectionRole } from "./connection-pool.ts";
 import { ClosedError, KafkaError, ProtocolError } from "./errors.ts";
 
 const GROUP = 0;
+/** A broker that hangs must not hold up the question that another could answer (ms). */
+const FIND_TIMEOUT = 5_000;
 const FIRST_BATCHED = 4;
 
 /** Whether an error says that another broker coordinates the group now. */
@@ -48,7 +50,8 @@ export class Coordinator {
     const { groupId } = this;
     const batched = connection.versionOf(findCoordinator) >= FIRST_BATCHED;
     const body = batched ? { keyType: GROUP, coordinatorKeys: [groupId] } : { keyType: GROUP, key: groupId };
-    const response = await connection.send(findCoordinator, body);
+    const timeout = Math.min(FIND_TIMEOUT, this.#cluster.options.requestTimeout);
+    const response = await connection.send(findCoordinator, body, { timeout });
     const found = batched ? response.coordinators[0] : response;
     if (found === undefined) {
       throw new KafkaError("MISSING_ANSWER", `the broker named no coordinator for group ${groupId}`, true, {
@@ -83,6 +86,7 @@ export class Coordinator {
         if (clock.monotonic() + wait >= deadline || signal?.aborted) throw error;
         await sleep(clock, wait, signal);
         if (this.#cluster.closed) throw new ClosedError("the Kafka client");
+        if (signal?.aborted) throw error;
       }
     }
   }

@@ -54,10 +54,10 @@ interface NodeState {
 }
 
 const ISOLATION: Readonly<Record<FetcherOptions["isolation"], number>> = { readUncommitted: 0, readCommitted: 1 };
-/** A long poll holds up what comes behind it on its connection: partitions that come back meanwhile go on the other. */
-const ROLES: readonly ConnectionRole[] = ["fetch", "fetch-beside"];
 const LAST_VERSION_WITH_NAMES = 12;
 const NO_SESSION_EPOCH = -1;
+/** A refusal that passes with fresh metadata is news when it comes this often in a row, and then at each multiple. */
+const TROUBLE = 5;
 /** Bytes that one compressed batch may grow to. */
 const MAX_DECOMPRESSED = 256 * 1024 * 1024;
 
@@ -69,6 +69,8 @@ export class Fetcher {
   readonly #positions = new Map<string, Position>();
   readonly #nodes = new Map<number, NodeState>();
   readonly #forgetCluster: () => void;
+  /** A long poll holds up what comes behind it on its connection: partitions that come back meanwhile go on the other. */
+  readonly #roles: readonly ConnectionRole[];
   #scheduled = false;
   #wake: Timer | undefined;
   #closed = false;
@@ -77,6 +79,8 @@ export class Fetcher {
     this.#cluster = cluster;
     this.#options = options;
     this.#sink = sink;
+    const number = cluster.takeNumber();
+    this.#roles = [`fetch/${number}`, `fetch-beside/${number}`];
     this.#forgetCluster = cluster.onUpdate(() => this.#schedule());
   }
 
@@ -119,6 +123,7 @@ export class Fetcher {
     this.#positions.clear();
     this.#forgetCluster();
     this.#wake?.cancel();
+    for (const role of this.#roles) this.#cluster.release(role);
   }
 
   #schedule(): void {
@@ -137,6 +142,7 @@ export class Fetcher {
     let wakeAt = Number.POSITIVE_INFINITY;
     const byLeader = new Map<number, Position[]>();
     const leaderless: string[] = [];
+    const noLeader: Position[] = [];
     for (const position of this.#positions.values()) {
       if (position.paused || position.halted || position.inFlight) continue;
       if (position.retryAt > now) {
@@ -147,6 +153,7 @@ export class Fetcher {
       if (leader < 0 || !this.#cluster.metadata.nodes.has(leader)) {
         leaderless.push(position.topic);
         this.#backOff(position);
+        if (position.failures % TROUBLE === 0) noLeader.push(position);
         wakeAt = Math.min(wakeAt, position.retryAt);
         continue;
       }
@@ -159,6 +166,22 @@ export class Fetcher {
     this.#wake?.cancel();
     this.#wake =
       wakeAt < Number.POSITIVE_INFINITY ? this.#cluster.clock.timer(wakeAt - now, () => this.#poll()) : undefined;
+    for (const position of noLeader) {
+      const { topic, partition } = position;
+      const error = new ProtocolError(ErrorCode.LEADER_NOT_AVAILABLE, `fetch of ${topic}/${partition}`, position);
+      this.#fail(position, error);
+    }
+  }
+
+  #isCurrent(position: Position): boolean {
+    return this.#positions.get(partitionKey(position.topic, position.partition)) === position;
+  }
+
+  /** Tells of an error; after one that does not pass the partition stands still. */
+  #fail(position: Position, error: KafkaError): void {
+    if (!this.#isCurrent(position)) return;
+    if (!error.retriable) position.halted = true;
+    this.#sink.failed(position, error);
   }
 
   #backOff(position: Position): void {
@@ -176,7 +199,7 @@ export class Fetcher {
     }
     if (state.retryAt > now) return state.retryAt;
     const { busy } = state;
-    const role = ROLES.find((candidate) => !busy.has(candidate));
+    const role = this.#roles.find((candidate) => !busy.has(candidate));
     if (role !== undefined) {
       busy.add(role);
       for (const position of positions) position.inFlight = true;
@@ -203,11 +226,10 @@ export class Fetcher {
       state.failures = 0;
       if (!this.#closed) this.#receive(response, positions);
     } catch (error) {
-      if (!(error instanceof KafkaError)) throw error;
       state.failures++;
       state.retryAt = clock.monotonic() + backoffDelay(options.retryBackoff, state.failures, clock);
       if (!this.#closed) {
-        for (const position of positions) this.#sink.failed(position, error);
+        for (const position of positions) this.#fail(position, asKafkaError(error, position));
         this.#cluster.refresh(positions.map(({ topic }) => topic)).catch(() => {});
       }
     } finally {
@@ -248,25 +270,27 @@ export class Fetcher {
       asked.set(partitionKey(position.topic, position.partition), position);
       asked.set(partitionKey(this.#topicId(position.topic), position.partition), position);
     }
+    const unanswered = new Set(positions);
     for (const topic of response.responses) {
       for (const answer of topic.partitions) {
         const position = asked.get(partitionKey(topic.topic || topic.topicId, answer.partitionIndex));
+        if (position === undefined) continue;
+        unanswered.delete(position);
         // Removed or moved while the answer was on its way: it is about the past.
-        if (
-          position === undefined ||
-          this.#positions.get(partitionKey(position.topic, position.partition)) !== position
-        )
-          continue;
+        if (!this.#isCurrent(position)) continue;
         if (answer.errorCode === 0) this.#take(position, answer);
         else this.#refused(position, answer);
       }
     }
+    for (const position of unanswered) this.#backOff(position);
   }
 
   #take(position: Position, answer: PartitionData): void {
-    position.failures = 0;
     const bytes = answer.records as Uint8Array<ArrayBuffer> | null;
-    if (bytes === null || bytes.length === 0) return;
+    if (bytes === null || bytes.length === 0) {
+      position.failures = 0;
+      return;
+    }
     const aborted = this.#options.isolation === "readCommitted" ? (answer.abortedTransactions ?? []) : null;
     let read: FetchedRecords;
     try {
@@ -274,6 +298,7 @@ export class Fetcher {
     } catch (error) {
       return this.#unreadable(position, error);
     }
+    position.failures = 0;
     position.offset = read.nextOffset;
     const { topic, partition } = position;
     const { highWatermark, lastStableOffset, logStartOffset } = answer;
@@ -282,16 +307,13 @@ export class Fetcher {
 
   #unreadable(position: Position, error: unknown): void {
     const { topic, partition, offset } = position;
-    if (!(error instanceof DecodeError || error instanceof CodecUnavailableError)) throw error;
-    const corrupt = error instanceof DecodeError;
     // Bytes may have been damaged on the way: they are asked for again. A missing codec stays missing.
+    const corrupt = error instanceof DecodeError;
     if (corrupt) this.#backOff(position);
-    else position.halted = true;
-    const message = `cannot read ${topic}/${partition} at offset ${offset}: ${error.message}`;
-    this.#sink.failed(
-      position,
-      new KafkaError(corrupt ? "CORRUPT_MESSAGE" : error.code, message, corrupt, { topic, partition, cause: error }),
-    );
+    const reason = error instanceof Error ? error.message : String(error);
+    const code = corrupt ? "CORRUPT_MESSAGE" : error instanceof CodecUnavailableError ? error.code : "INTERNAL";
+    const message = `cannot read ${topic}/${partition} at offset ${offset}: ${reason}`;
+    this.#fail(position, new KafkaError(code, message, corrupt, { topic, partition, cause: error }));
   }
 
   #refused(position: Position, answer: PartitionData): void {
@@ -311,8 +333,14 @@ export class Fetcher {
       return;
     this.#backOff(position);
     if (entry.refreshMetadata) this.#cluster.refresh([topic]).catch(() => {});
-    else if (!entry.retriable) position.halted = true;
-    if (!entry.refreshMetadata)
-      this.#sink.failed(position, new ProtocolError(errorCode, `fetch of ${topic}/${partition}`, { topic, partition }));
+    if (entry.refreshMetadata && position.failures % TROUBLE !== 0) return;
+    this.#fail(position, new ProtocolError(errorCode, `fetch of ${topic}/${partition}`, { topic, partition }));
   }
+}
+
+function asKafkaError(error: unknown, { topic, partition }: TopicPartition): KafkaError {
+  if (error instanceof KafkaError) return error;
+  return new KafkaError("INTERNAL", `reading ${topic}/${partition} failed: ${String(error)}`, false, {
+    ...{ topic, partition, cause: error },
+  });
 }

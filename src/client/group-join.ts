@@ -10,7 +10,9 @@ import {
 import type { Connection } from "../net/connection.ts";
 import { type AssignorMember, cooperativeSticky } from "./assignor.ts";
 import type { Cluster } from "./cluster.ts";
+import type { ConnectionRole } from "./connection-pool.ts";
 import { type Coordinator, refuse } from "./coordinator.ts";
+import { ProtocolError } from "./errors.ts";
 import type { Membership } from "./membership.ts";
 import { groupByTopic, type TopicPartition } from "./topic-partition.ts";
 
@@ -18,6 +20,8 @@ export interface JoinOptions {
   readonly cluster: Cluster;
   readonly coordinator: Coordinator;
   readonly groupId: string;
+  /** The member's own connection: a join may be pending on it for long. */
+  readonly role: ConnectionRole;
   readonly sessionTimeout: number;
   readonly rebalanceTimeout: number;
   readonly topics: readonly string[];
@@ -31,19 +35,24 @@ export interface JoinOptions {
 export interface JoinedGeneration {
   readonly membership: Membership;
   readonly assigned: readonly TopicPartition[];
+  /** Partitions by topic as the assignment was made from them, where this member made it. */
+  readonly partitionCounts: ReadonlyMap<string, number> | undefined;
 }
 
 const PROTOCOL_TYPE = "consumer";
 const ASSIGNOR = "cooperative-sticky";
+/** Longest wait (ms) for metadata of topics that the group wants. */
+const TOPIC_TIMEOUT = 5_000;
 /** The join's answer comes when all members are there, at the latest after the rebalance timeout: this much later (ms) it is overdue. */
 const JOIN_GRACE = 5_000;
 
 /** Joins the next generation of a classic group: JoinGroup, the assignment if this member leads, SyncGroup. */
 export async function joinClassicGroup(options: JoinOptions): Promise<JoinedGeneration> {
-  const connection = await options.coordinator.connection("group");
+  const connection = await options.coordinator.connection(options.role);
   const joined = await join(connection, options, options.membership.memberId);
   const membership: Membership = { memberId: joined.memberId, generationId: joined.generationId };
   const leads = joined.leader === joined.memberId && !joined.skipAssignment;
+  const assignment = leads ? await assign(options.cluster, joined) : undefined;
   const response = await connection.send(
     syncGroup,
     {
@@ -52,7 +61,7 @@ export async function joinClassicGroup(options: JoinOptions): Promise<JoinedGene
       ...(connection.versionOf(syncGroup) >= 5
         ? { protocolType: PROTOCOL_TYPE, protocolName: joined.protocolName }
         : {}),
-      assignments: leads ? await assign(options.cluster, joined) : [],
+      assignments: assignment?.assignments ?? [],
     },
     { timeout: options.rebalanceTimeout + JOIN_GRACE },
   );
@@ -63,6 +72,7 @@ export async function joinClassicGroup(options: JoinOptions): Promise<JoinedGene
     assigned: assignedPartitions.flatMap(({ topic, partitions }) =>
       partitions.map((partition) => ({ topic, partition })),
     ),
+    partitionCounts: assignment?.partitionCounts,
   };
 }
 
@@ -101,7 +111,10 @@ function subscription({ topics, owned, membership }: JoinOptions): Uint8Array {
 async function assign(
   cluster: Cluster,
   joined: JoinGroupResponse,
-): Promise<{ memberId: string; assignment: Uint8Array }[]> {
+): Promise<{
+  readonly assignments: { memberId: string; assignment: Uint8Array }[];
+  readonly partitionCounts: ReadonlyMap<string, number>;
+}> {
   const members = joined.members.map(({ memberId, metadata }): AssignorMember => {
     const { topics, ownedPartitions, generationId } = decodeSubscription(metadata);
     const owned = ownedPartitions.flatMap(({ topic, partitions }) =>
@@ -113,8 +126,10 @@ async function assign(
   for (const topic of topics) cluster.watch(topic);
   // Counts must be those of now: partitions that were added since would stay without an owner.
   await cluster.refresh(topics);
-  const counts = new Map(topics.map((topic) => [topic, cluster.metadata.topic(topic)?.partitions.length ?? 0]));
-  return [...cooperativeSticky(members, counts)].map(([memberId, partitions]) => ({
+  const partitionCounts = new Map(
+    await Promise.all(topics.map(async (topic) => [topic, await countPartitions(cluster, topic)] as const)),
+  );
+  const assignments = [...cooperativeSticky(members, partitionCounts)].map(([memberId, partitions]) => ({
     memberId,
     assignment: encodeAssignment({
       assignedPartitions: [...groupByTopic(partitions)].map(([topic, list]) => ({
@@ -123,4 +138,15 @@ async function assign(
       })),
     }),
   }));
+  return { assignments, partitionCounts };
+}
+
+/** A topic that one broker does not know for a moment must not be taken from its owners. */
+async function countPartitions(cluster: Cluster, topic: string): Promise<number> {
+  try {
+    return (await cluster.topic(topic, TOPIC_TIMEOUT)).partitions.length;
+  } catch (error) {
+    if (error instanceof ProtocolError) return 0;
+    throw error;
+  }
 }

@@ -4,12 +4,14 @@ import { leaveGroup } from "../../protocol/messages/13-leave-group.ts";
 import { sleep, type Timer } from "../net/clock.ts";
 import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
+import type { ConnectionRole } from "./connection-pool.ts";
 import { Coordinator, isCoordinatorMoved } from "./coordinator.ts";
 import { KafkaError, ProtocolError } from "./errors.ts";
 import { type JoinedGeneration, joinClassicGroup } from "./group-join.ts";
 import { Lease } from "./lease.ts";
 import type { GroupHandlers, Membership } from "./membership.ts";
 import { OwnedPartitions } from "./owned-partitions.ts";
+import { within } from "./within.ts";
 
 export interface GroupMemberOptions {
   readonly groupId: string;
@@ -42,13 +44,16 @@ export class GroupMember {
   readonly #options: GroupMemberOptions;
   readonly #handlers: GroupHandlers;
   readonly #owned: OwnedPartitions;
+  readonly #role: ConnectionRole;
   readonly #stop = new AbortController();
   #membership: Membership = { memberId: "", generationId: -1 };
   #joining = false;
   #rejoin: (() => void) | undefined;
   #rejoinWanted = false;
   #heartbeatTimer: Timer | undefined;
-  #beating = false;
+  /** The membership whose heartbeat has no answer yet. */
+  #beatingFor: Membership | undefined;
+  #beatFailures = 0;
   #topicCounts = "";
   #forgetCluster: (() => void) | undefined;
 
@@ -58,6 +63,7 @@ export class GroupMember {
     this.#handlers = handlers;
     this.coordinator = new Coordinator(cluster, options.groupId);
     this.lease = new Lease(cluster.clock, options.sessionTimeout, options.rebalanceTimeout);
+    this.#role = `group/${cluster.takeNumber()}`;
     this.#owned = new OwnedPartitions(handlers, () => this.#wantRejoin());
   }
 
@@ -106,6 +112,7 @@ export class GroupMember {
       cluster: this.#cluster,
       coordinator: this.coordinator,
       groupId: this.#options.groupId,
+      role: this.#role,
       sessionTimeout: this.#options.sessionTimeout,
       rebalanceTimeout: this.#options.rebalanceTimeout,
       topics,
@@ -116,16 +123,16 @@ export class GroupMember {
       },
     });
     this.#membership = joined.membership;
-    this.#topicCounts = this.#countTopics();
+    this.#topicCounts = this.#countTopics(joined.partitionCounts);
     return joined;
   }
 
   /** Topics with their partition counts: what an assignment is based on. */
-  #countTopics(): string {
+  #countTopics(assigned?: ReadonlyMap<string, number>): string {
     const { metadata } = this.#cluster;
     return this.#options
       .topics()
-      .map((topic) => `${topic}:${metadata.topic(topic)?.partitions.length ?? 0}`)
+      .map((topic) => `${topic}:${assigned?.get(topic) ?? metadata.topic(topic)?.partitions.length ?? 0}`)
       .join();
   }
 
@@ -149,8 +156,7 @@ export class GroupMember {
   /** Answers whether joining may be tried again after `error`. */
   #recover(error: unknown): boolean {
     if (!(error instanceof ProtocolError)) {
-      const known =
-        error instanceof KafkaError ? error : new KafkaError("INTERNAL", String(error), false, { cause: error });
+      const known = asKafkaError(error);
       if (known.retriable) this.coordinator.forget();
       else this.#fail(known);
       if (known.retriable) this.#handlers.troubled(known);
@@ -190,50 +196,69 @@ export class GroupMember {
 
   /** A request that only members may make was refused with this code, in the generation it was made in. */
   refused(errorCode: number, generationId: number): void {
-    if (generationId !== this.#membership.generationId || this.#joining) return;
+    if (isCoordinatorMoved(errorCode)) return this.coordinator.forget();
+    if (generationId !== this.#membership.generationId) return;
+    // While joining, the next generation may be there already, but a member that is not known has lost all it had: the
+    // join will fail too, and maybe much later.
     if (errorCode === ErrorCode.UNKNOWN_MEMBER_ID) this.#lose("");
-    else if (errorCode === ErrorCode.ILLEGAL_GENERATION) this.#lose(this.#membership.memberId);
-    else if (isCoordinatorMoved(errorCode)) return this.coordinator.forget();
+    if (this.#joining) return;
+    if (errorCode === ErrorCode.ILLEGAL_GENERATION) this.#lose(this.#membership.memberId);
     else if (errorCode === ErrorCode.FENCED_INSTANCE_ID)
       return this.#fail(new ProtocolError(errorCode, `group ${this.#options.groupId}`));
-    else if (errorCode !== ErrorCode.REBALANCE_IN_PROGRESS) return;
+    else if (errorCode !== ErrorCode.REBALANCE_IN_PROGRESS && errorCode !== ErrorCode.UNKNOWN_MEMBER_ID) return;
     this.#wantRejoin();
   }
 
-  #beat(): void {
+  get #interval(): number {
+    return this.#options.sessionTimeout / HEARTBEATS_PER_SESSION;
+  }
+
+  #beatIn(ms: number): void {
     this.#heartbeatTimer?.cancel();
-    if (this.#stop.signal.aborted) return;
-    const interval = this.#options.sessionTimeout / HEARTBEATS_PER_SESSION;
-    this.#heartbeatTimer = this.#cluster.clock.timer(interval, () => this.#beat());
-    if (this.#beating || this.#membership.generationId < 0) return;
-    this.#beating = true;
-    void this.#sendHeartbeat().finally(() => {
-      this.#beating = false;
+    if (!this.#stop.signal.aborted) this.#heartbeatTimer = this.#cluster.clock.timer(ms, () => this.#beat());
+  }
+
+  #beat(): void {
+    this.#beatIn(this.#interval);
+    // Partitions that were added are found by nobody else.
+    for (const topic of this.#options.topics()) this.#cluster.keepFresh(topic);
+    const membership = this.#membership;
+    if (this.#stop.signal.aborted || membership.generationId < 0 || this.#beatingFor === membership) return;
+    this.#beatingFor = membership;
+    void this.#sendHeartbeat(membership).finally(() => {
+      if (this.#beatingFor === membership) this.#beatingFor = undefined;
     });
   }
 
-  async #sendHeartbeat(): Promise<void> {
-    const { memberId, generationId } = this.#membership;
-    const { groupId, sessionTimeout } = this.#options;
-    const sentAt = this.#cluster.clock.monotonic();
+  async #sendHeartbeat(membership: Membership): Promise<void> {
+    const { memberId, generationId } = membership;
+    const { clock, options } = this.#cluster;
+    const sentAt = clock.monotonic();
+    const wallSentAt = clock.now();
     try {
       const connection = await this.coordinator.connection("heartbeat");
-      const body = { groupId, generationId, memberId };
-      const { errorCode } = await connection.send(heartbeat, body, { timeout: sessionTimeout });
-      if (this.#stop.signal.aborted) return;
-      if (memberId === this.#membership.memberId) this.#answered(errorCode, generationId, sentAt);
+      const body = { groupId: this.#options.groupId, generationId, memberId };
+      // One that hangs must leave time for others before the session ends.
+      const { errorCode } = await connection.send(heartbeat, body, { timeout: this.#interval });
+      if (this.#stop.signal.aborted || memberId !== this.#membership.memberId) return;
+      this.#beatFailures = 0;
+      this.#answered(errorCode, generationId, sentAt, wallSentAt);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.coordinator.forget();
-      this.#handlers.troubled(error as KafkaError);
+      if (membership !== this.#membership) return;
+      const known = asKafkaError(error);
+      if (!known.retriable) return this.#fail(known);
+      this.#handlers.troubled(known);
       // The session runs on while the coordinator is looked for: the next heartbeat must not wait its turn.
-      this.#cluster.clock.timer(this.#cluster.options.retryBackoff.initial, () => this.#beat());
+      this.#beatFailures++;
+      this.#beatIn(Math.min(this.#interval, backoffDelay(options.retryBackoff, this.#beatFailures, clock)));
     }
   }
 
-  #answered(errorCode: number, generationId: number, sentAt: number): void {
-    if (errorCode === 0) this.lease.renew(sentAt);
-    else if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) this.lease.renewInRebalance(sentAt);
+  #answered(errorCode: number, generationId: number, sentAt: number, wallSentAt: number): void {
+    if (errorCode === 0) this.lease.renew(sentAt, wallSentAt);
+    else if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) this.lease.renewInRebalance(sentAt, wallSentAt);
     if (errorCode !== 0) this.refused(errorCode, generationId);
   }
 
@@ -249,16 +274,22 @@ export class GroupMember {
     if (this.#stop.signal.aborted) return;
     this.#end();
     const { memberId } = this.#membership;
-    const { groupId } = this.#options;
     this.lease.end();
     this.#owned.clear();
-    if (memberId === "") return;
-    try {
-      const connection = await this.coordinator.connection("heartbeat");
-      const body = connection.versionOf(leaveGroup) >= 3 ? { groupId, members: [{ memberId }] } : { groupId, memberId };
-      await connection.send(leaveGroup, body, { timeout: LEAVE_TIMEOUT });
-    } catch {
-      // Unheard, the goodbye only costs the others a session timeout.
-    }
+    // Unheard, the goodbye only costs the others a session timeout.
+    if (memberId !== "")
+      await within(this.#cluster.clock, LEAVE_TIMEOUT, this.#leave(memberId), () => {}).catch(() => {});
+    this.#cluster.release(this.#role);
   }
+
+  async #leave(memberId: string): Promise<void> {
+    const { groupId } = this.#options;
+    const connection = await this.coordinator.connection("heartbeat");
+    const body = connection.versionOf(leaveGroup) >= 3 ? { groupId, members: [{ memberId }] } : { groupId, memberId };
+    await connection.send(leaveGroup, body, { timeout: LEAVE_TIMEOUT });
+  }
+}
+
+function asKafkaError(error: unknown): KafkaError {
+  return error instanceof KafkaError ? error : new KafkaError("INTERNAL", String(error), false, { cause: error });
 }

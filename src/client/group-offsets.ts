@@ -4,7 +4,7 @@ import { offsetFetch } from "../../protocol/messages/09-offset-fetch.ts";
 import type { Connection } from "../net/connection.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { refuse } from "./coordinator.ts";
-import { ProtocolError } from "./errors.ts";
+import { KafkaError, ProtocolError } from "./errors.ts";
 import type { Membership } from "./membership.ts";
 import { groupByTopic, partitionKey, type TopicPartition } from "./topic-partition.ts";
 
@@ -41,7 +41,7 @@ export function fetchOffsets(
   timeout: number,
   signal?: AbortSignal,
 ): Promise<Map<string, CommittedOffset>> {
-  return coordinator.retry("general", timeout, signal, (connection) =>
+  return coordinator.retry("offsets", timeout, signal, (connection) =>
     fetchOnce(connection, coordinator.groupId, partitions),
   );
 }
@@ -63,13 +63,20 @@ async function fetchOnce(
   const what = `offsets of group ${groupId}`;
   refuse(group?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR, what, connection.broker);
   const offsets = new Map<string, CommittedOffset>();
+  const missing = new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)));
   for (const topic of group?.topics ?? []) {
     for (const { partitionIndex, committedOffset, committedLeaderEpoch, metadata, errorCode } of topic.partitions) {
-      refuse(errorCode, what, connection.broker);
-      if (committedOffset < 0) continue;
       const key = partitionKey(topic.name, partitionIndex);
+      missing.delete(key);
+      refuse(errorCode, `${what} for ${key}`, connection.broker);
+      if (committedOffset < 0) continue;
       offsets.set(key, { offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata: metadata ?? "" });
     }
+  }
+  if (missing.size > 0) {
+    // Taken for "nothing committed", this would begin a partition anew.
+    const message = `${what}: the broker's answer lacks ${[...missing].join(", ")}`;
+    throw new KafkaError("MISSING_ANSWER", message, true, { broker: connection.broker });
   }
   return offsets;
 }
@@ -84,7 +91,7 @@ export async function commitOffsets(
   offsets: readonly OffsetToCommit[],
 ): Promise<Map<string, number>> {
   const { groupId } = coordinator;
-  const connection = await coordinator.connection("general");
+  const connection = await coordinator.connection("offsets");
   const response = await connection.send(
     offsetCommit,
     {

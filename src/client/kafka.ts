@@ -82,8 +82,11 @@ export class Kafka {
 
   /** Closes its producers and consumers, then its connections. */
   async close(): Promise<void> {
-    await Promise.all([...this.#closers].map((close) => close()));
-    this.cluster.close();
+    try {
+      await Promise.all([...this.#closers].map((close) => close()));
+    } finally {
+      this.cluster.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -3,6 +3,14 @@ import type { Clock } from "../net/clock.ts";
 /** Milliseconds by which the lease ends before the broker could give the partitions away. */
 export const LEASE_MARGIN = 1_000;
 
+/** The same instant on both clocks. */
+interface Instant {
+  readonly monotonic: number;
+  readonly wall: number;
+}
+
+const NEVER: Instant = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY };
+
 /**
  * Until when this member may start work on its partitions. Only heartbeats that were answered move it, from the time
  * they were sent: a process that was frozen finds it ended before it can learn what it has lost.
@@ -13,9 +21,8 @@ export class Lease {
   readonly #clock: Clock;
   readonly #sessionTimeout: number;
   readonly #rebalanceTimeout: number;
-  #until = Number.NEGATIVE_INFINITY;
-  #wallUntil = Number.NEGATIVE_INFINITY;
-  #lastClean = Number.NEGATIVE_INFINITY;
+  #until = NEVER;
+  #lastClean = NEVER;
   readonly #waiting: (() => void)[] = [];
 
   constructor(clock: Clock, sessionTimeout: number, rebalanceTimeout: number) {
@@ -25,38 +32,51 @@ export class Lease {
   }
 
   get isValid(): boolean {
-    return this.#clock.monotonic() < this.#until && this.#clock.now() < this.#wallUntil;
-  }
-
-  /** A heartbeat sent at `sentAt` (monotonic ms) was answered without error. */
-  renew(sentAt: number): void {
-    this.#lastClean = Math.max(this.#lastClean, sentAt);
-    this.#extend(sentAt + this.#sessionTimeout - LEASE_MARGIN);
+    return this.#clock.monotonic() < this.#until.monotonic && this.#clock.now() < this.#until.wall;
   }
 
   /**
-   * A heartbeat sent at `sentAt` was answered with REBALANCE_IN_PROGRESS: the session goes on, but whoever has not
-   * joined within the rebalance timeout is put out, and the rebalance may have begun right after the last clean answer.
+   * A heartbeat was answered without error. `sentAt` (monotonic ms) and `wallSentAt` (ms since 1970) say when it was
+   * sent: taken at the answer, the wall clock would hide a sleep of the machine in between.
    */
-  renewInRebalance(sentAt: number): void {
-    const limit = this.#lastClean + this.#rebalanceTimeout - LEASE_MARGIN;
-    this.#extend(Math.min(sentAt + this.#sessionTimeout - LEASE_MARGIN, limit));
+  renew(sentAt: number, wallSentAt: number = this.#wallAt(sentAt)): void {
+    const sent = { monotonic: sentAt, wall: wallSentAt };
+    if (sentAt > this.#lastClean.monotonic) this.#lastClean = sent;
+    this.#extend(later(sent, this.#sessionTimeout - LEASE_MARGIN));
   }
 
-  #extend(until: number): void {
-    this.#until = Math.max(this.#until, until);
-    this.#wallUntil = this.#clock.now() + (this.#until - this.#clock.monotonic());
+  /**
+   * A heartbeat was answered with REBALANCE_IN_PROGRESS: the session goes on, but whoever has not joined within the
+   * rebalance timeout is put out, and the rebalance may have begun right after the last clean answer.
+   */
+  renewInRebalance(sentAt: number, wallSentAt: number = this.#wallAt(sentAt)): void {
+    const session = later({ monotonic: sentAt, wall: wallSentAt }, this.#sessionTimeout - LEASE_MARGIN);
+    const limit = later(this.#lastClean, this.#rebalanceTimeout - LEASE_MARGIN);
+    this.#extend(limit.monotonic < session.monotonic ? limit : session);
+  }
+
+  #wallAt(monotonic: number): number {
+    return this.#clock.now() - (this.#clock.monotonic() - monotonic);
+  }
+
+  #extend(until: Instant): void {
+    if (until.monotonic <= this.#until.monotonic) return;
+    this.#until = until;
     if (this.isValid) for (const wake of this.#waiting.splice(0)) wake();
   }
 
   /** The membership it stood for is gone. */
   end(): void {
-    this.#until = Number.NEGATIVE_INFINITY;
-    this.#lastClean = Number.NEGATIVE_INFINITY;
+    this.#until = NEVER;
+    this.#lastClean = NEVER;
   }
 
   /** Calls `wake` once, when the lease is valid again. */
   onRenewal(wake: () => void): void {
     this.#waiting.push(wake);
   }
+}
+
+function later({ monotonic, wall }: Instant, ms: number): Instant {
+  return { monotonic: monotonic + ms, wall: wall + ms };
 }

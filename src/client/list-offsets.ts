@@ -29,6 +29,7 @@ export async function listOffsets(
     if (!error.retriable || cluster.clock.monotonic() + wait >= deadline || signal?.aborted) throw error;
     left = pending;
     await sleep(cluster.clock, wait, signal);
+    if (signal?.aborted) throw error;
     await cluster.refresh(left.map(({ topic }) => topic)).catch(() => {});
   }
 }

@@ -48,7 +48,11 @@ export class OwnedPartitions {
 
   async #release(leaving: readonly (readonly [string, Entry])[]): Promise<void> {
     for (const [, entry] of leaving) entry.state = "revoking";
-    await this.#handlers.revoked(leaving.map(([, entry]) => entry.partition));
+    try {
+      await this.#handlers.revoked(leaving.map(([, entry]) => entry.partition));
+    } catch {
+      // Whoever had them could not end in good order; they are wanted elsewhere all the same.
+    }
     let released = false;
     for (const [key, entry] of leaving) {
       // Lost meanwhile, and perhaps owned anew: that entry is another one.

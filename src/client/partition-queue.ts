@@ -68,7 +68,9 @@ const SEQUENCES = 0x8000_0000;
  * every batch in flight has its verdict, since those behind the failed one were refused as out of order or are
  * uncertain; then all are sent again in order, with their old sequences. Where a batch was given up, the sequences
  * have a gap: the epoch is raised by one, which lets them begin at 0 again (KIP-360). Brokers keep epochs per
- * partition, so no other partition has to wait for this.
+ * partition, so no other partition has to wait for this. Under the new epoch a broker could not tell a repetition from
+ * a new batch, so what is uncertain is asked about before, one by one with its old sequence: the broker has it or
+ * takes it, or refuses it as out of order, and then has none of those behind it either.
  */
 export class PartitionQueue {
   readonly topic: string;
@@ -120,7 +122,7 @@ export class PartitionQueue {
   isReady(now: number, linger: number): boolean {
     const next = this.#waiting[0];
     if (next === undefined || now < this.retryAt) return false;
-    if (this.#inFlight.length >= (this.#recovering ? 1 : this.#maxInFlight)) return false;
+    if (this.#inFlight.length >= (this.#recovering || this.#gap ? 1 : this.#maxInFlight)) return false;
     return next.closed || now - next.createdAt >= linger;
   }
 
@@ -142,7 +144,7 @@ export class PartitionQueue {
     batch.closed = true;
     this.#inFlight.push(batch);
     if (identity === undefined) return { batch, stamp: NO_PRODUCER };
-    this.#settleIdentity(identity);
+    this.#settleIdentity(identity, batch);
     if (batch.sequence < 0) {
       batch.sequence = this.#nextSequence;
       this.#nextSequence = (this.#nextSequence + batch.builder.recordCount) % SEQUENCES;
@@ -151,14 +153,17 @@ export class PartitionQueue {
     return { batch, stamp: { producerId, producerEpoch: epoch, baseSequence: batch.sequence, transactional: false } };
   }
 
-  #settleIdentity(identity: ProducerIdentity): void {
+  #settleIdentity(identity: ProducerIdentity, next: QueuedBatch): void {
     if (this.#identity === undefined) this.#identity = identity;
-    else if (!this.#gap || this.#inFlight.length > 1) return;
+    else if (!this.#gap || next.uncertain) return;
     else if (this.#identity.producerId !== identity.producerId) this.#identity = identity;
     else this.#identity = { producerId: identity.producerId, epoch: this.#identity.epoch + 1 };
     this.#gap = false;
     this.#nextSequence = 0;
-    for (const batch of [...this.#inFlight, ...this.#waiting]) batch.sequence = -1;
+    for (const batch of [...this.#inFlight, ...this.#waiting]) {
+      batch.sequence = -1;
+      batch.uncertain = false;
+    }
   }
 
   /** The broker has it. */
@@ -178,7 +183,7 @@ export class PartitionQueue {
     this.#land(batch);
   }
 
-  /** The broker does not know our sequence: begin anew once nothing is in flight. */
+  /** The sequences cannot go on as they are: begin anew once nothing is in flight or uncertain. */
   breakSequence(): void {
     this.#gap = true;
     this.#recovering = true;
@@ -203,18 +208,13 @@ export class PartitionQueue {
     if (this.#inFlight.length === 0) this.#recovering = false;
   }
 
-  /**
-   * Takes out the batches that are older than `deadline` allows. With one whose fate is unknown go all behind it whose
-   * fate is unknown too: under a new epoch the broker could not tell them from new ones.
-   */
+  /** Takes out the batches that wait and were begun at or before this instant (monotonic ms). */
   expire(createdBefore: number): QueuedBatch[] {
-    const expired = this.#waiting.filter((batch) => batch.createdAt <= createdBefore);
-    if (expired.length === 0) return expired;
-    const unsure = expired.some((batch) => batch.uncertain);
-    const gone = this.#waiting.filter((batch) => expired.includes(batch) || (unsure && batch.uncertain));
+    const gone = this.#waiting.filter((batch) => batch.createdAt <= createdBefore);
+    if (gone.length === 0) return gone;
     if (gone.some((batch) => batch.sequence >= 0)) this.breakSequence();
     if (this.#inFlight.length === 0) this.#recovering = false;
-    const kept = this.#waiting.filter((batch) => !gone.includes(batch));
+    const kept = this.#waiting.filter((batch) => batch.createdAt > createdBefore);
     this.#waiting.splice(0, this.#waiting.length, ...kept);
     return gone;
   }

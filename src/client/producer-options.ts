@@ -1,4 +1,4 @@
-import { type CompressionType, codecIds } from "../../protocol/compression.ts";
+import { type CompressionType, codecIds, compress } from "../../protocol/compression.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import type { SenderOptions } from "./producer-sender.ts";
 
@@ -53,6 +53,13 @@ export function producerSettings(
   if (!Object.hasOwn(codecIds, settings.compression)) {
     const known = Object.keys(codecIds).join(", ");
     throw new InvalidArgumentError(`compression ${JSON.stringify(settings.compression)}: one of ${known} is wanted`);
+  }
+  try {
+    compress(settings.compression, new Uint8Array(1));
+  } catch (error) {
+    throw new InvalidArgumentError(`compression ${settings.compression}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   atLeast("linger", settings.linger, 0);
   atLeast("deliveryTimeout", settings.deliveryTimeout, 1);

@@ -42,6 +42,9 @@ export interface EncodedRecord {
 
 /** Throws an {@link InvalidArgumentError} that names the part that cannot be sent. */
 export function encodeRecord(record: ProducerRecord): EncodedRecord {
+  if (typeof record !== "object" || record === null) {
+    throw new InvalidArgumentError(`a record is ${record === null ? "null" : typeof record}: an object is wanted`);
+  }
   const { topic, partition, timestamp } = record;
   if (typeof topic !== "string" || topic === "") throw new InvalidArgumentError("a record needs a topic");
   if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {

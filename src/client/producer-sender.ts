@@ -5,10 +5,12 @@ import { type PartitionProduceResponse, type ProduceResponse, produce } from "..
 import { initProducerId } from "../../protocol/messages/22-init-producer-id.ts";
 import type { ByteSource } from "../../protocol/writer.ts";
 import type { Timer } from "../net/clock.ts";
+import type { Connection } from "../net/connection.ts";
 import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import { KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
 import type { PartitionQueue, ProducerIdentity, QueuedBatch } from "./partition-queue.ts";
+import { within } from "./within.ts";
 
 export interface SenderOptions {
   readonly acks: "all" | "leader" | "none";
@@ -24,6 +26,14 @@ interface Shipment {
   readonly queue: PartitionQueue;
   readonly batch: QueuedBatch;
   readonly records: ByteSource;
+  /** As it was when the request was built: the answer says no other. */
+  readonly topicId: string;
+}
+
+interface TopicShipments {
+  readonly name: string;
+  readonly topicId: string;
+  readonly partitionData: { index: number; records: ByteSource }[];
 }
 
 const ACKS: Readonly<Record<SenderOptions["acks"], number>> = { all: -1, leader: 1, none: 0 };
@@ -184,37 +194,54 @@ export class ProducerSender {
     let ready = queues;
     while (ready.length > 0 && (this.#inFlight.get(node) ?? 0) < MAX_IN_FLIGHT) {
       const shipments: Shipment[] = [];
+      let taken = 0;
       let bytes = 0;
       for (const queue of ready) {
         if (bytes >= this.#options.maxRequestBytes) break;
-        const { batch, stamp } = queue.take(this.#identity);
-        if (batch.failures === 0) batch.builder.close(this.#options.compression);
-        const records = batch.builder.stamped(stamp);
-        bytes += records.byteLength;
-        shipments.push({ queue, batch, records });
+        taken += 1;
+        const shipment = this.#pack(queue);
+        if (shipment === undefined) continue;
+        bytes += shipment.records.byteLength;
+        shipments.push(shipment);
       }
       // Those that were passed over come first in the next request.
-      ready = [...ready.slice(shipments.length), ...ready.slice(0, shipments.length)].filter((queue) =>
+      ready = [...ready.slice(taken), ...ready.slice(0, taken)].filter((queue) =>
         queue.isReady(now, this.#options.linger),
       );
+      if (shipments.length === 0) continue;
       this.#inFlight.set(node, (this.#inFlight.get(node) ?? 0) + 1);
-      void this.#deliver(node, shipments, bytes, now);
+      void this.#deliver(node, shipments, bytes);
     }
   }
 
-  async #deliver(node: number, shipments: readonly Shipment[], bytes: number, now: number): Promise<void> {
+  /** The next batch of a queue, ready to be sent; undefined where it could not be compressed and was given up. */
+  #pack(queue: PartitionQueue): Shipment | undefined {
+    const { batch, stamp } = queue.take(this.#identity);
+    try {
+      if (batch.failures === 0) batch.builder.close(this.#options.compression);
+    } catch (error) {
+      const { topic, partition } = queue;
+      const message = `cannot compress a batch for ${topic}/${partition}: ${(error as Error).message}`;
+      queue.abandon(batch);
+      this.#fail(batch, new KafkaError("COMPRESSION_FAILED", message, false, { topic, partition, cause: error }));
+      return undefined;
+    }
+    return { queue, batch, records: batch.builder.stamped(stamp), topicId: this.#topicId(queue.topic) };
+  }
+
+  async #deliver(node: number, shipments: readonly Shipment[], bytes: number): Promise<void> {
+    const { clock, options: clusterOptions } = this.#cluster;
     let sent = false;
     try {
-      const connection = await this.#cluster.node(node, "produce");
       const { acks, deliveryTimeout } = this.#options;
-      const hasIds = shipments.every(({ queue }) => this.#topicId(queue.topic) !== ZERO_UUID);
       const deadline = Math.min(...shipments.map(({ batch }) => batch.createdAt)) + deliveryTimeout;
+      const connection = this.#cluster.openNode(node, "produce") ?? (await this.#connect(node, deadline));
       const options = {
-        timeout: Math.max(1, Math.min(this.#cluster.options.requestTimeout, deadline - now)),
-        maxVersion: hasIds ? undefined : LAST_VERSION_WITH_NAMES,
+        timeout: Math.max(1, Math.min(clusterOptions.requestTimeout, deadline - clock.monotonic())),
+        maxVersion: shipments.every(({ topicId }) => topicId !== ZERO_UUID) ? undefined : LAST_VERSION_WITH_NAMES,
         bodySize: bytes + shipments.length * OVERHEAD_PER_BATCH,
       };
-      const body = { acks: ACKS[acks], timeoutMs: Math.ceil(options.timeout), topicData: this.#byTopic(shipments) };
+      const body = { acks: ACKS[acks], timeoutMs: Math.ceil(options.timeout), topicData: byTopic(shipments) };
       sent = true;
       if (acks === "none") {
         connection.sendOneWay(produce, body, options);
@@ -229,26 +256,17 @@ export class ProducerSender {
     this.schedule();
   }
 
-  #topicId(topic: string): string {
-    return this.#cluster.metadata.topic(topic)?.topicId ?? ZERO_UUID;
+  /** Opening a connection may take longer than a batch has left. */
+  #connect(node: number, deadline: number): Promise<Connection> {
+    const { clock } = this.#cluster;
+    const broker = String(node);
+    return within(clock, Math.max(1, deadline - clock.monotonic()), this.#cluster.node(node, "produce"), () => {
+      throw new TimeoutError("CONNECT_TIMED_OUT", `no connection to broker ${broker} in time`, { broker });
+    });
   }
 
-  #byTopic(
-    shipments: readonly Shipment[],
-  ): { name: string; topicId: string; partitionData: { index: number; records: ByteSource }[] }[] {
-    const topics = new Map<
-      string,
-      { name: string; topicId: string; partitionData: { index: number; records: ByteSource }[] }
-    >();
-    for (const { queue, records } of shipments) {
-      let topic = topics.get(queue.topic);
-      if (topic === undefined) {
-        topic = { name: queue.topic, topicId: this.#topicId(queue.topic), partitionData: [] };
-        topics.set(queue.topic, topic);
-      }
-      topic.partitionData.push({ index: queue.partition, records });
-    }
-    return [...topics.values()];
+  #topicId(topic: string): string {
+    return this.#cluster.metadata.topic(topic)?.topicId ?? ZERO_UUID;
   }
 
   #judge(shipments: readonly Shipment[], response: ProduceResponse): void {
@@ -259,7 +277,7 @@ export class ProducerSender {
     }
     for (const shipment of shipments) {
       const { topic, partition } = shipment.queue;
-      const answer = answers.get(`${topic}/${partition}`) ?? answers.get(`${this.#topicId(topic)}/${partition}`);
+      const answer = answers.get(`${topic}/${partition}`) ?? answers.get(`${shipment.topicId}/${partition}`);
       if (answer === undefined) {
         this.#retry(
           shipment,
@@ -276,14 +294,16 @@ export class ProducerSender {
     const { queue, batch } = shipment;
     const { topic, partition } = queue;
     const { errorCode } = answer;
-    const error = new ProtocolError(errorCode, `produce to ${topic}/${partition}`, { topic, partition });
+    const said = answer.errorMessage ? ` (${answer.errorMessage})` : "";
+    const error = new ProtocolError(errorCode, `produce to ${topic}/${partition}${said}`, { topic, partition });
     switch (errorCode) {
       case ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER:
-        if (!queue.isBehindAnother(batch)) queue.breakSequence();
-        return this.#retry(shipment, error, false);
       case ErrorCode.UNKNOWN_PRODUCER_ID:
       case ErrorCode.INVALID_PRODUCER_EPOCH:
-        queue.breakSequence();
+        // Had it been appended earlier, it would have been known as a repetition.
+        batch.uncertain = false;
+        if (errorCode !== ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER || !queue.isBehindAnother(batch))
+          queue.breakSequence();
         return this.#retry(shipment, error, false);
       case ErrorCode.REQUEST_TIMED_OUT:
       case ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND:
@@ -344,4 +364,17 @@ export class ProducerSender {
     if (at < Number.POSITIVE_INFINITY)
       this.#wake = this.#cluster.clock.timer(Math.max(1, at - now), () => this.#drain());
   }
+}
+
+function byTopic(shipments: readonly Shipment[]): TopicShipments[] {
+  const topics = new Map<string, TopicShipments>();
+  for (const { queue, records, topicId } of shipments) {
+    let topic = topics.get(queue.topic);
+    if (topic === undefined) {
+      topic = { name: queue.topic, topicId, partitionData: [] };
+      topics.set(queue.topic, topic);
+    }
+    topic.partitionData.push({ index: queue.partition, records });
+  }
+  return [...topics.values()];
 }

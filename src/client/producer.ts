@@ -37,9 +37,9 @@ export class Producer {
   readonly #sender: ProducerSender;
   readonly #topics = new Map<string, TopicState>();
   readonly #variants: Producer[] = [];
-  readonly #lookups = new Set<Promise<void>>();
+  readonly #lookups = new Set<{ readonly done: Promise<void>; readonly at: number }>();
   /** Calls that wait for room, in order. */
-  #blocked: Arrival[] = [];
+  readonly #blocked: Arrival[] = [];
   #bufferedBytes = 0;
   #closing: Promise<void> | undefined;
 
@@ -51,6 +51,7 @@ export class Producer {
 
   /** A producer with other settings, over the same connections. It is closed with this one. */
   with(options: ProducerOptions): Producer {
+    if (this.#closing !== undefined) throw new ClosedError("the producer");
     const variant = new Producer(this.#cluster, options, this.#settings);
     this.#variants.push(variant);
     return variant;
@@ -74,7 +75,7 @@ export class Producer {
   /** Sends records, with one result for each, in order. If any fails it rejects with a `SendManyError` that holds all. */
   sendMany(records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
     const at = this.#cluster.clock.monotonic();
-    const owner = new ManyOwner(records.map((record) => record.topic));
+    const owner = new ManyOwner(records.map((record) => record?.topic));
     for (let slot = 0; slot < records.length; slot++) {
       try {
         this.#arrive({ record: this.#admit(records[slot]!), owner, slot, at });
@@ -104,14 +105,21 @@ export class Producer {
       state = { queues: [], sticky: new StickyPartitioner(this.#cluster.clock), waiting: undefined };
       this.#topics.set(topic, state);
     }
-    if (state.waiting !== undefined) return void state.waiting.push(arrival);
+    if (state.waiting !== undefined) state.waiting.push(arrival);
+    else if (this.#blocked.length > 0 || this.#isFull) this.#blocked.push(arrival);
+    else this.#place(arrival, state);
+  }
+
+  get #isFull(): boolean {
+    return this.#bufferedBytes >= this.#settings.maxBufferedBytes;
+  }
+
+  #place(arrival: Arrival, state: TopicState): void {
+    const { topic } = arrival.record;
     const known = this.#cluster.cached(topic);
-    if (known === undefined) return this.#lookUp(topic, state, arrival);
-    if (this.#blocked.length > 0 || this.#bufferedBytes >= this.#settings.maxBufferedBytes) {
-      this.#blocked.push(arrival);
-      return;
-    }
-    this.#append(arrival, state, known.partitions.length);
+    if (state.waiting !== undefined) state.waiting.push(arrival);
+    else if (known === undefined) this.#lookUp(topic, state, arrival);
+    else this.#append(arrival, state, known.partitions.length);
   }
 
   #lookUp(topic: string, state: TopicState, first: Arrival): void {
@@ -122,10 +130,12 @@ export class Producer {
       this.#lookups.delete(lookup);
       for (const arrival of waiting) fate(arrival);
     };
-    const lookup: Promise<void> = this.#cluster.topic(topic, this.#settings.deliveryTimeout).then(
+    const left = first.at + this.#settings.deliveryTimeout - this.#cluster.clock.monotonic();
+    const done = this.#cluster.topic(topic, Math.max(0, left)).then(
       () => settled((arrival) => this.#arrive(arrival)),
       (error: KafkaError) => settled(({ owner, slot }) => owner.failed(slot, error)),
     );
+    const lookup = { done, at: first.at };
     this.#lookups.add(lookup);
   }
 
@@ -174,14 +184,15 @@ export class Producer {
 
   #release(batch: QueuedBatch): void {
     this.#bufferedBytes -= batch.accountedBytes;
-    if (this.#blocked.length === 0 || this.#bufferedBytes >= this.#settings.maxBufferedBytes) return;
-    const blocked = this.#blocked;
-    this.#blocked = [];
     const oldest = this.#cluster.clock.monotonic() - this.#settings.deliveryTimeout;
-    for (const arrival of blocked) {
-      if (arrival.at > oldest) this.#arrive(arrival);
-      else arrival.owner.failed(arrival.slot, this.#noRoom(arrival.record.topic));
+    let next = 0;
+    for (; next < this.#blocked.length && !this.#isFull; next++) {
+      const arrival = this.#blocked[next]!;
+      const { topic } = arrival.record;
+      if (arrival.at > oldest) this.#place(arrival, this.#topics.get(topic)!);
+      else arrival.owner.failed(arrival.slot, this.#noRoom(topic));
     }
+    if (next > 0) this.#blocked.splice(0, next);
   }
 
   #noRoom(topic: string): KafkaError {
@@ -192,13 +203,20 @@ export class Producer {
 
   /** Resolves once everything sent so far has its verdict, without waiting for batches to linger. */
   async flush(): Promise<void> {
+    await Promise.all([this.#flush(), ...this.#variants.map((variant) => variant.flush())]);
+  }
+
+  async #flush(): Promise<void> {
+    const start = this.#cluster.clock.monotonic();
     for (;;) {
-      const batches = this.#sender.seal();
-      if (batches.length === 0 && this.#lookups.size === 0 && this.#blocked.length === 0) break;
+      // Calls that wait for room get it from batches that were begun before them.
+      const isBlocked = this.#blocked.length > 0 && this.#blocked[0]!.at <= start;
+      const batches = this.#sender.seal().filter(({ createdAt }) => isBlocked || createdAt <= start);
+      const lookups = [...this.#lookups].filter(({ at }) => at <= start);
+      if (batches.length === 0 && lookups.length === 0) return;
       const verdicts = batches.map((batch) => new Promise<void>((resolve) => batch.onSettled(resolve)));
-      await Promise.all([...verdicts, ...this.#lookups]);
+      await Promise.all([...verdicts, ...lookups.map(({ done }) => done)]);
     }
-    await Promise.all(this.#variants.map((variant) => variant.flush()));
   }
 
   /** Refuses new records, waits for the verdicts of those sent, and lets go. */
