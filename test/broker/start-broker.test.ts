@@ -28,21 +28,20 @@ describe("startBroker", () => {
     await assert.rejects(RawClient.open(tcp, broker.address));
   });
 
-  test("says which address is taken, and leaves nothing open behind", async (t) => {
+  test("says which address is taken, and leaves nothing open behind", async () => {
     const network = new MemoryNetwork();
     const transport = network.transport(systemClock);
     const first = await startBroker({ host: "kafka", port: 9093, transport });
-    t.after(() => first.close());
     await assert.rejects(
       startBroker({ host: "kafka", port: 9092, nodes: 2, transport }),
       /cannot listen on kafka:9093/,
     );
     const second = await startBroker({ host: "kafka", port: 9092, transport });
-    await second.close();
+    await Promise.all([first.close(), second.close()]);
     const real = await startBroker({ port: 0 });
-    t.after(() => real.close());
     const port = Number(real.address.split(":")[1]);
     await assert.rejects(startBroker({ port }), { name: "BrokerError", code: "EADDRINUSE" });
+    await real.close();
   });
 
   test("refuses options that cannot be", async () => {
