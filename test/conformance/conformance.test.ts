@@ -1,0 +1,29 @@
+import process from "node:process";
+import { consumeConformance } from "./consume.ts";
+import { groupConformance } from "./group.ts";
+import { idempotenceConformance } from "./idempotence.ts";
+import { jobsConformance } from "./jobs.ts";
+import { offsetsConformance } from "./offsets.ts";
+import { produceConformance } from "./produce.ts";
+import { protocolConformance } from "./protocol.ts";
+import { clusterTarget, memoryTarget, type Target, tcpTarget } from "./target.ts";
+import { topicsConformance } from "./topics.ts";
+
+const SUITES: readonly ((target: Target) => void)[] = [
+  topicsConformance,
+  produceConformance,
+  consumeConformance,
+  idempotenceConformance,
+  offsetsConformance,
+  groupConformance,
+  protocolConformance,
+  jobsConformance,
+];
+
+/** The in-process broker, and the cluster that KAFKA_BROKERS names where it names one. */
+function targets(): Target[] {
+  const brokers = (process.env.KAFKA_BROKERS ?? "").split(",").filter((address) => address !== "");
+  return [memoryTarget, tcpTarget, ...(brokers.length === 0 ? [] : [clusterTarget(brokers)])];
+}
+
+for (const target of targets()) for (const suite of SUITES) suite(target);

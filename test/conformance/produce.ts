@@ -1,0 +1,265 @@
+import assert from "node:assert/strict";
+import * as zlib from "node:zlib";
+import { type CompressionType, codecIds } from "../../protocol/compression.ts";
+import { codecIdOf } from "../../protocol/record-batch.ts";
+import { defaultPartition } from "../../src/client/default-partitioner.ts";
+import { type ProducerRecord, SendManyError } from "../../src/client/mod.ts";
+import { sampleBytes } from "../support/byte-samples.ts";
+import { conformanceTest } from "./conformance-test.ts";
+import { fetchOnce, readTopic, storedBatches, storedRecords, text, values } from "./reading.ts";
+import type { Target } from "./target.ts";
+
+const encoder = new TextEncoder();
+
+/** What this runtime can compress with. */
+export const codecs: readonly CompressionType[] = (Object.keys(codecIds) as CompressionType[]).filter(
+  (codec) => codec !== "zstd" || "zstdCompressSync" in zlib,
+);
+
+/** Writing records. */
+export function produceConformance(target: Target): void {
+  const test = conformanceTest(target);
+
+  for (const acks of ["all", "leader"] as const) {
+    test(`send with acks ${acks} resolves with the record's place`, async (cluster) => {
+      const topic = await cluster.topic();
+      const producer = cluster.kafka().producer({ acks });
+      const first = await producer.send({ topic, value: "a", timestamp: 1_700_000_000_000 });
+      assert.deepEqual(first, { topic, partition: 0, offset: 0, timestamp: 1_700_000_000_000 });
+      const second = await producer.send({ topic, value: "b" });
+      assert.equal(second.offset, 1);
+      assert.deepEqual(values(await storedRecords(cluster.kafka(), topic)), ["a", "b"]);
+    });
+  }
+
+  test("send with acks none resolves at once, and the records arrive in order", async (cluster) => {
+    const topic = await cluster.topic();
+    const producer = cluster.kafka().producer({ acks: "none" });
+    const sent = await Promise.all(["a", "b", "c"].map((value) => producer.send({ topic, value })));
+    assert.deepEqual(
+      sent.map(({ offset }) => offset),
+      [-1, -1, -1],
+    );
+    const last = await producer.send({ topic, value: "d" });
+    assert.equal(last.offset, -1);
+    assert.deepEqual(values((await readTopic(cluster, topic, 4)).get(0)!), ["a", "b", "c", "d"]);
+  });
+
+  test("calls that are not awaited keep their order on each partition", async (cluster) => {
+    const topic = await cluster.topic(3);
+    const producer = cluster.kafka().producer();
+    const keys = Array.from({ length: 30 }, (_, i) => `key-${i % 10}`);
+    const sent = await Promise.all(keys.map((key, i) => producer.send({ topic, key, value: String(i) })));
+    for (const [i, key] of keys.entries()) assert.equal(sent[i]!.partition, defaultPartition(key, 3));
+    for (let partition = 0; partition < 3; partition++) {
+      const numbers = values(await storedRecords(cluster.kafka(), topic, partition)).map(Number);
+      assert.deepEqual(
+        numbers,
+        keys.flatMap((key, i) => (defaultPartition(key, 3) === partition ? [i] : [])),
+      );
+    }
+  });
+
+  for (const codec of codecs) {
+    test(`a batch compressed with ${codec} is stored so, and read back equal`, async (cluster) => {
+      const topic = await cluster.topic();
+      const producer = cluster.kafka().producer({ compression: codec });
+      const records = Array.from({ length: 500 }, (_, i): ProducerRecord => {
+        return { topic, key: `key-${i}`, value: sampleBytes(i * 3, 7, 20, i + 1), headers: { n: String(i) } };
+      });
+      await producer.sendMany(records);
+      const stored = await storedBatches(cluster.kafka(), topic);
+      assert.deepEqual(new Set(stored.map(codecIdOf)), new Set([codecIds[codec]]));
+      const read = (await readTopic(cluster, topic, records.length)).get(0)!;
+      assert.deepEqual(
+        read.map(({ key, value, headers }) => [text(key), [...value!], headers.map(([n, v]) => [n, text(v)])]),
+        records.map(({ key, value }, i) => [key, [...(value as Uint8Array)], [["n", String(i)]]]),
+      );
+    });
+  }
+
+  test("a batch that compression would make larger is stored plain", async (cluster) => {
+    const topic = await cluster.topic();
+    await cluster
+      .kafka()
+      .producer({ compression: "gzip" })
+      .send({ topic, value: sampleBytes(1000, 1, 256) });
+    assert.deepEqual((await storedBatches(cluster.kafka(), topic)).map(codecIdOf), [0]);
+    assert.deepEqual(await lengths(cluster.kafka(), topic), [1000]);
+  });
+
+  test("headers keep order, repetitions, empty and null values", async (cluster) => {
+    const topic = await cluster.topic();
+    const headers = [
+      ["a", "1"],
+      ["a", "2"],
+      ["", "no name"],
+      ["empty", ""],
+      ["null", null],
+      ["größe", "høj 🎈"],
+      ["bytes", Uint8Array.of(0, 255, 128)],
+    ] as const;
+    const producer = cluster.kafka().producer();
+    await producer.send({ topic, value: "v", headers });
+    await producer.send({ topic, value: "v" });
+    const [first, second] = await storedRecords(cluster.kafka(), topic);
+    assert.deepEqual(
+      first!.headers.map(([name, value]) => [name, value === null ? null : [...value]]),
+      headers.map(([name, value]) => [name, value === null ? null : [...toBytes(value)]]),
+    );
+    assert.deepEqual(second!.headers, []);
+  });
+
+  test("null and empty keys and values stay what they are", async (cluster) => {
+    const topic = await cluster.topic();
+    const producer = cluster.kafka().producer();
+    const pairs = [
+      ["key", null],
+      [null, "value"],
+      ["", ""],
+      [null, null],
+      ["ключ-鍵-🗝", "wartość"],
+    ] as const;
+    await producer.sendMany(pairs.map(([key, value]) => ({ topic, key, value, partition: 0 })));
+    const read = await storedRecords(cluster.kafka(), topic);
+    assert.deepEqual(
+      read.map(({ key, value }) => [text(key), text(value)]),
+      pairs,
+    );
+  });
+
+  test("timestamps are the producer's, in any order", async (cluster) => {
+    const topic = await cluster.topic();
+    const base = Date.now();
+    const timestamps = [base, base - 86_400_000, base - 1, base + 1, base];
+    const sent = await cluster
+      .kafka()
+      .producer()
+      .sendMany(timestamps.map((timestamp) => ({ topic, value: "v", timestamp })));
+    assert.deepEqual(
+      sent.map(({ timestamp }) => timestamp),
+      timestamps,
+    );
+    assert.deepEqual(
+      (await storedRecords(cluster.kafka(), topic)).map(({ timestamp }) => timestamp),
+      timestamps,
+    );
+  });
+
+  test("timestamps are the broker's where the topic says LogAppendTime", async (cluster) => {
+    const topic = await cluster.topic(1, { "message.timestamp.type": "LogAppendTime" });
+    const [sent] = await cluster
+      .kafka()
+      .producer()
+      .sendMany([{ topic, value: "v", timestamp: 1000 }]);
+    assert.ok(sent!.timestamp > 1000);
+    assert.deepEqual(
+      (await storedRecords(cluster.kafka(), topic)).map(({ timestamp }) => timestamp),
+      [sent!.timestamp],
+    );
+  });
+
+  test("many records over several partitions arrive whole and in order", async (cluster) => {
+    const topic = await cluster.topic(3);
+    const producer = cluster.kafka().producer();
+    const count = 20_000;
+    const records = Array.from({ length: count }, (_, i) => ({
+      topic,
+      key: `key-${i % 100}`,
+      value: `${i}:${"x".repeat(i % 200)}`,
+    }));
+    const sent = await producer.sendMany(records);
+    const read = await readTopic(cluster, topic, count);
+    for (const [i, { partition, offset }] of sent.entries()) {
+      assert.equal(text(read.get(partition)![offset]!.value), records[i]!.value);
+    }
+  });
+
+  test("a large record travels", async (cluster) => {
+    const topic = await cluster.topic();
+    const value = sampleBytes(900_000, 1, 256);
+    await cluster.kafka().producer().send({ topic, value });
+    const [record] = (await readTopic(cluster, topic, 1, { partitionMaxBytes: 1000, maxBytes: 1000 })).get(0)!;
+    assert.equal(Buffer.compare(record!.value!, value), 0);
+  });
+
+  test("a batch that the topic finds too large is refused by name; what comes after it is stored", async (cluster) => {
+    const topic = await cluster.topic(1, { "max.message.bytes": "2000" });
+    const producer = cluster.kafka().producer();
+    const results = await Promise.allSettled([
+      producer.send({ topic, value: "before" }),
+      producer.send({ topic, value: "x".repeat(5000) }),
+    ]);
+    assert.ok(results.some((result) => result.status === "rejected"));
+    await assert.rejects(producer.send({ topic, value: "x".repeat(5000) }), {
+      code: "MESSAGE_TOO_LARGE",
+      retriable: false,
+    });
+    const after = await producer.send({ topic, value: "after" });
+    assert.deepEqual(text((await storedRecords(cluster.kafka(), topic, 0, after.offset))[0]!.value), "after");
+  });
+
+  test("a record larger than a batch is refused before it is sent", async (cluster) => {
+    const topic = await cluster.topic();
+    const producer = cluster.kafka().producer({ batchSize: 1000 });
+    await assert.rejects(producer.send({ topic, value: "x".repeat(1000) }), { code: "MESSAGE_TOO_LARGE" });
+    assert.equal((await producer.send({ topic, value: "y" })).offset, 0);
+  });
+
+  test("a partition that the topic does not have is refused", async (cluster) => {
+    const topic = await cluster.topic(2);
+    const producer = cluster.kafka().producer();
+    for (const partition of [-1, 2, 1.5]) {
+      await assert.rejects(producer.send({ topic, value: "v", partition }), { code: "INVALID_ARGUMENT" });
+    }
+    assert.equal((await producer.send({ topic, key: "k", value: "v", partition: 1 })).partition, 1);
+  });
+
+  test("a topic that does not exist is refused by name", async (cluster) => {
+    const producer = cluster.kafka().producer();
+    const topic = cluster.fresh("none");
+    await assert.rejects(producer.send({ topic, value: "v" }), { code: "UNKNOWN_TOPIC_OR_PARTITION" });
+    assert.equal((await cluster.kafka().admin().describeTopics([topic]))[0]!.errorCode, 3);
+  });
+
+  test("sendMany has a result for each record, failed ones too", async (cluster) => {
+    const topic = await cluster.topic(1);
+    const producer = cluster.kafka().producer();
+    const records = [
+      { topic, value: "a" },
+      { topic, value: "b", partition: 7 },
+      { topic, value: "c" },
+    ];
+    await assert.rejects(producer.sendMany(records), (error: unknown) => {
+      assert.ok(error instanceof SendManyError);
+      assert.deepEqual(
+        error.results.map((result) => (result instanceof Error ? "error" : result.offset)),
+        [0, "error", 1],
+      );
+      return true;
+    });
+    assert.deepEqual(values(await storedRecords(cluster.kafka(), topic)), ["a", "c"]);
+  });
+
+  test("records without a key reach several partitions", async (cluster) => {
+    const topic = await cluster.topic(3);
+    const producer = cluster.kafka().producer();
+    for (let i = 0; i < 60; i++) await producer.send({ topic, value: "v".repeat(600) });
+    const watermarks = await Promise.all(
+      [0, 1, 2].map(async (partition) => (await fetchOnce(cluster.kafka(), topic, partition, 0)).highWatermark),
+    );
+    assert.equal(
+      watermarks.reduce((sum, each) => sum + each),
+      60,
+    );
+    assert.ok(watermarks.filter((each) => each > 0).length >= 2, `all in one of: ${watermarks}`);
+  });
+}
+
+function toBytes(value: string | Uint8Array): Uint8Array {
+  return typeof value === "string" ? encoder.encode(value) : value;
+}
+
+async function lengths(kafka: Parameters<typeof storedRecords>[0], topic: string): Promise<number[]> {
+  return (await storedRecords(kafka, topic)).map(({ value }) => value!.length);
+}
