@@ -1,0 +1,43 @@
+/**
+ * A worker that notes what it does, each note on disk before it goes on: `worker.ts NAME SETTINGS`, with SETTINGS as
+ * JSON. It works until its input ends.
+ */
+import { appendFileSync } from "node:fs";
+import process from "node:process";
+import { createApp } from "ottla";
+import type { LedgerNote } from "../support/ledger.ts";
+import type { KillRun } from "./kill-run.ts";
+
+const [name, json] = process.argv.slice(2);
+if (name === undefined || json === undefined) throw new Error("usage: worker.ts NAME SETTINGS");
+const run: KillRun = JSON.parse(json);
+
+const note = (entry: LedgerNote): void => {
+  const at = performance.timeOrigin + performance.now();
+  appendFileSync(`${run.folder}/${name}.jsonl`, `${JSON.stringify({ ...entry, at })}\n`);
+};
+
+const app = createApp({ kafka: { brokers: run.brokers, clientId: name }, group: run.group });
+app.job<{ key: string; takes: number }>({
+  name: "work",
+  queue: run.queue,
+  partitioner: ({ payload }) => payload.key,
+  async perform({ key, takes }, { topic, partition, offset, attempt }) {
+    note({ what: "start", by: name, topic, partition, offset, key, attempt });
+    if (takes > 0) await new Promise((resolve) => setTimeout(resolve, takes));
+    note({ what: "end", by: name, topic, partition, offset, ok: true });
+  },
+});
+for (const what of ["assigned", "revoked", "lost"] as const) {
+  app.on(what, ({ partitions }) => {
+    for (const { topic, partition } of partitions) note({ what, by: name, topic, partition });
+  });
+}
+app.on("error", () => {});
+
+await app.work({ sessionTimeout: run.sessionTimeout, commitInterval: run.commitInterval, ...run.graces });
+process.stdin.resume();
+process.stdin.on("end", () => {
+  note({ what: "closing", by: name });
+  void app.close();
+});
