@@ -1,0 +1,4 @@
+import "./jobs/users.ts";
+import "./jobs/reports.ts";
+
+export { app } from "./app.ts";

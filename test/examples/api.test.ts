@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startBroker } from "ottla/broker";
+import { runExample } from "./example-process.ts";
+
+test("the API's examples for jobs run as they are written", { timeout: 60_000 }, async (t) => {
+  const broker = await startBroker({ port: 0 });
+  t.after(() => broker.close());
+  const { code, output, errors } = await runExample("api/anywhere.ts", { KAFKA_BROKERS: broker.address });
+  assert.equal(code, 0, errors);
+  const lines = output.trim().split("\n");
+  assert.match(lines[0]!, /^[0-9a-f-]{36} is at users\/\d+\/0$/);
+  assert.match(lines.at(-1)!, /^12 \[ ?"?'?Ada.*Ada L\..*Ada Lovelace.*here and now/);
+});
+
+test("the API's examples for the client run as they are written", { timeout: 60_000 }, async (t) => {
+  const broker = await startBroker({ port: 0 });
+  t.after(() => broker.close());
+  const { code, output, errors } = await runExample("api/kafka.ts", { KAFKA_BROKERS: broker.address });
+  assert.equal(code, 0, errors);
+  assert.match(output, /^t \d 0 true\nv,w\n$/);
+});
+
+test("the API's example for the broker runs as it is written", { timeout: 60_000 }, async () => {
+  const { code, output, errors } = await runExample("api/broker.ts", {});
+  assert.equal(code, 0, errors);
+  assert.match(output, /^127\.0\.0\.1:\d+\n$/);
+});
