@@ -1,5 +1,6 @@
 import { ErrorCode, errorByCode } from "../../protocol/errors.ts";
 import type { KafkaRecord } from "../../protocol/records.ts";
+import { sleep } from "../net/clock.ts";
 import type { Cluster } from "./cluster.ts";
 import { type ConsumerOptions, type ConsumerSettings, consumerSettings } from "./consumer-options.ts";
 import { refuse } from "./coordinator.ts";
@@ -30,6 +31,8 @@ interface Ownership {
 /** Longest wait (ms) for the offsets from which a partition is read. */
 const START_TIMEOUT = 300_000;
 const COMMIT_TIMEOUT = 30_000;
+/** What is left of the rebalance timeout (ms) for joining again. */
+const REJOIN_RESERVE = 5_000;
 /** How long (ms) closing waits for commits that were asked for. */
 const CLOSE_GRACE = 5_000;
 /**
@@ -54,6 +57,9 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
   readonly #owned = new Map<string, Ownership>();
   #queue: FetchedBatch[] = [];
   #wake: (() => void) | undefined;
+  /** What was given to whoever iterates, until the next is asked for. */
+  #inHand: FetchedBatch | undefined;
+  readonly #whenHandedBack: (() => void)[] = [];
   #failure: KafkaError | undefined;
   #iterating = false;
   #closing: Promise<void> | undefined;
@@ -75,7 +81,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
         assigned: (partitions) => void this.#assigned(partitions),
         revoked: (partitions) => {
           this.#drop(partitions);
-          return Promise.resolve();
+          return this.#letGo(partitions);
         },
         lost: (partitions) => this.#drop(partitions),
         troubled: () => {},
@@ -119,6 +125,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
   }
 
   async #next(): Promise<FetchedBatch | undefined> {
+    this.#handBack();
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#closing !== undefined) return undefined;
@@ -131,6 +138,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
       }
       const owned = this.#owned.get(partitionKey(batch.topic, batch.partition));
       if (owned !== undefined && --owned.queued === 0) this.#fetcher.resume(batch.topic, batch.partition);
+      this.#inHand = batch;
       return batch;
     }
   }
@@ -192,6 +200,33 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
     for (const key of keys) this.#owned.delete(key);
     for (const { topic, partition } of partitions) this.#fetcher.remove(topic, partition);
     this.#queue = this.#queue.filter(({ topic, partition }) => !keys.has(partitionKey(topic, partition)));
+  }
+
+  /** Whoever iterates asks for more, and so is done with the batch it was given. */
+  #handBack(): void {
+    this.#inHand = undefined;
+    for (const resolve of this.#whenHandedBack.splice(0)) resolve();
+  }
+
+  /**
+   * Resolves when partitions that were revoked may go to another member: it would read again whatever is not committed.
+   * So the batch in hand is waited for where it is of theirs, and commits that were asked for, while the rebalance can wait.
+   */
+  async #letGo(partitions: readonly TopicPartition[]): Promise<void> {
+    const done = new AbortController();
+    const stop = (): void => done.abort();
+    this.#stop.signal.addEventListener("abort", stop);
+    const limit = Math.max(0, this.#settings.rebalanceTimeout - REJOIN_RESERVE);
+    const isInHand = partitions.some(
+      ({ topic, partition }) => topic === this.#inHand?.topic && partition === this.#inHand.partition,
+    );
+    const finished = (async () => {
+      if (isInHand) await new Promise<void>((resolve) => this.#whenHandedBack.push(resolve));
+      await Promise.all(this.#commits);
+    })();
+    await Promise.race([finished, sleep(this.#cluster.clock, limit, done.signal)]);
+    this.#stop.signal.removeEventListener("abort", stop);
+    done.abort();
   }
 
   #fail(error: KafkaError): void {
