@@ -169,3 +169,11 @@ test("a topic of another size than declared is left alone by ottla topics, and r
   assert.equal(worker.code, 1);
   assert.match(worker.err, /topic mails has 5 partitions, queues\.mails\.partitions says 2/);
 });
+
+test("a worker that its group refuses for good ends with 1, and says why", async (t) => {
+  const broker = await startBroker({ port: 0, minSessionTimeout: 600_000 });
+  t.after(() => broker.close());
+  const { code, err } = await runCli(t, "worker", "shop.ts", "--brokers", broker.address);
+  assert.equal(code, 1, err);
+  assert.match(err, /^ottla: the worker of group shop-workers has ended: .*INVALID_SESSION_TIMEOUT/m);
+});
