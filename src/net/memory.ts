@@ -81,7 +81,7 @@ export class MemoryNetwork {
   }
 
   #listen(address: Address, accept: (stream: ByteStream) => StreamHandlers, party: Party): Promise<Listener> {
-    const bound = { host: address.host, port: address.port === 0 ? this.#nextPort++ : address.port };
+    const bound = address.port === 0 ? this.#freeAddress(address.host) : { host: address.host, port: address.port };
     const key = formatAddress(bound);
     if (this.#listeners.has(key)) return Promise.reject(new Error(`${key} is in use`));
     const ends = new Set<End>();
@@ -94,6 +94,13 @@ export class MemoryNetwork {
         return Promise.resolve();
       },
     });
+  }
+
+  #freeAddress(host: string): Address {
+    for (;;) {
+      const address = { host, port: this.#nextPort++ };
+      if (!this.#listeners.has(formatAddress(address))) return address;
+    }
   }
 
   #connect(address: Address, handlers: StreamHandlers, signal: AbortSignal, party: Party): Promise<ByteStream> {
