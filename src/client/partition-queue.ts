@@ -59,6 +59,8 @@ export interface ProducerIdentity {
 }
 
 const LAST_EPOCH = 0x7fff;
+/** Brokers forget producers that have been idle for long (producer.id.expiration.ms: a day); this (ms) is well within. */
+const KNOWN_FOR = 3_600_000;
 const SEQUENCES = 0x8000_0000;
 
 /**
@@ -71,6 +73,9 @@ const SEQUENCES = 0x8000_0000;
  * partition, so no other partition has to wait for this. Under the new epoch a broker could not tell a repetition from
  * a new batch, so what is uncertain is asked about before, one by one with its old sequence: the broker has it or
  * takes it, or refuses it as out of order, and then has none of those behind it either.
+ *
+ * A broker that does not know the producer takes any sequence for its first. So one batch goes alone until it is
+ * acknowledged: with two in flight and the first refused, the second would be stored before it.
  */
 export class PartitionQueue {
   readonly topic: string;
@@ -83,6 +88,8 @@ export class PartitionQueue {
   #nextSequence = 0;
   #recovering = false;
   #gap = false;
+  /** Until when (monotonic ms) the broker surely knows the producer under its present epoch. */
+  #knownUntil = Number.NEGATIVE_INFINITY;
   /** Nothing is sent before this instant (monotonic ms). */
   retryAt = 0;
 
@@ -122,7 +129,8 @@ export class PartitionQueue {
   isReady(now: number, linger: number): boolean {
     const next = this.#waiting[0];
     if (next === undefined || now < this.retryAt) return false;
-    if (this.#inFlight.length >= (this.#recovering || this.#gap ? 1 : this.#maxInFlight)) return false;
+    const isAlone = this.#recovering || this.#gap || now > this.#knownUntil;
+    if (this.#inFlight.length >= (isAlone ? 1 : this.#maxInFlight)) return false;
     return next.closed || now - next.createdAt >= linger;
   }
 
@@ -160,14 +168,16 @@ export class PartitionQueue {
     else this.#identity = { producerId: identity.producerId, epoch: this.#identity.epoch + 1 };
     this.#gap = false;
     this.#nextSequence = 0;
+    this.#knownUntil = Number.NEGATIVE_INFINITY;
     for (const batch of [...this.#inFlight, ...this.#waiting]) {
       batch.sequence = -1;
       batch.uncertain = false;
     }
   }
 
-  /** The broker has it. */
-  delivered(batch: QueuedBatch): void {
+  /** The broker has it, as it says at `now` (monotonic ms). */
+  delivered(batch: QueuedBatch, now: number): void {
+    this.#knownUntil = now + KNOWN_FOR;
     this.#land(batch);
   }
 

@@ -339,7 +339,7 @@ export class ProducerSender {
   }
 
   #delivered({ queue, batch }: Shipment, baseOffset: number, logAppendTime: number): void {
-    queue.delivered(batch);
+    queue.delivered(batch, this.#cluster.clock.monotonic());
     if (queue.isEmpty) this.#active.delete(queue);
     this.#onSettled(batch);
     batch.deliver(queue.partition, baseOffset, logAppendTime);
