@@ -16,6 +16,8 @@ export class QueuedBatch {
   readonly timestamps: number[] = [];
   /** Sequence of its first record, once it has been sent. */
   sequence = -1;
+  /** How many batches of the partition had been given a sequence, this one included. */
+  ordinal = 0;
   failures = 0;
   /** It was sent, and neither an answer nor the lack of one says whether the broker has it. */
   uncertain = false;
@@ -68,7 +70,8 @@ const SEQUENCES = 0x8000_0000;
  *
  * open: batches are sent as they come, up to `maxInFlight`. After any failure it is *recovering*: nothing is sent until
  * every batch in flight has its verdict, since those behind the failed one were refused as out of order or are
- * uncertain; then all are sent again in order, with their old sequences. Where a batch was given up, the sequences
+ * uncertain; then each is sent again in order, alone, with its old sequence. Brokers know no more than a producer's last
+ * five batches again: a batch without a verdict never has more than four behind it, be they acknowledged or not. Where a batch was given up, the sequences
  * have a gap: the epoch is raised by one, which lets them begin at 0 again (KIP-360). Brokers keep epochs per
  * partition, so no other partition has to wait for this. Under the new epoch a broker could not tell a repetition from
  * a new batch, so what is uncertain is asked about before, one by one with its old sequence: the broker has it or
@@ -86,6 +89,7 @@ export class PartitionQueue {
   readonly #inFlight: QueuedBatch[] = [];
   #identity: ProducerIdentity | undefined;
   #nextSequence = 0;
+  #lastOrdinal = 0;
   #recovering = false;
   #gap = false;
   /** Until when (monotonic ms) the broker surely knows the producer under its present epoch. */
@@ -131,6 +135,8 @@ export class PartitionQueue {
     if (next === undefined || now < this.retryAt) return false;
     const isAlone = this.#recovering || this.#gap || now > this.#knownUntil;
     if (this.#inFlight.length >= (isAlone ? 1 : this.#maxInFlight)) return false;
+    const isFar = (sent: QueuedBatch): boolean => this.#lastOrdinal - sent.ordinal >= this.#maxInFlight - 1;
+    if (next.sequence < 0 && this.#inFlight.some(isFar)) return false;
     return next.closed || now - next.createdAt >= linger;
   }
 
@@ -154,6 +160,8 @@ export class PartitionQueue {
     if (identity === undefined) return { batch, stamp: NO_PRODUCER };
     this.#settleIdentity(identity, batch);
     if (batch.sequence < 0) {
+      this.#lastOrdinal += 1;
+      batch.ordinal = this.#lastOrdinal;
       batch.sequence = this.#nextSequence;
       this.#nextSequence = (this.#nextSequence + batch.builder.recordCount) % SEQUENCES;
     }
@@ -215,7 +223,12 @@ export class PartitionQueue {
   #land(batch: QueuedBatch): void {
     const at = this.#inFlight.indexOf(batch);
     if (at >= 0) this.#inFlight.splice(at, 1);
-    if (this.#inFlight.length === 0) this.#recovering = false;
+    this.#settle();
+  }
+
+  /** All that was sent has its verdict: the queue is open again. */
+  #settle(): void {
+    if (this.#inFlight.length === 0 && (this.#waiting[0]?.sequence ?? -1) < 0) this.#recovering = false;
   }
 
   /** Takes out the batches that wait and were begun at or before this instant (monotonic ms). */
@@ -223,9 +236,9 @@ export class PartitionQueue {
     const gone = this.#waiting.filter((batch) => batch.createdAt <= createdBefore);
     if (gone.length === 0) return gone;
     if (gone.some((batch) => batch.sequence >= 0)) this.breakSequence();
-    if (this.#inFlight.length === 0) this.#recovering = false;
     const kept = this.#waiting.filter((batch) => batch.createdAt > createdBefore);
     this.#waiting.splice(0, this.#waiting.length, ...kept);
+    this.#settle();
     return gone;
   }
 

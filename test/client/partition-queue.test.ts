@@ -193,7 +193,7 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ do: "refuse" as const }) },
   { weight: 1, arbitrary: fc.constant({ do: "tooLarge" as const }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("cut" as const), applied: fc.integer({ min: 0, max: 5 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("expire" as const), back: fc.integer({ min: 0, max: 6 }) }) },
+  { weight: 2, arbitrary: fc.constant({ do: "expire" as const }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -213,7 +213,7 @@ class Run {
     if (one.do === "add") this.added.push(add(this.queue, one.count, this.#now));
     else if (one.do === "send") this.#send();
     else if (one.do === "cut") this.#cut(one.applied);
-    else if (one.do === "expire") this.#expire(this.#now - one.back);
+    else if (one.do === "expire") this.#expire();
     else this.#verdict(one.do);
   }
 
@@ -250,7 +250,9 @@ class Run {
     for (const { batch } of requests) this.queue.retry(batch, LOST, true, this.#now);
   }
 
-  #expire(before: number): void {
+  /** The oldest that waits becomes too old. */
+  #expire(): void {
+    const before = this.queue.oldest?.createdAt ?? 0;
     for (const batch of this.queue.expire(before)) this.givenUp.set(batch, batch.uncertain);
   }
 
