@@ -20,6 +20,10 @@ export class Attempt {
     return this.#controller.signal;
   }
 
+  get isAborted(): boolean {
+    return this.#aborted;
+  }
+
   abort(reason: unknown): void {
     if (this.#aborted) return;
     this.#aborted = true;

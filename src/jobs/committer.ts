@@ -13,8 +13,11 @@ export interface CommitSource {
   /** What to commit now: asked when the request is built, so that it holds all that is finished then. */
   commitNow(): OffsetToCommit;
   /** The commit can never succeed as it is. */
-  commitRefused(error: KafkaError): void;
+  commitRefused(error: Error): void;
 }
+
+/** Told of a commit that fails again and again, and goes on being tried. */
+export type CommitTrouble = (error: KafkaError, source: CommitSource) => void;
 
 interface Chain {
   readonly source: CommitSource;
@@ -22,11 +25,21 @@ interface Chain {
   sent: Pick<OffsetToCommit, "offset" | "metadata"> | undefined;
   unresolved: boolean;
   failures: number;
+  retry: Timer | undefined;
   /** Told once nothing is left to commit. */
   waiting: (() => void)[];
 }
 
 const RETRY_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 100, max: 1_000 };
+/** A failure that passes by itself is news when it comes this often in a row, and then at each multiple. */
+const TROUBLE = 5;
+/** What no repetition will change. */
+const FINAL: ReadonlySet<number> = new Set([
+  ErrorCode.OFFSET_METADATA_TOO_LARGE,
+  ErrorCode.INVALID_COMMIT_OFFSET_SIZE,
+  ErrorCode.GROUP_AUTHORIZATION_FAILED,
+  ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+]);
 
 /**
  * Takes marks to Kafka. Each partition has its own chain, in which at most one commit has no answer yet; one request
@@ -37,21 +50,26 @@ export class Committer {
   readonly #group: GroupMember;
   readonly #clock: Clock;
   readonly #interval: number;
+  readonly #troubled: CommitTrouble;
   readonly #chains = new Map<string, Chain>();
   readonly #due = new Set<Chain>();
   readonly #urgent = new Set<Chain>();
   #timer: Timer | undefined;
   #scheduled = false;
 
-  constructor(group: GroupMember, clock: Clock, interval: number) {
+  constructor(group: GroupMember, clock: Clock, interval: number, troubled: CommitTrouble) {
     this.#group = group;
     this.#clock = clock;
     this.#interval = interval;
+    this.#troubled = troubled;
   }
 
   /** Begins a chain. `committed` is what the stable OffsetFetch gave. */
   add(source: CommitSource, committed: Pick<OffsetToCommit, "offset" | "metadata"> | undefined): void {
-    const chain: Chain = { source, sent: committed, unresolved: false, failures: 0, waiting: [] };
+    const chain: Chain = {
+      ...{ source, sent: committed, unresolved: false },
+      ...{ failures: 0, retry: undefined, waiting: [] },
+    };
     this.#chains.set(partitionKey(source.topic, source.partition), chain);
   }
 
@@ -62,6 +80,7 @@ export class Committer {
     this.#chains.delete(partitionKey(source.topic, source.partition));
     this.#due.delete(chain);
     this.#urgent.delete(chain);
+    chain.retry?.cancel();
     this.#settle(chain);
   }
 
@@ -94,7 +113,7 @@ export class Committer {
     this.#send(this.#due);
   }
 
-  /** Resolves once Kafka has what is finished now, or the chain has ended. */
+  /** Resolves once Kafka has what is finished now, or can never have it, or the chain has ended. */
   flush(source: CommitSource): Promise<void> {
     const chain = this.#find(source);
     if (chain === undefined) return Promise.resolve();
@@ -106,68 +125,88 @@ export class Committer {
 
   #send(candidates: ReadonlySet<Chain>): void {
     const batch: Chain[] = [];
-    const offsets: OffsetToCommit[] = [];
     for (const chain of [...candidates]) {
-      if (chain.unresolved || !this.#group.owns(chain.source.topic, chain.source.partition)) continue;
+      if (chain.unresolved) continue;
       this.#due.delete(chain);
       this.#urgent.delete(chain);
-      const offset = chain.source.commitNow();
-      if (chain.sent?.offset === offset.offset && chain.sent.metadata === offset.metadata) {
-        this.#settle(chain);
-        continue;
-      }
+      if (this.#toCommit(chain) === undefined) continue;
+      chain.retry?.cancel();
       chain.unresolved = true;
       batch.push(chain);
-      offsets.push(offset);
     }
-    if (batch.length > 0) void this.#commit(batch, offsets);
+    if (batch.length > 0) void this.#commit(batch);
   }
 
-  async #commit(batch: readonly Chain[], offsets: readonly OffsetToCommit[]): Promise<void> {
-    const { membership, coordinator } = this.#group;
+  /** What is to be sent for the chain; where that is nothing, whoever waits for it is told. */
+  #toCommit(chain: Chain): OffsetToCommit | undefined {
+    const { source, sent } = chain;
+    if (this.#find(source) === chain && this.#group.owns(source.topic, source.partition)) {
+      try {
+        const offset = source.commitNow();
+        if (sent?.offset !== offset.offset || sent.metadata !== offset.metadata) return offset;
+      } catch (error) {
+        source.commitRefused(error as Error);
+      }
+    }
+    this.#settle(chain);
+    return undefined;
+  }
+
+  async #commit(batch: readonly Chain[]): Promise<void> {
+    const { coordinator } = this.#group;
     let codes: ReadonlyMap<string, number> | undefined;
+    let failure: KafkaError | undefined;
+    let { membership } = this.#group;
+    let sent: (readonly [Chain, OffsetToCommit])[] = [];
     try {
-      codes = await commitOffsets(coordinator, membership, offsets);
+      await coordinator.connection("offsets");
+      // Connecting may have taken long: what was owned then may be gone.
+      sent = batch.flatMap((chain) => {
+        const offset = this.#toCommit(chain);
+        return offset === undefined ? [] : [[chain, offset] as const];
+      });
+      membership = this.#group.membership;
+      const offsets = sent.map(([, offset]) => offset);
+      codes = offsets.length === 0 ? new Map() : await commitOffsets(coordinator, membership, offsets);
     } catch (error) {
-      if (!(error instanceof KafkaError)) throw error;
+      failure = asKafkaError(error);
       coordinator.forget();
     }
-    for (const [i, chain] of batch.entries()) {
+    const offsetOf = new Map(sent);
+    for (const chain of batch) {
       chain.unresolved = false;
       const { topic, partition } = chain.source;
-      const errorCode = codes?.get(partitionKey(topic, partition));
-      if (errorCode === 0) this.#committed(chain, offsets[i]!);
-      else this.#failed(chain, errorCode, membership.generationId);
+      const errorCode = codes?.get(partitionKey(topic, partition)) ?? 0;
+      const what = `commit of ${topic}/${partition}`;
+      if (failure !== undefined) this.#failed(chain, failure);
+      else if (errorCode === 0) this.#committed(chain, offsetOf.get(chain));
+      else this.#failed(chain, new ProtocolError(errorCode, what, { topic, partition }), membership.generationId);
     }
   }
 
-  #committed(chain: Chain, offset: OffsetToCommit): void {
+  #committed(chain: Chain, offset: OffsetToCommit | undefined): void {
     chain.failures = 0;
-    chain.sent = offset;
+    if (offset !== undefined) chain.sent = offset;
     if (this.#find(chain.source) !== chain) return;
     if (this.#urgent.has(chain) || chain.waiting.length > 0) this.#touch(chain, true);
     else if (this.#due.has(chain)) this.#touch(chain, false);
   }
 
-  #failed(chain: Chain, errorCode: number | undefined, generationId: number): void {
+  /** `generationId`: the coordinator itself refused, and in which generation it was asked. */
+  #failed(chain: Chain, error: KafkaError, generationId?: number): void {
+    const errorCode = error instanceof ProtocolError ? error.errorCode : undefined;
     // What the refusal means for the membership may end this chain.
-    if (errorCode !== undefined) this.#group.refused(errorCode, generationId);
+    if (generationId !== undefined && errorCode !== undefined) this.#group.refused(errorCode, generationId);
     if (this.#find(chain.source) !== chain) return;
-    const { topic, partition } = chain.source;
-    if (
-      errorCode === ErrorCode.OFFSET_METADATA_TOO_LARGE ||
-      errorCode === ErrorCode.GROUP_AUTHORIZATION_FAILED ||
-      errorCode === ErrorCode.TOPIC_AUTHORIZATION_FAILED
-    ) {
-      return chain.source.commitRefused(
-        new ProtocolError(errorCode, `commit of ${topic}/${partition}`, { topic, partition }),
-      );
+    if (errorCode === undefined ? !error.retriable : FINAL.has(errorCode)) {
+      this.#settle(chain);
+      return chain.source.commitRefused(error);
     }
     chain.failures++;
+    if (chain.failures % TROUBLE === 0) this.#troubled(error, chain.source);
     this.#due.add(chain);
-    this.#clock.timer(backoffDelay(RETRY_BACKOFF, chain.failures, this.#clock), () => {
-      if (this.#find(chain.source) === chain) this.#touch(chain, true);
-    });
+    const wait = backoffDelay(RETRY_BACKOFF, chain.failures, this.#clock);
+    chain.retry = this.#clock.timer(wait, () => this.#touch(chain, true));
   }
 
   #settle(chain: Chain): void {
@@ -178,4 +217,9 @@ export class Committer {
     this.#timer?.cancel();
     for (const { source } of [...this.#chains.values()]) this.remove(source);
   }
+}
+
+function asKafkaError(error: unknown): KafkaError {
+  if (error instanceof KafkaError) return error;
+  return new KafkaError("INTERNAL", `committing failed: ${String(error)}`, false, { cause: error });
 }

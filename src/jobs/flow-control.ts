@@ -1,25 +1,30 @@
 import type { Fetcher } from "../client/fetcher.ts";
-import type { ByteCounter } from "./record-buffer.ts";
 
 /** A partition whose jobs wait here. */
 export interface Buffered {
   readonly topic: string;
   readonly partition: number;
   readonly buffered: number;
+  readonly bufferedBytes: number;
 }
 
+/** As much as one fetch brings for one partition where the share would allow for more. */
+const LARGEST_FETCH = 1024 * 1024;
+
 /**
- * Keeps what is fetched and not run within bounds: the one place where partitions are paused and resumed. A partition
- * is read on when half of its jobs are run; all of them, when half of the bytes are free.
+ * Keeps what is fetched and not run within bounds: the one place where partitions are read, paused and resumed.
+ *
+ * Each partition has an equal share of the bytes, so that one which stands still takes nothing from the others. It is
+ * paused at half of its share or all of its jobs, and read on at half of that. A fetch brings at most a quarter of the
+ * share, so what waits, what is on its way and what an earlier fetch still keeps in memory are within it together,
+ * unless a single record batch is larger than that: it comes whole (KIP-74).
  */
-export class FlowControl implements ByteCounter {
-  bytes = 0;
+export class FlowControl {
   readonly #fetcher: () => Fetcher;
   readonly #maxJobs: number;
   readonly #maxBytes: number;
-  readonly #all = new Set<Buffered>();
+  readonly #read = new Set<Buffered>();
   readonly #paused = new Set<Buffered>();
-  #full = false;
 
   constructor(fetcher: () => Fetcher, maxJobs: number, maxBytes: number) {
     this.#fetcher = fetcher;
@@ -27,16 +32,27 @@ export class FlowControl implements ByteCounter {
     this.#maxBytes = maxBytes;
   }
 
-  /** The partition is read from now on. */
-  add(partition: Buffered): void {
-    this.#all.add(partition);
-    if (this.#full) this.#pause(partition);
+  get #share(): number {
+    return this.#maxBytes / Math.max(1, this.#read.size);
   }
 
-  remove(partition: Buffered): void {
-    this.#all.delete(partition);
+  /** Bytes that one fetch may bring for one partition. */
+  get fetchBytes(): number {
+    return Math.max(1, Math.min(LARGEST_FETCH, Math.floor(this.#share / 4)));
+  }
+
+  /** The partition is read from `offset` on. */
+  add(partition: Buffered, offset: number): void {
+    this.#read.add(partition);
     this.#paused.delete(partition);
-    this.#relieve();
+    this.#fetcher().add(partition.topic, partition.partition, offset);
+  }
+
+  /** The partition is read no more. */
+  remove(partition: Buffered): void {
+    this.#paused.delete(partition);
+    // The next owner of the same partition in this process may have been added already: that one is left alone.
+    if (this.#read.delete(partition)) this.#fetcher().remove(partition.topic, partition.partition);
   }
 
   isPaused(partition: Buffered): boolean {
@@ -44,31 +60,16 @@ export class FlowControl implements ByteCounter {
   }
 
   filled(partition: Buffered): void {
-    if (partition.buffered >= this.#maxJobs) this.#pause(partition);
-    if (this.#full || this.bytes < this.#maxBytes) return;
-    this.#full = true;
-    for (const each of this.#all) this.#pause(each);
-  }
-
-  drained(partition: Buffered): void {
-    this.#relieve();
-    if (this.#paused.has(partition)) this.#resume(partition);
-  }
-
-  #relieve(): void {
-    if (!this.#full || this.bytes > this.#maxBytes / 2) return;
-    this.#full = false;
-    for (const partition of [...this.#paused]) this.#resume(partition);
-  }
-
-  #pause(partition: Buffered): void {
-    if (this.#paused.has(partition)) return;
+    const { buffered, bufferedBytes } = partition;
+    if (buffered < this.#maxJobs && bufferedBytes < this.#share / 2) return;
+    if (!this.#read.has(partition) || this.#paused.has(partition)) return;
     this.#paused.add(partition);
     this.#fetcher().pause(partition.topic, partition.partition);
   }
 
-  #resume(partition: Buffered): void {
-    if (this.#full || partition.buffered > this.#maxJobs / 2) return;
+  drained(partition: Buffered): void {
+    if (!this.#paused.has(partition)) return;
+    if (partition.buffered > this.#maxJobs / 2 || partition.bufferedBytes > this.#share / 4) return;
     this.#paused.delete(partition);
     this.#fetcher().resume(partition.topic, partition.partition);
   }

@@ -28,12 +28,25 @@ export class Leftovers {
   /** Resolves once nothing of an earlier ownership of the partition runs. */
   none(topic: string, partition: number): Promise<void> {
     const key = partitionKey(topic, partition);
-    if (!this.#attempts.has(key)) return Promise.resolve();
+    return this.#attempts.has(key) ? this.#settledAt(key) : Promise.resolve();
+  }
+
+  #settledAt(key: string): Promise<void> {
     return new Promise((resolve) => this.#waiting.set(key, [...(this.#waiting.get(key) ?? []), resolve]));
+  }
+
+  /** Resolves once none of those that are left over now runs. */
+  async all(): Promise<void> {
+    await Promise.all([...this.#attempts.keys()].map((key) => this.#settledAt(key)));
   }
 
   /** Each partition with attempts left over. */
   get partitions(): string[] {
     return [...this.#attempts.keys()];
+  }
+
+  /** Where each job is that still runs, as `topic/partition/offset`. */
+  get running(): string[] {
+    return [...this.#attempts].flatMap(([key, attempts]) => [...attempts].map(({ offset }) => `${key}/${offset}`));
   }
 }

@@ -1,11 +1,12 @@
 import type { Cluster } from "../client/cluster.ts";
-import type { Fetcher } from "../client/fetcher.ts";
+import { ErrorCode } from "../client/error-code.ts";
+import { KafkaError, ProtocolError } from "../client/errors.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import { sleep } from "../net/clock.ts";
 import { PartitionExecutor } from "./partition-executor.ts";
-import { loadStartPoints, type StartPoint } from "./start-point.ts";
+import { loadCommitted, loadEarliest, type StartPoint } from "./start-point.ts";
 import type { WorkerContext } from "./worker-context.ts";
 import { JobsExpiredError, OffsetBeyondLogError } from "./worker-errors.ts";
 
@@ -13,20 +14,21 @@ import { JobsExpiredError, OffsetBeyondLogError } from "./worker-errors.ts";
 const LOAD_RETRY = 1_000;
 const RANGE_TIMEOUT = 30_000;
 
+type Executors = readonly PartitionExecutor[];
+type StartPoints = ReadonlyMap<string, StartPoint | Error>;
+
 /** The executors of the partitions that this worker owns: from assignment through release or loss. */
 export class OwnedExecutors {
   readonly #context: WorkerContext;
   readonly #cluster: Cluster;
   readonly #group: () => GroupMember;
-  readonly #fetcher: () => Fetcher;
   readonly #executors = new Map<string, PartitionExecutor>();
   readonly #stop = new AbortController();
 
-  constructor(context: WorkerContext, cluster: Cluster, group: () => GroupMember, fetcher: () => Fetcher) {
+  constructor(context: WorkerContext, cluster: Cluster, group: () => GroupMember) {
     this.#context = context;
     this.#cluster = cluster;
     this.#group = group;
-    this.#fetcher = fetcher;
   }
 
   [Symbol.iterator](): IterableIterator<PartitionExecutor> {
@@ -37,35 +39,71 @@ export class OwnedExecutors {
     return this.#executors.get(partitionKey(topic, partition));
   }
 
-  /** Takes new partitions: loads where to begin, then reads them. */
+  /** Takes new partitions: loads where to begin, then reads them. A worker that is closing leaves them alone. */
   assign(partitions: readonly TopicPartition[]): void {
+    if (this.#stop.signal.aborted) return;
     const executors = partitions.map(({ topic, partition }) => new PartitionExecutor(this.#context, topic, partition));
     for (const executor of executors) this.#executors.set(partitionKey(executor.topic, executor.partition), executor);
     this.#context.events.emit("assigned", { partitions });
     void this.#begin(executors);
   }
 
-  async #begin(executors: readonly PartitionExecutor[]): Promise<void> {
-    const points = await this.#load(executors);
-    for (const executor of executors) {
-      const point = points.get(partitionKey(executor.topic, executor.partition));
-      if (executor.state === "loading" && point !== undefined) void this.#beginOne(executor, point);
+  async #begin(executors: Executors): Promise<void> {
+    const { coordinator } = this.#group();
+    await this.#load(
+      executors,
+      (wanted) => loadCommitted(this.#cluster, coordinator, wanted, this.#stop.signal),
+      (wanted, points) => {
+        const without = wanted.filter((executor) => !this.#beginAt(executor, points));
+        // One leader that is away holds up no other's partitions.
+        for (const ofLeader of this.#byLeader(without)) void this.#beginAtEarliest(ofLeader);
+      },
+    );
+  }
+
+  async #beginAtEarliest(executors: Executors): Promise<void> {
+    await this.#load(
+      executors,
+      (wanted) => loadEarliest(this.#cluster, wanted, this.#stop.signal),
+      (wanted, points) => {
+        for (const executor of wanted) this.#beginAt(executor, points);
+      },
+    );
+  }
+
+  /** Repeats `load` for those that still wait for it. One that alone cannot be loaded is asked for by itself. */
+  async #load(
+    executors: Executors,
+    load: (wanted: Executors) => Promise<StartPoints>,
+    loaded: (wanted: Executors, points: StartPoints) => void,
+  ): Promise<void> {
+    const { clock, events } = this.#context;
+    const { signal } = this.#stop;
+    for (;;) {
+      const wanted = executors.filter(({ state }) => state === "loading");
+      if (wanted.length === 0 || signal.aborted) return;
+      let points: StartPoints;
+      try {
+        points = await load(wanted);
+      } catch (error) {
+        if (signal.aborted) return;
+        const place = wanted.length === 1 ? { topic: wanted[0]!.topic, partition: wanted[0]!.partition } : {};
+        events.emit("error", { error, during: "loading committed offsets", ...place });
+        await sleep(clock, LOAD_RETRY, signal);
+        if (wanted.length === 1 || !isOfOnePartition(error)) continue;
+        for (const each of wanted) void this.#load([each], load, loaded);
+        return;
+      }
+      return loaded(wanted, points);
     }
   }
 
-  async #load(executors: readonly PartitionExecutor[]): Promise<ReadonlyMap<string, StartPoint | Error>> {
-    const { clock, events } = this.#context;
-    for (;;) {
-      const wanted = executors.filter(({ state }) => state === "loading");
-      if (wanted.length === 0 || this.#stop.signal.aborted) return new Map();
-      try {
-        return await loadStartPoints(this.#cluster, this.#group().coordinator, wanted, this.#stop.signal);
-      } catch (error) {
-        if (this.#stop.signal.aborted) return new Map();
-        events.emit("error", { error, during: "loading committed offsets" });
-        await sleep(clock, LOAD_RETRY, this.#stop.signal);
-      }
-    }
+  /** Whether there was a point to begin at. */
+  #beginAt(executor: PartitionExecutor, points: StartPoints): boolean {
+    const point = points.get(partitionKey(executor.topic, executor.partition));
+    if (point === undefined) return false;
+    if (executor.state === "loading") void this.#beginOne(executor, point);
+    return true;
   }
 
   async #beginOne(executor: PartitionExecutor, point: StartPoint | Error): Promise<void> {
@@ -76,44 +114,81 @@ export class OwnedExecutors {
     if (executor.state !== "loading") return;
     if (point.committed === undefined) events.emit("startedAtEarliest", { topic, partition });
     committer.add(executor, point.committed);
-    this.#fetcher().add(topic, partition, point.offset);
-    flow.add(executor);
+    flow.add(executor, point.offset);
     executor.begin(point);
+  }
+
+  #byLeader(executors: Executors): Iterable<Executors> {
+    const groups = new Map<number, PartitionExecutor[]>();
+    for (const executor of executors) {
+      const leader = this.#cluster.metadata.partition(executor.topic, executor.partition)?.leader ?? -1;
+      groups.set(leader, [...(groups.get(leader) ?? []), executor]);
+    }
+    return groups.values();
   }
 
   /** The offset it should read from is not in the log. */
   async outOfRange({ topic, partition }: TopicPartition, offset: number): Promise<void> {
     const executor = this.get({ topic, partition });
-    if (executor === undefined) return;
-    try {
-      const ask = (position: "earliest" | "latest"): Promise<Map<string, number>> =>
-        listOffsets(this.#cluster, [{ topic, partition }], position, RANGE_TIMEOUT, this.#stop.signal);
-      const [start, end] = await Promise.all([ask("earliest"), ask("latest")]);
-      const key = partitionKey(topic, partition);
-      const from = start.get(key)!;
-      const error =
-        offset < from
-          ? new JobsExpiredError(topic, partition, offset, from)
-          : new OffsetBeyondLogError(topic, partition, offset, end.get(key)!);
-      executor.stop(error, "reading on from what is committed");
-    } catch (error) {
-      executor.stop(error, `reading on from offset ${offset}, which the log does not have`);
+    const key = partitionKey(topic, partition);
+    const { clock, events } = this.#context;
+    const ask = (position: "earliest" | "latest"): Promise<Map<string, number>> =>
+      listOffsets(this.#cluster, [{ topic, partition }], position, RANGE_TIMEOUT, this.#stop.signal);
+    while (executor?.state === "running" && !this.#stop.signal.aborted) {
+      try {
+        const [starts, ends] = await Promise.all([ask("earliest"), ask("latest")]);
+        const [start, end] = [starts.get(key)!, ends.get(key)!];
+        if (offset >= start && offset <= end) return await this.#readAgain(executor, offset);
+        const error =
+          offset < start
+            ? new JobsExpiredError(topic, partition, executor.mark, start)
+            : new OffsetBeyondLogError(topic, partition, offset, end);
+        return executor.stop(error, "reading on from what is committed");
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        const during = `reading on from offset ${offset}, which the log does not have`;
+        if (error instanceof KafkaError && !error.retriable) return executor.stop(error, during);
+        events.emit("error", { error, during, topic, partition });
+        await sleep(clock, LOAD_RETRY, this.#stop.signal);
+      }
     }
   }
 
-  /** Gives partitions up in good order; resolves once nothing of them is left to commit. */
-  async release(partitions: readonly TopicPartition[], grace: number, reason: Error): Promise<void> {
+  /** A broker that lagged behind did not know of the offset; the others do. */
+  async #readAgain(executor: PartitionExecutor, offset: number): Promise<void> {
+    const { clock, flow } = this.#context;
+    await sleep(clock, LOAD_RETRY, this.#stop.signal);
+    if (executor.state === "running" && !this.#stop.signal.aborted) flow.add(executor, offset);
+  }
+
+  /** Another topic has this name now: what is known of its partitions is void, and their offsets are loaded anew. */
+  topicMadeAgain(topic: string): void {
+    const partitions = [...this]
+      .filter((executor) => executor.topic === topic && executor.state !== "draining")
+      .map(({ partition }) => ({ topic, partition }));
+    if (partitions.length === 0) return;
+    this.#context.events.emit("lost", { partitions });
+    this.lose(partitions, new DOMException("the topic was made again", "AbortError"));
+    this.assign(partitions);
+  }
+
+  /**
+   * Gives partitions up in good order; resolves once nothing of them is left to commit. Gives where each job is that did
+   * not end in time, as `topic/partition/offset`.
+   */
+  async release(partitions: readonly TopicPartition[], grace: number, reason: Error): Promise<string[]> {
     const leaving = partitions.flatMap((partition) => this.get(partition) ?? []);
-    for (const executor of leaving) this.#fetcher().remove(executor.topic, executor.partition);
-    await Promise.all(leaving.map((executor) => executor.release(grace, reason)));
+    const late = await Promise.all(leaving.map((executor) => executor.release(grace, reason)));
     for (const executor of leaving) this.#forget(executor);
+    return leaving.flatMap(({ topic, partition }, i) =>
+      late[i] === undefined ? [] : `${topic}/${partition}/${late[i]}`,
+    );
   }
 
   lose(partitions: readonly TopicPartition[], reason: Error): void {
     for (const partition of partitions) {
       const executor = this.get(partition);
       if (executor === undefined) continue;
-      this.#fetcher().remove(executor.topic, executor.partition);
       this.#forget(executor);
       executor.lose(reason);
     }
@@ -122,11 +197,16 @@ export class OwnedExecutors {
   #forget(executor: PartitionExecutor): void {
     const key = partitionKey(executor.topic, executor.partition);
     if (this.#executors.get(key) === executor) this.#executors.delete(key);
-    this.#context.flow.remove(executor);
   }
 
-  /** Stops loading. */
+  /** Stops loading, and takes no more partitions. */
   close(): void {
     this.#stop.abort();
   }
+}
+
+/** Whether the others of a request that failed so may do better without the one that it failed for. */
+function isOfOnePartition(error: unknown): boolean {
+  if (!(error instanceof ProtocolError)) return false;
+  return error.topic !== undefined || error.errorCode === ErrorCode.UNSTABLE_OFFSET_COMMIT;
 }

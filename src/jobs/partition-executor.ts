@@ -5,6 +5,7 @@ import { backoffWait } from "./backoff.ts";
 import { encodeCommitMetadata, type FailingJob } from "./commit-metadata.ts";
 import type { CommitSource } from "./committer.ts";
 import type { JobInfo } from "./events.ts";
+import type { Buffered } from "./flow-control.ts";
 import { jobInfo, performReceived } from "./perform.ts";
 import { ReceivedJob } from "./received-job.ts";
 import { type BufferedRecord, RecordBuffer } from "./record-buffer.ts";
@@ -28,11 +29,11 @@ export interface FetchedJobs {
  * draining: nothing starts; the running attempt may end and be committed. → ended.
  * ended:    released or lost. What still runs counts for nothing here.
  */
-export class PartitionExecutor implements CommitSource {
+export class PartitionExecutor implements CommitSource, Buffered {
   readonly topic: string;
   readonly partition: number;
   readonly #context: WorkerContext;
-  readonly #buffer: RecordBuffer;
+  readonly #buffer = new RecordBuffer();
   #state: "loading" | "running" | "stopped" | "draining" | "ended" = "loading";
   #topicId = "";
   /** The next offset to finish: everything below it is finished. */
@@ -47,7 +48,6 @@ export class PartitionExecutor implements CommitSource {
 
   constructor(context: WorkerContext, topic: string, partition: number) {
     this.#context = context;
-    this.#buffer = new RecordBuffer(context.flow);
     this.topic = topic;
     this.partition = partition;
   }
@@ -55,8 +55,12 @@ export class PartitionExecutor implements CommitSource {
   get state(): "loading" | "running" | "stopped" | "draining" | "ended" {
     return this.#state;
   }
+  /** Jobs that are kept here, the running one included, and their bytes. */
   get buffered(): number {
     return this.#buffer.length;
+  }
+  get bufferedBytes(): number {
+    return this.#buffer.byteLength;
   }
   get running(): Attempt | undefined {
     return this.#attempt;
@@ -78,7 +82,7 @@ export class PartitionExecutor implements CommitSource {
 
   /** Takes what was fetched. Its end may lie beyond its last record: what is between is finished. */
   take({ records, nextOffset, leaderEpoch }: FetchedJobs): void {
-    if (this.#state === "draining" || this.#state === "ended") return;
+    if (this.#state !== "running") return;
     this.#buffer.push(records);
     this.#fetchedTo = nextOffset;
     if (leaderEpoch >= 0) this.#leaderEpoch = leaderEpoch;
@@ -128,6 +132,8 @@ export class PartitionExecutor implements CommitSource {
     if (this.#state !== "running") return;
     this.#backoff = this.#context.clock.timer(ms, () => {
       this.#backoff = undefined;
+      // It has waited: a wall clock that was set back meanwhile must not make it wait again.
+      if (this.#failing !== undefined) this.#failing = { ...this.#failing, nextRetryAt: 0 };
       this.pump();
     });
   }
@@ -175,6 +181,8 @@ export class PartitionExecutor implements CommitSource {
   }
 
   #failed(attempt: Attempt, job: ReceivedJob | undefined, number: number, error: unknown): void {
+    // Its time was up, which is not the job's fault: it counts for nothing, and the job runs again elsewhere.
+    if (attempt.isAborted) return;
     const { events, clock } = this.#context;
     const { topic, partition } = this;
     const wait = backoffWait(this.#context.backoffOf(topic), number, clock.random());
@@ -210,6 +218,8 @@ export class PartitionExecutor implements CommitSource {
     const mark = this.#buffer.first?.offset ?? this.#fetchedTo;
     if (mark === this.#mark) return;
     this.#mark = mark;
+    // The log may have lost the job that failed: what is below the mark cannot be told of.
+    if (this.#failing !== undefined && this.#failing.offset < mark) this.#failing = undefined;
     this.#context.committer.touch(this);
   }
 
@@ -227,25 +237,39 @@ export class PartitionExecutor implements CommitSource {
 
   /** Nothing starts here until the worker is restarted: someone has to look at it. */
   stop(error: unknown, during: string): void {
-    if (this.#state === "ended" || this.#state === "draining") return;
-    this.#state = "stopped";
+    if (this.#state === "ended") return;
     this.#context.events.emit("error", { error, during, topic: this.topic, partition: this.partition });
+    if (this.#state === "draining") return;
+    this.#state = "stopped";
+    this.#cancelWaits();
+    this.#forgetWaiting();
+  }
+
+  /** Nothing more is started here: only the record of the running attempt is kept. */
+  #forgetWaiting(): void {
+    this.#context.flow.remove(this);
+    const next = this.#buffer.truncate(this.#attempt === undefined ? 0 : 1);
+    if (next !== undefined) this.#fetchedTo = next.offset;
   }
 
   /**
    * Gives the partition up in good order: the running attempt has `grace` ms to end, and what is finished is committed.
-   * After that its signal aborts, and its job may run twice.
+   * After that its signal aborts, and its job may run twice. Gives the offset of a job that did not end in time.
    */
-  async release(grace: number, reason: unknown): Promise<void> {
-    if (this.#state === "ended") return;
+  async release(grace: number, reason: unknown): Promise<number | undefined> {
+    if (this.#state === "ended") return undefined;
     const began = this.#state !== "loading";
     this.#state = "draining";
     this.#cancelWaits();
+    this.#forgetWaiting();
     if (this.#attempt !== undefined) await this.#untilIdle(grace);
     // Lost while it was waited for: then nothing of it may be committed.
-    if ((this.#state as string) === "ended") return;
+    if ((this.#state as string) === "ended") return undefined;
+    const late = this.#attempt;
+    late?.abort(reason);
     if (began) await this.#context.flush(this);
     this.#end(reason);
+    return late !== undefined && late.offset >= this.#mark ? late.offset : undefined;
   }
 
   #untilIdle(grace: number): Promise<void> {
@@ -279,7 +303,7 @@ export class PartitionExecutor implements CommitSource {
     this.#state = "ended";
     this.#cancelWaits();
     this.#context.committer.remove(this);
-    this.#buffer.clear();
+    this.#forgetWaiting();
     if (this.#attempt === undefined) return;
     this.#context.leftovers.add(this.topic, this.partition, this.#attempt);
     this.#attempt.abort(reason);

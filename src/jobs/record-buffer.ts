@@ -7,21 +7,11 @@ export interface BufferedRecord extends JobRecord {
 
 const COMPACT_AT = 1_024;
 
-/** Counts bytes over several buffers. */
-export interface ByteCounter {
-  bytes: number;
-}
-
 /** Fetched records of one partition that have not been run, in offset order. */
 export class RecordBuffer {
   #records: (BufferedRecord | undefined)[] = [];
   #head = 0;
   #byteLength = 0;
-  readonly #total: ByteCounter;
-
-  constructor(total: ByteCounter) {
-    this.#total = total;
-  }
 
   get length(): number {
     return this.#records.length - this.#head;
@@ -29,11 +19,15 @@ export class RecordBuffer {
   get first(): BufferedRecord | undefined {
     return this.#records[this.#head];
   }
+  /** Bytes that the records keep. */
+  get byteLength(): number {
+    return this.#byteLength;
+  }
 
   push(records: readonly BufferedRecord[]): void {
     for (const record of records) {
       this.#records.push(record);
-      this.#count(record.byteLength);
+      this.#byteLength += record.byteLength;
     }
   }
 
@@ -41,21 +35,19 @@ export class RecordBuffer {
   shift(): void {
     const first = this.#records[this.#head];
     if (first === undefined) return;
-    this.#count(-first.byteLength);
+    this.#byteLength -= first.byteLength;
     this.#records[this.#head++] = undefined;
     if (this.#head < COMPACT_AT || this.#head * 2 < this.#records.length) return;
     this.#records = this.#records.slice(this.#head);
     this.#head = 0;
   }
 
-  clear(): void {
-    this.#records = [];
+  /** Lets go of all but the first `keep` records. Gives the first that is gone. */
+  truncate(keep: number): BufferedRecord | undefined {
+    const gone = this.#records[this.#head + keep];
+    this.#records = this.#records.slice(this.#head, this.#head + keep);
     this.#head = 0;
-    this.#count(-this.#byteLength);
-  }
-
-  #count(bytes: number): void {
-    this.#byteLength += bytes;
-    this.#total.bytes += bytes;
+    this.#byteLength = this.#records.reduce((sum, record) => sum + record!.byteLength, 0);
+    return gone;
   }
 }

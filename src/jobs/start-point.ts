@@ -15,36 +15,55 @@ export interface StartPoint {
 }
 
 /** Longest wait (ms) for the broker's word; the caller asks again after that. */
-const TIMEOUT = 60_000;
+const TIMEOUT = 10_000;
 
 /**
- * Asks where each partition's last owner got to. A partition whose commit cannot be read has an error in place of a
- * start point: to begin anywhere would be a guess.
+ * Asks where each partition's last owner got to. One without a valid commit is missing from the answer; one whose
+ * commit cannot be read has an error in place of a start point: to begin anywhere would be a guess.
  */
-export async function loadStartPoints(
+export async function loadCommitted(
   cluster: Cluster,
   coordinator: Coordinator,
   partitions: readonly TopicPartition[],
   signal: AbortSignal,
 ): Promise<Map<string, StartPoint | Error>> {
+  const topicIds = await loadTopicIds(cluster, partitions, signal);
   const offsets = await fetchOffsets(coordinator, partitions, TIMEOUT, signal);
   const points = new Map<string, StartPoint | Error>();
-  const without: TopicPartition[] = [];
-  for (const topicPartition of partitions) {
-    const key = partitionKey(topicPartition.topic, topicPartition.partition);
-    const topicId = cluster.metadata.topic(topicPartition.topic)?.topicId ?? "";
-    const point = readCommitted(offsets.get(key), topicId);
-    if (point === undefined) without.push(topicPartition);
-    else points.set(key, point);
-  }
-  if (without.length === 0) return points;
-  const earliest = await listOffsets(cluster, without, "earliest", TIMEOUT, signal);
-  for (const { topic, partition } of without) {
+  for (const { topic, partition } of partitions) {
     const key = partitionKey(topic, partition);
-    const topicId = cluster.metadata.topic(topic)?.topicId ?? "";
-    points.set(key, { offset: earliest.get(key) ?? 0, topicId, failing: [], committed: undefined });
+    const point = readCommitted(offsets.get(key), topicIds.get(topic)!);
+    if (point !== undefined) points.set(key, point);
   }
   return points;
+}
+
+/** The beginning of each partition's log. */
+export async function loadEarliest(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  signal: AbortSignal,
+): Promise<Map<string, StartPoint>> {
+  const topicIds = await loadTopicIds(cluster, partitions, signal);
+  const earliest = await listOffsets(cluster, partitions, "earliest", TIMEOUT, signal);
+  return new Map(
+    partitions.map(({ topic, partition }) => {
+      const key = partitionKey(topic, partition);
+      const offset = earliest.get(key)!;
+      return [key, { offset, topicId: topicIds.get(topic)!, failing: [], committed: undefined }];
+    }),
+  );
+}
+
+/** A topic that is not known for a moment must not be taken for one that was made again: it is asked for. */
+async function loadTopicIds(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const topics = [...new Set(partitions.map(({ topic }) => topic))];
+  const known = await Promise.all(topics.map((topic) => cluster.topic(topic, TIMEOUT, signal)));
+  return new Map(known.map(({ topicId }, i) => [topics[i]!, topicId]));
 }
 
 function readCommitted(committed: CommittedOffset | undefined, topicId: string): StartPoint | Error | undefined {

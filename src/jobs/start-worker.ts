@@ -26,6 +26,8 @@ export async function startWorker(app: AppState, options: unknown): Promise<Work
       throw namedError(error, "", queue);
     }
   }
+  // The app may have been closed meanwhile: nobody would ever close this worker.
+  app.slot.use();
   const worker = new Worker(app, cluster, group, settings);
   app.closers.add(worker.closer);
   worker.start();

@@ -46,6 +46,8 @@ const NAMES = ["queues", "concurrency", "signal", ...TIMES, "maxBatchJobs", "max
 /** What is left of the rebalance timeout for the join itself, in ms. */
 const JOIN_RESERVE = 5_000;
 const LONGEST_SESSION = 3_600_000;
+/** As JoinGroup carries it: 32 bits. */
+const LONGEST_REBALANCE = 0x7fff_ffff;
 
 export function resolveWorkOptions(value: unknown, allQueues: readonly string[]): WorkSettings {
   const options = checkOptions(value, "work", NAMES);
@@ -73,6 +75,12 @@ function checkTimes({ sessionTimeout, rebalanceTimeout, revokeGrace }: WorkSetti
     throw new InvalidOptionError(
       "work.sessionTimeout",
       `${sessionTimeout} ms given, more than ${2 * DEFAULTS.leaseMargin} ms and at most 1 h is expected`,
+    );
+  }
+  if (rebalanceTimeout > LONGEST_REBALANCE) {
+    throw new InvalidOptionError(
+      "work.rebalanceTimeout",
+      `${rebalanceTimeout} ms given, at most ${LONGEST_REBALANCE} ms, 24 days, is expected`,
     );
   }
   if (revokeGrace > rebalanceTimeout - JOIN_RESERVE) {

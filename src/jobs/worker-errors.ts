@@ -52,3 +52,15 @@ export class OffsetBeyondLogError extends JobError {
     );
   }
 }
+
+/** A partition was released before what had finished there was committed. */
+export class CommitTimeoutError extends JobError {
+  override readonly name = "CommitTimeoutError";
+
+  constructor(topic: string, partition: number, timeout: number) {
+    super(
+      "COMMIT_TIMED_OUT",
+      `${topic}/${partition}: what had finished was not committed within ${timeout} ms; jobs that ended since the last commit will run again`,
+    );
+  }
+}

@@ -1,7 +1,8 @@
 import type { Cluster } from "../client/cluster.ts";
 import { Fetcher } from "../client/fetcher.ts";
 import { GroupMember } from "../client/group-member.ts";
-import { type Clock, sleep, type Timer } from "../net/clock.ts";
+import { within } from "../client/within.ts";
+import type { Clock, Timer } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import type { Backoff } from "./backoff.ts";
 import { type CommitSource, Committer } from "./committer.ts";
@@ -10,11 +11,12 @@ import { JobSlots } from "./job-slots.ts";
 import { Leftovers } from "./leftovers.ts";
 import { queueSettings } from "./options.ts";
 import { OwnedExecutors } from "./owned-executors.ts";
-import { watchPartitionCounts } from "./partition-watch.ts";
+import type { PartitionExecutor } from "./partition-executor.ts";
+import { watchTopics } from "./topic-watch.ts";
 import { Turn } from "./turn.ts";
 import type { WorkSettings } from "./work-options.ts";
 import type { WorkerContext } from "./worker-context.ts";
-import { ShutdownTimeoutError, WorkerFailedError } from "./worker-errors.ts";
+import { CommitTimeoutError, ShutdownTimeoutError, WorkerFailedError } from "./worker-errors.ts";
 
 /** What a worker is doing with one partition. */
 export interface PartitionStatus {
@@ -23,7 +25,7 @@ export interface PartitionStatus {
   readonly state: "loading" | "running" | "stopped" | "draining" | "ended";
   /** The next offset to finish. */
   readonly offset: number;
-  /** Jobs that were fetched and have not been run. */
+  /** Jobs that were fetched and have not been started. */
   readonly waiting: number;
   /** Offset of the running job. */
   readonly running: number | undefined;
@@ -32,15 +34,14 @@ export interface PartitionStatus {
 export interface WorkerStatus {
   readonly state: "working" | "quiet" | "closing" | "closed";
   readonly running: number;
+  /** Bytes of jobs that were fetched and have not ended, over all partitions. */
+  readonly bufferedBytes: number;
   readonly partitions: readonly PartitionStatus[];
   /** Partitions for which a job still runs that was started before they were taken away, as `topic/partition`. */
   readonly leftovers: readonly string[];
 }
 
 const FETCH_WAIT = 500;
-const PARTITION_BYTES = 1024 * 1024;
-/** Of the bytes that may wait, what one fetch may bring: more would overshoot the bound by as much. */
-const FETCH_SHARE = 4;
 /** Longest wait (ms) for the last commits when a partition is released. */
 const FLUSH_TIMEOUT = 5_000;
 const WATCHDOG_INTERVAL = 5_000;
@@ -74,15 +75,12 @@ export class Worker {
     this.#slots = new JobSlots(settings.concurrency);
     this.#flow = new FlowControl(() => this.#fetcher, settings.maxBatchJobs, settings.maxBufferedBytes);
     this.#group = this.#makeGroup(cluster, groupId);
-    this.#committer = new Committer(this.#group, clock, settings.commitInterval);
-    this.#executors = new OwnedExecutors(
-      this.#context(),
-      cluster,
-      () => this.#group,
-      () => this.#fetcher,
+    this.#committer = new Committer(this.#group, clock, settings.commitInterval, (error, { topic, partition }) =>
+      app.events.emit("error", { error, during: "committing what is finished", topic, partition }),
     );
+    this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group);
     this.#fetcher = this.#makeFetcher(cluster);
-    this.#unwatch = watchPartitionCounts(cluster, settings.queues, app.events);
+    this.#unwatch = watchTopics(cluster, settings.queues, app.events, (topic) => this.#executors.topicMadeAgain(topic));
     this.#ended = new Promise((resolve, reject) => {
       this.#resolveEnded = resolve;
       this.#rejectEnded = reject;
@@ -107,8 +105,16 @@ export class Worker {
         return worker.#state !== "working";
       },
       backoffOf: (queue: string): Backoff => queueSettings(settings, queue).backoff,
-      flush: (source: CommitSource) => Promise.race([this.#committer.flush(source), sleep(this.#clock, FLUSH_TIMEOUT)]),
+      flush: (source: CommitSource) => this.#flush(source),
     };
+  }
+
+  #flush(source: CommitSource): Promise<void> {
+    return within(this.#clock, FLUSH_TIMEOUT, this.#committer.flush(source), () => {
+      const { topic, partition } = source;
+      const error = new CommitTimeoutError(topic, partition, FLUSH_TIMEOUT);
+      this.#app.events.emit("error", { error, during: "giving up a partition", topic, partition });
+    });
   }
 
   #makeGroup(cluster: Cluster, groupId: string): GroupMember {
@@ -138,12 +144,18 @@ export class Worker {
   }
 
   #makeFetcher(cluster: Cluster): Fetcher {
-    const { maxBufferedBytes } = this.#settings;
-    const maxBytes = Math.max(1, Math.floor(maxBufferedBytes / FETCH_SHARE));
-    const partitionMaxBytes = Math.min(PARTITION_BYTES, maxBytes);
+    const flow = this.#flow;
     return new Fetcher(
       cluster,
-      { isolation: "readCommitted", maxWait: FETCH_WAIT, maxBytes, partitionMaxBytes },
+      {
+        isolation: "readCommitted",
+        maxWait: FETCH_WAIT,
+        maxBytes: Math.max(1, Math.floor(this.#settings.maxBufferedBytes / 4)),
+        // It changes with the number of partitions, so that all of them together stay within bounds.
+        get partitionMaxBytes() {
+          return flow.fetchBytes;
+        },
+      },
       {
         fetched: (batch) => this.#executors.get(batch)?.take(batch),
         outOfRange: (partition, offset) => void this.#executors.outOfRange(partition, offset),
@@ -159,33 +171,29 @@ export class Worker {
 
   /** @internal */
   start(): void {
+    const { signal } = this.#settings;
     this.#group.start();
-    this.#settings.signal?.addEventListener("abort", () => void this.close().catch(() => {}));
-    if (this.#settings.signal?.aborted) void this.close().catch(() => {});
     this.#watch();
+    signal?.addEventListener("abort", this.#closer);
+    if (signal?.aborted) void this.#closer();
+  }
+
+  #watch(): void {
+    const look = (): void => {
+      for (const executor of this.#executors) this.#lookAfter(executor);
+      this.#watch();
+    };
+    this.#watchdog = this.#clock.timer(WATCHDOG_INTERVAL, look, { idle: true });
   }
 
   /** A partition that could go on and does not is a bug of ours: it is told, and set going again. */
-  #watch(): void {
-    this.#watchdog = this.#clock.timer(
-      WATCHDOG_INTERVAL,
-      () => {
-        for (const executor of this.#executors) {
-          if (!this.#flow.isPaused(executor) || executor.buffered > 0 || executor.running !== undefined) continue;
-          this.#flow.drained(executor);
-          if (this.#flow.isPaused(executor)) continue;
-          const { topic, partition } = executor;
-          this.#app.events.emit("error", {
-            error: new Error("a partition was paused with nothing to run"),
-            during: "watching over partitions",
-            topic,
-            partition,
-          });
-        }
-        this.#watch();
-      },
-      { idle: true },
-    );
+  #lookAfter(executor: PartitionExecutor): void {
+    executor.pump();
+    if (!this.#flow.isPaused(executor) || executor.buffered > 0) return;
+    this.#flow.drained(executor);
+    const { topic, partition } = executor;
+    const error = new Error("a partition was paused with nothing to run");
+    this.#app.events.emit("error", { error, during: "watching over partitions", topic, partition });
   }
 
   /** Resolves once the worker is closed; rejects where it could not go on. */
@@ -195,11 +203,13 @@ export class Worker {
 
   status(): WorkerStatus {
     const partitions = [...this.#executors].map((executor): PartitionStatus => {
-      const { topic, partition, state, mark: offset, buffered: waiting, running } = executor;
+      const { topic, partition, state, mark: offset, buffered, running } = executor;
+      const waiting = running === undefined ? buffered : Math.max(0, buffered - 1);
       return { topic, partition, state, offset, waiting, running: running?.offset };
     });
     const running = this.#settings.concurrency - this.#slots.free;
-    return { state: this.#state, running, partitions, leftovers: this.#leftovers.partitions };
+    const bufferedBytes = [...this.#executors].reduce((sum, executor) => sum + executor.bufferedBytes, 0);
+    return { state: this.#state, running, bufferedBytes, partitions, leftovers: this.#leftovers.partitions };
   }
 
   /** Starts nothing any more, and keeps its partitions: what runs may end. Resolves once nothing runs. */
@@ -222,21 +232,18 @@ export class Worker {
 
   async #close(): Promise<void> {
     const { shutdownTimeout } = this.#settings;
+    const deadline = this.#clock.monotonic() + shutdownTimeout;
     this.#state = "closing";
     this.#executors.close();
-    const unfinished: string[] = [];
     const reason = new DOMException("the worker is shutting down", "AbortError");
-    const partitions = [...this.#executors].map((executor) => ({
-      executor,
-      topic: executor.topic,
-      partition: executor.partition,
-    }));
-    await this.#executors.release(partitions, shutdownTimeout, reason);
-    for (const { executor, topic, partition } of partitions) {
-      if (executor.running !== undefined) unfinished.push(`${topic}/${partition}/${executor.running.offset}`);
-    }
+    const late = await this.#executors.release([...this.#executors], shutdownTimeout, reason);
     await this.#letGo();
-    if (unfinished.length > 0) throw new ShutdownTimeoutError(shutdownTimeout, unfinished);
+    // What runs beyond its partition's loss or release may still use what the process closes next.
+    const left = Math.max(0, deadline - this.#clock.monotonic());
+    await within(this.#clock, left, this.#leftovers.all(), () => {});
+    const unfinished = new Set([...late, ...this.#leftovers.running]);
+    this.#closed();
+    if (unfinished.size > 0) throw new ShutdownTimeoutError(shutdownTimeout, [...unfinished]);
   }
 
   async #letGo(): Promise<void> {
@@ -244,7 +251,11 @@ export class Worker {
     this.#committer.close();
     this.#watchdog?.cancel();
     this.#unwatch();
+    this.#settings.signal?.removeEventListener("abort", this.#closer);
     await this.#group.close();
+  }
+
+  #closed(): void {
     this.#state = "closed";
     this.#app.closers.delete(this.#closer);
     this.#app.events.emit("closed", { what: "worker" });
@@ -260,8 +271,10 @@ export class Worker {
   #fail(error: WorkerFailedError): void {
     if (this.#closing !== undefined) return;
     this.#app.events.emit("error", { error, during: "working" });
+    this.#state = "closing";
     this.#executors.close();
     this.#closing = this.#letGo().then(() => {
+      this.#closed();
       this.#rejectEnded(error);
       throw error;
     });

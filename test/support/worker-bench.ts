@@ -1,0 +1,282 @@
+import type { OffsetCommitRequest } from "../../protocol/messages/08-offset-commit.ts";
+import { Broker } from "../../src/broker/broker.ts";
+import { BrokerNode } from "../../src/broker/broker-node.ts";
+import { ClusterState, type NodeState } from "../../src/broker/cluster-state.ts";
+import { Faults } from "../../src/broker/faults.ts";
+import { handlers } from "../../src/broker/handlers/handlers.ts";
+import { Partition } from "../../src/broker/partition.ts";
+import type { PartitionLog } from "../../src/broker/partition-log.ts";
+import { RequestFaults } from "../../src/broker/request-faults.ts";
+import { Kafka } from "../../src/client/kafka.ts";
+import type { Producer } from "../../src/client/producer.ts";
+import { type App, createApp } from "../../src/jobs/app.ts";
+import { type CommitMetadata, decodeCommitMetadata } from "../../src/jobs/commit-metadata.ts";
+import type { AppEventName, AppEvents } from "../../src/jobs/events.ts";
+import { fillRuntime } from "../../src/jobs/fill-runtime.ts";
+import type { RunningJob } from "../../src/jobs/job-options.ts";
+import type { Logger } from "../../src/jobs/logger.ts";
+import type { AppOptions } from "../../src/jobs/options.ts";
+import type { WorkOptions } from "../../src/jobs/work-options.ts";
+import type { Worker } from "../../src/jobs/worker.ts";
+import { type Clock, sleep } from "../../src/net/clock.ts";
+import { MemoryNetwork, type MemoryTransport } from "../../src/net/memory.ts";
+import { type InstanceClock, VirtualClock } from "../../src/testing/virtual-clock.ts";
+
+/** One commit as it reached the broker. */
+export interface SeenCommit {
+  readonly by: string;
+  /** Virtual milliseconds since the start. */
+  readonly at: number;
+  /** Which request carried it: several partitions may have come in one. */
+  readonly request: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly metadata: CommitMetadata | undefined;
+}
+
+export interface SeenEvent<E extends AppEventName = AppEventName> {
+  readonly name: E;
+  readonly event: AppEvents[E];
+  readonly at: number;
+}
+
+/** One start of the job `work`. */
+export interface SeenStart {
+  readonly by: string;
+  readonly at: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly attempt: number;
+  readonly key: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+type Perform = (payload: unknown, job: RunningJob, process: WorkerProcess) => unknown;
+
+const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+const EVENTS: readonly AppEventName[] = [
+  ...(["started", "completed", "failed", "retried", "assigned", "revoked", "lost", "closed"] as const),
+  ...(["startedAtEarliest", "partitionsChanged", "error"] as const),
+];
+export const GROUP = "workers";
+
+/** A process that may run a worker: its own clock, its own way into the network, and a ledger of its events. */
+export class WorkerProcess {
+  readonly name: string;
+  readonly app: App;
+  readonly clock: InstanceClock;
+  readonly network: MemoryTransport;
+  readonly events: SeenEvent[] = [];
+  readonly #bench: WorkerBench;
+
+  constructor(bench: WorkerBench, name: string, options: AppOptions, clockOf: (clock: InstanceClock) => Clock) {
+    this.#bench = bench;
+    this.name = name;
+    this.clock = bench.time.instance();
+    this.network = bench.network.transport(this.clock);
+    this.app = createApp({ group: GROUP, kafka: { clientId: name, requestTimeout: "5s" }, logger: QUIET, ...options });
+    fillRuntime(this.app, { clock: clockOf(this.clock), transport: this.network, brokers: bench.broker.addresses });
+    for (const event of EVENTS)
+      this.app.on(event, (seen) => void this.events.push({ name: event, event: seen, at: bench.time.elapsed }));
+  }
+
+  /** Defines the job `work`, whose starts the bench notes. */
+  job(queue: string, perform: Perform = () => {}): this {
+    this.app.job({
+      name: "work",
+      queue,
+      perform: (payload: unknown, job) => {
+        const { topic, partition, offset, attempt, key, signal } = job;
+        const start = { by: this.name, at: this.#bench.time.elapsed, topic, partition, offset, attempt, key, signal };
+        this.#bench.starts.push(start);
+        return perform(payload, job, this) as Promise<void>;
+      },
+    });
+    return this;
+  }
+
+  /** Starts a worker with short times. */
+  work(options: WorkOptions = {}): Promise<Worker> {
+    const times = { sessionTimeout: "6s", rebalanceTimeout: "20s", revokeGrace: "5s", shutdownTimeout: "10s" } as const;
+    return this.#bench.run(this.app.work({ ...times, ...options }));
+  }
+
+  seen<E extends AppEventName>(name: E): AppEvents[E][] {
+    return this.events.filter((seen) => seen.name === name).map(({ event }) => event as AppEvents[E]);
+  }
+
+  /** Virtual milliseconds. */
+  readonly sleep = (ms: number): Promise<void> => sleep(this.clock, ms);
+
+  /** As by SIGKILL: nothing of it ever runs again. */
+  crash(): void {
+    this.clock.freeze();
+    this.network.cut();
+  }
+}
+
+export interface BenchOptions {
+  readonly nodes?: number;
+  readonly topics?: Readonly<Record<string, number>>;
+}
+
+/** Worker processes around one broker, all in memory on a virtual clock. */
+export class WorkerBench {
+  readonly time: VirtualClock = new VirtualClock();
+  readonly network: MemoryNetwork = new MemoryNetwork();
+  readonly starts: SeenStart[] = [];
+  readonly commits: SeenCommit[] = [];
+  readonly #processes: WorkerProcess[] = [];
+  readonly #cluster: ClusterState;
+  readonly #nodes: BrokerNode[];
+  readonly broker: Broker;
+  readonly #producer: { readonly kafka: Kafka; readonly producer: Producer };
+
+  constructor({ nodes = 1 }: BenchOptions) {
+    const clock = this.time.instance();
+    const transport = this.network.transport(clock);
+    const states = Array.from({ length: nodes }, (_, i): NodeState => {
+      return { nodeId: i + 1, host: "kafka", port: 9092 + i, isUp: true };
+    });
+    this.#cluster = new ClusterState(
+      {
+        ...{ clock, clusterId: "bench", autoCreateTopics: false, topicDefaults: {} },
+        ...{ defaultPartitions: 1, defaultReplicationFactor: 1 },
+        groups: {
+          ...{ initialRebalanceDelayMs: 0, minSessionTimeoutMs: 3_000 },
+          ...{ maxSessionTimeoutMs: 1_800_000, offsetMetadataMaxBytes: 4096 },
+        },
+      },
+      states,
+    );
+    const faults = new RequestFaults();
+    const host = { cluster: this.#cluster, faults, maxRequestBytes: 1 << 27, log: () => undefined };
+    this.#nodes = states.map((state) => new BrokerNode(state, "kafka", transport, { ...host, nodeId: state.nodeId }));
+    const apis = new Set([...handlers.values()].map((handler) => handler.api.name));
+    this.broker = new Broker(this.#cluster, this.#nodes, faults, new Faults(faults, this.#cluster, this.#nodes, apis));
+    const own = this.time.instance();
+    const kafka = new Kafka({
+      brokers: this.broker.addresses,
+      clock: own,
+      transport: this.network.transport(own),
+      clientId: "outsider",
+    });
+    this.#producer = { kafka, producer: kafka.producer() };
+  }
+
+  async start(topics: Readonly<Record<string, number>>): Promise<void> {
+    for (const node of this.#nodes) await node.start();
+    for (const [name, partitions] of Object.entries(topics)) await this.broker.createTopic(name, { partitions });
+    let request = 0;
+    this.broker.observe(({ api, clientId, body }) => {
+      if (api === "OffsetCommit") this.#noteCommit(clientId ?? "", body as OffsetCommitRequest, request++);
+    });
+  }
+
+  #noteCommit(by: string, { topics }: OffsetCommitRequest, request: number): void {
+    for (const { name: topic, partitions } of topics) {
+      for (const { partitionIndex: partition, committedOffset: offset, committedMetadata } of partitions) {
+        const metadata = decodeCommitMetadata(offset, committedMetadata ?? "");
+        this.commits.push({ by, at: this.time.elapsed, request, topic, partition, offset, metadata });
+      }
+    }
+  }
+
+  process(
+    name: string,
+    options: AppOptions = {},
+    clockOf: (clock: InstanceClock) => Clock = (clock) => clock,
+  ): WorkerProcess {
+    const process = new WorkerProcess(this, name, options, clockOf);
+    this.#processes.push(process);
+    return process;
+  }
+
+  /** Lets virtual time pass until the work is done. */
+  run<T>(work: Promise<T>): Promise<T> {
+    return this.time.run(work);
+  }
+
+  /** Lets virtual time pass until `holds`, at most `limit` milliseconds. */
+  async until(holds: () => boolean, limit = 120_000): Promise<void> {
+    const end = this.time.elapsed + limit;
+    while (!holds()) {
+      if (this.time.elapsed >= end) throw new Error(`not so after ${limit} virtual ms: ${holds}`);
+      await this.time.advance(5);
+    }
+  }
+
+  /** Writes jobs named `work`, as any producer could: one record for each payload. */
+  async produce(topic: string, partition: number, payloads: Iterable<unknown>): Promise<void> {
+    await this.produceRecords(
+      [...payloads].map((payload) => {
+        return { topic, partition, key: "k", value: JSON.stringify(payload), headers: { "ottla-job": "work" } };
+      }),
+    );
+  }
+
+  async produceRecords(records: Parameters<Producer["sendMany"]>[0]): Promise<void> {
+    await this.run(this.#producer.producer.sendMany(records));
+  }
+
+  /** What a broker keeps of a partition. */
+  log(topic: string, partition: number): PartitionLog {
+    return this.#cluster.topicNamed(topic)!.partitions[partition]!.log;
+  }
+
+  /** Adds partitions, as an administrator would. */
+  addPartition(topic: string): void {
+    const partitions = this.#cluster.topicNamed(topic)!.partitions as Partition[];
+    partitions.push(new Partition(topic, partitions.length, [1], 1));
+  }
+
+  /** Commits from outside of the group. */
+  commit(topic: string, partition: number, offset: number, metadata: string): void {
+    this.#cluster.groups.obtain(GROUP).offsets.set(topic, partition, { offset, leaderEpoch: -1, metadata });
+  }
+
+  committed(topic: string, partition: number): { readonly offset: number; readonly metadata: string } | undefined {
+    const group = this.broker.groups().find(({ groupId }) => groupId === GROUP);
+    return group?.offsets.find((each) => each.topic === topic && each.partition === partition);
+  }
+
+  /** How far each partition's group offset is behind the end of its log. */
+  lag(topic: string): number[] {
+    const { partitions } = this.broker.topics().find(({ name }) => name === topic)!;
+    return partitions.map(({ index, logEndOffset }) => logEndOffset - (this.committed(topic, index)?.offset ?? 0));
+  }
+
+  /** Offsets of a partition's starts, in the order in which they were seen. */
+  ran(topic: string, partition: number, by?: string): number[] {
+    return this.starts
+      .filter(
+        (start) => start.topic === topic && start.partition === partition && (by === undefined || start.by === by),
+      )
+      .map(({ offset }) => offset);
+  }
+
+  async close(): Promise<void> {
+    this.broker.faults.clear();
+    const living = this.#processes.filter(({ clock }) => !clock.frozen);
+    for (const { clock, network } of living) {
+      clock.resume();
+      network.rejoin();
+    }
+    await this.run(Promise.all(living.map(({ app }) => app.close().catch(() => {}))));
+    await this.run(this.#producer.kafka.close());
+    await this.broker.close();
+  }
+}
+
+interface Cleanup {
+  after(fn: () => Promise<void>): void;
+}
+
+export async function startWorkerBench(t: Cleanup, options: BenchOptions = {}): Promise<WorkerBench> {
+  const bench = new WorkerBench(options);
+  await bench.start(options.topics ?? { q: 1 });
+  t.after(() => bench.close());
+  return bench;
+}
