@@ -77,20 +77,32 @@ function lightest(loads: readonly Load[]): Load | undefined {
   return best;
 }
 
-/** Moves partitions from fuller to emptier members until no move makes it more even. */
+/** Moves partitions, one at a time and from the fullest member that can give, until no move makes it more even. */
 function balance(loads: readonly Load[]): void {
-  for (let moved = true; moved; ) {
-    moved = false;
-    for (const from of [...loads].sort((a, b) => b.partitions.size - a.partitions.size)) {
-      for (const [key, partition] of [...from.partitions].reverse()) {
-        const to = lightest(loads.filter((load) => load.topics.has(partition.topic)));
-        if (to === undefined || from.partitions.size - to.partitions.size < 2) continue;
-        from.partitions.delete(key);
-        to.partitions.set(key, partition);
-        moved = true;
-      }
+  const takers = new Map<string, Load[]>();
+  for (const topic of new Set(loads.flatMap((load) => [...load.topics]))) {
+    takers.set(
+      topic,
+      loads.filter((load) => load.topics.has(topic)),
+    );
+  }
+  while (moveOne(loads, takers));
+}
+
+function moveOne(loads: readonly Load[], takers: ReadonlyMap<string, readonly Load[]>): boolean {
+  const emptiest = new Map([...takers].map(([topic, members]) => [topic, lightest(members)!]));
+  for (const from of [...loads].sort((a, b) => b.partitions.size - a.partitions.size)) {
+    const takes = (topic: string): boolean => from.partitions.size - emptiest.get(topic)!.partitions.size >= 2;
+    if (![...from.topics].some(takes)) continue;
+    // The last ones came last: whoever had some before keeps those.
+    for (const [key, partition] of [...from.partitions].reverse()) {
+      if (!takes(partition.topic)) continue;
+      from.partitions.delete(key);
+      emptiest.get(partition.topic)!.partitions.set(key, partition);
+      return true;
     }
   }
+  return false;
 }
 
 /** Who claims what. Against a claim of a later generation an older one is void: its member was put out meanwhile. */

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { OwnedPartitions } from "../../src/client/owned-partitions.ts";
+import type { TopicPartition } from "../../src/client/topic-partition.ts";
+import { nextTurn } from "../../src/net/clock.ts";
+
+const of = (...partitions: number[]): TopicPartition[] => partitions.map((partition) => ({ topic: "t", partition }));
+const numbers = (partitions: readonly TopicPartition[]): number[] => partitions.map(({ partition }) => partition);
+
+/** A member's partitions, with a log of what its owner is told; releases end when they are told to. */
+function start(): {
+  readonly owned: OwnedPartitions;
+  readonly log: string[];
+  readonly releases: { settle(): void; fail(): void }[];
+} {
+  const log: string[] = [];
+  const releases: { settle(): void; fail(): void }[] = [];
+  const owned = new OwnedPartitions(
+    {
+      assigned: (partitions) => void log.push(`assigned ${numbers(partitions)}`),
+      revoked: (partitions) => {
+        log.push(`revoked ${numbers(partitions)}`);
+        return new Promise((resolve, reject) =>
+          releases.push({ settle: resolve, fail: () => reject(new Error("no")) }),
+        );
+      },
+      lost: (partitions) => void log.push(`lost ${numbers(partitions)}`),
+    },
+    () => void log.push("released"),
+  );
+  return { owned, log, releases };
+}
+
+test("what is given is taken once, and what is taken away is claimed until it is let go", async () => {
+  const { owned, log, releases } = start();
+  owned.accept(of(0, 1));
+  owned.accept(of(0, 1));
+  owned.accept(of(1, 2));
+  assert.deepEqual(log, ["assigned 0,1", "assigned 2", "revoked 0"]);
+  assert.deepEqual(numbers(owned.claims()), [0, 1, 2]);
+  assert.equal(owned.has("t", 0), true);
+  releases[0]!.settle();
+  await nextTurn();
+  assert.deepEqual(log.slice(3), ["released"]);
+  assert.deepEqual([numbers(owned.claims()), owned.has("t", 0)], [[1, 2], false]);
+});
+
+test("S6.1 a rebalance that begins while a partition is let go finds it still claimed, and asks no second time", async () => {
+  const { owned, log, releases } = start();
+  owned.accept(of(0, 1, 2));
+  owned.accept(of(1, 2));
+  owned.accept(of(1, 2));
+  assert.deepEqual(numbers(owned.claims()), [0, 1, 2]);
+  owned.accept(of(2));
+  assert.deepEqual(log, ["assigned 0,1,2", "revoked 0", "revoked 1"]);
+  releases[1]!.settle();
+  await nextTurn();
+  assert.deepEqual(numbers(owned.claims()), [0, 2]);
+  releases[0]!.settle();
+  await nextTurn();
+  assert.deepEqual(numbers(owned.claims()), [2]);
+});
+
+test("a partition that is given back while it is let go is taken anew afterwards", async () => {
+  const { owned, log, releases } = start();
+  owned.accept(of(0));
+  owned.accept([]);
+  owned.accept(of(0));
+  assert.deepEqual(log, ["assigned 0", "revoked 0"]);
+  releases[0]!.settle();
+  await nextTurn();
+  assert.deepEqual(log.slice(2), ["assigned 0", "released"]);
+});
+
+test("S6.2 what is lost while it is let go is not let go again, nor is its successor touched", async () => {
+  const { owned, log, releases } = start();
+  owned.accept(of(0, 1));
+  owned.accept(of(1));
+  owned.lose();
+  owned.accept(of(0));
+  releases[0]!.settle();
+  await nextTurn();
+  assert.deepEqual(log, ["assigned 0,1", "revoked 0", "lost 0,1", "assigned 0"]);
+  assert.equal(owned.has("t", 0), true);
+});
+
+test("nothing is lost where nothing is owned, and clear tells nobody", () => {
+  const { owned, log } = start();
+  owned.lose();
+  owned.accept(of(0));
+  owned.clear();
+  assert.deepEqual([log, numbers(owned.claims())], [["assigned 0"], []]);
+});
+
+test("a release that fails is a release", async () => {
+  const { owned, log, releases } = start();
+  owned.accept(of(0));
+  owned.accept([]);
+  releases[0]!.fail();
+  await nextTurn();
+  assert.deepEqual(log, ["assigned 0", "revoked 0", "released"]);
+  assert.equal(owned.has("t", 0), false);
+});
