@@ -1,5 +1,5 @@
 import * as zlib from "node:zlib";
-import { type CompressionType, codecIds, compress, decompress } from "../protocol/compression.ts";
+import { type CompressionType, codecIds, compress, decompress } from "ottla/protocol";
 import { fastestRate } from "./fastest-rate.ts";
 
 const statuses = ["placed", "paid", "packed", "sent", "delivered", "returned"];

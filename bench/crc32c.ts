@@ -1,4 +1,4 @@
-import { crc32c } from "../protocol/crc32c.ts";
+import { crc32c } from "ottla/protocol";
 import { fastestRate } from "./fastest-rate.ts";
 
 /** The CRC of a batch begins here, so its words are rarely aligned. */

@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import process from "node:process";
 
-const MEASURE_MS = process.argv.includes("--short") ? 20 : 400;
+const MEASURE_MS = process.argv.includes("--quick") ? 20 : 400;
 /** One round lasts about this long: short enough to fall between two interruptions by others on the machine. */
 const ROUND_MS = 5;
 
