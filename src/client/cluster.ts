@@ -1,6 +1,6 @@
 import { ErrorCode } from "../../protocol/errors.ts";
 import { metadata as metadataApi } from "../../protocol/messages/03-metadata.ts";
-import { type Clock, sleep } from "../net/clock.ts";
+import { type Clock, sleep, type Timer } from "../net/clock.ts";
 import type { Connection } from "../net/connection.ts";
 import { type Address, formatAddress } from "../net/transport.ts";
 import { type BackoffOptions, backoffDelay } from "./backoff.ts";
@@ -34,6 +34,8 @@ export class Cluster {
   #wanted = new Set<string>();
   #refreshing: Promise<void> | undefined;
   #next: Promise<void> | undefined;
+  #soon: Timer | undefined;
+  #askedAt = Number.NEGATIVE_INFINITY;
   #lastNumber = 0;
   #closed = false;
   #createInProcess: ((topic: string) => Promise<void>) | undefined;
@@ -136,12 +138,27 @@ export class Cluster {
     return this.#next;
   }
 
+  /**
+   * Asks in the background for the topics in use and for `topics`, at most once in each retry backoff: partitions that
+   * look for their leaders each in their own time ask together.
+   */
+  refreshSoon(topics: readonly string[] = []): void {
+    for (const topic of topics) this.#wanted.add(topic);
+    if (this.#soon !== undefined || this.#closed) return;
+    const wait = Math.max(0, this.#askedAt + this.options.retryBackoff.initial - this.clock.monotonic());
+    this.#soon = this.clock.timer(wait, () => {
+      this.#soon = undefined;
+      this.refresh().catch(() => {});
+    });
+  }
+
   #again(): Promise<void> {
     this.#next = undefined;
     return this.refresh();
   }
 
   async #ask(): Promise<void> {
+    this.#askedAt = this.clock.monotonic();
     const topics = [...new Set([...this.#watched.keys(), ...this.#wanted])];
     this.#wanted = new Set();
     const connection = await this.any("general");
@@ -177,7 +194,7 @@ export class Cluster {
     const now = this.clock.monotonic();
     if (askedAt === undefined || now - askedAt <= this.options.metadataMaxAge) return;
     this.#watched.set(topic, now);
-    this.refresh().catch(() => {});
+    this.refreshSoon();
   }
 
   /**
@@ -233,6 +250,7 @@ export class Cluster {
 
   close(): void {
     this.#closed = true;
+    this.#soon?.cancel();
     this.#pool.close();
   }
 }

@@ -162,7 +162,7 @@ export class Fetcher {
       else list.push(position);
     }
     for (const [node, positions] of byLeader) wakeAt = Math.min(wakeAt, this.#fetchFrom(node, positions, now));
-    if (leaderless.length > 0) this.#cluster.refresh(leaderless).catch(() => {});
+    if (leaderless.length > 0) this.#cluster.refreshSoon(leaderless);
     this.#wake?.cancel();
     this.#wake =
       wakeAt < Number.POSITIVE_INFINITY ? this.#cluster.clock.timer(wakeAt - now, () => this.#poll()) : undefined;
@@ -230,7 +230,7 @@ export class Fetcher {
       state.retryAt = clock.monotonic() + backoffDelay(options.retryBackoff, state.failures, clock);
       if (!this.#closed) {
         for (const position of positions) this.#fail(position, asKafkaError(error, position));
-        this.#cluster.refresh(positions.map(({ topic }) => topic)).catch(() => {});
+        this.#cluster.refreshSoon(positions.map(({ topic }) => topic));
       }
     } finally {
       for (const position of positions) position.inFlight = false;
@@ -277,12 +277,19 @@ export class Fetcher {
         if (position === undefined) continue;
         unanswered.delete(position);
         // Removed or moved while the answer was on its way: it is about the past.
-        if (!this.#isCurrent(position)) continue;
-        if (answer.errorCode === 0) this.#take(position, answer);
-        else this.#refused(position, answer);
+        if (this.#isCurrent(position)) this.#receiveOne(position, answer);
       }
     }
     for (const position of unanswered) this.#backOff(position);
+  }
+
+  #receiveOne(position: Position, answer: PartitionData): void {
+    try {
+      if (answer.errorCode === 0) this.#take(position, answer);
+      else this.#refused(position, answer);
+    } catch (error) {
+      this.#fail(position, asKafkaError(error, position));
+    }
   }
 
   #take(position: Position, answer: PartitionData): void {
@@ -332,7 +339,7 @@ export class Fetcher {
     )
       return;
     this.#backOff(position);
-    if (entry.refreshMetadata) this.#cluster.refresh([topic]).catch(() => {});
+    if (entry.refreshMetadata) this.#cluster.refreshSoon([topic]);
     if (entry.refreshMetadata && position.failures % TROUBLE !== 0) return;
     this.#fail(position, new ProtocolError(errorCode, `fetch of ${topic}/${partition}`, { topic, partition }));
   }

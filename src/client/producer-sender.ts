@@ -185,7 +185,7 @@ export class ProducerSender {
         else queues.push(queue);
       }
     }
-    if (leaderless.length > 0) this.#cluster.refresh(leaderless).catch(() => {});
+    if (leaderless.length > 0) this.#cluster.refreshSoon(leaderless);
     return byLeader;
   }
 
@@ -318,7 +318,7 @@ export class ProducerSender {
     const moved =
       leaderId >= 0 && metadata.nodes.has(leaderId) && metadata.moveLeader(topic, partition, leaderId, leaderEpoch);
     this.#retry(shipment, error, false, moved);
-    if (!moved && errorByCode(errorCode).refreshMetadata) this.#cluster.refresh([topic]).catch(() => {});
+    if (!moved && errorByCode(errorCode).refreshMetadata) this.#cluster.refreshSoon([topic]);
   }
 
   #requestFailed(shipments: readonly Shipment[], error: KafkaError, sent: boolean): void {
@@ -329,7 +329,7 @@ export class ProducerSender {
         this.#fail(shipment.batch, error);
       }
     }
-    if (error.retriable) this.#cluster.refresh(shipments.map(({ queue }) => queue.topic)).catch(() => {});
+    if (error.retriable) this.#cluster.refreshSoon(shipments.map(({ queue }) => queue.topic));
   }
 
   #retry({ queue, batch }: Shipment, error: KafkaError, uncertain: boolean, atOnce = false): void {

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import type { KafkaError } from "../../src/client/errors.ts";
+import { GroupMember } from "../../src/client/group-member.ts";
+import type { Kafka } from "../../src/client/kafka.ts";
+import { partitionKey, type TopicPartition } from "../../src/client/topic-partition.ts";
+import { type BenchOptions, type ClientBench, startClientBench } from "./client-bench.ts";
+
+/** Milliseconds that members have. */
+const SESSION = 10_000;
+const REBALANCE = 30_000;
+
+/** A member that writes down what it is told, and what it owns by its own account. */
+export interface RecordedMember {
+  readonly member: GroupMember;
+  readonly log: string[];
+  readonly owned: Set<string>;
+  readonly troubles: KafkaError[];
+  readonly failures: KafkaError[];
+  /** Where set, partitions are let go only when it settles. */
+  release: Promise<void> | undefined;
+}
+
+export interface GroupBench extends ClientBench {
+  /** Everybody who joined, to be closed in the end. */
+  readonly everybody: RecordedMember[];
+  join(kafka?: Kafka, topics?: readonly string[]): RecordedMember;
+  /** Lets time pass until nothing changes hands for some seconds; answers for how long it did. */
+  settle(): Promise<number>;
+}
+
+export async function startGroup(
+  t: { after(fn: () => Promise<void>): void },
+  options: BenchOptions = {},
+): Promise<GroupBench> {
+  const bench = await startClientBench(t, options);
+  const everybody: RecordedMember[] = [];
+  // An assertion that fails in a handler would be taken for the handler's own failure.
+  const violations: string[] = [];
+  const note = (): void => {
+    const owners = everybody.flatMap(({ owned }) => [...owned]).sort();
+    if (new Set(owners).size < owners.length) violations.push(`at ${bench.time.elapsed}: ${owners.join(" ")}`);
+  };
+  const join = (kafka: Kafka = bench.client(), topics: readonly string[] = ["t"]): RecordedMember => {
+    const recorded = record(kafka, topics, note);
+    everybody.push(recorded);
+    recorded.member.start();
+    return recorded;
+  };
+  const settle = async (): Promise<number> => {
+    const start = bench.time.elapsed;
+    let last = start;
+    for (let seen = ""; bench.time.elapsed - last < 12_000; ) {
+      await bench.time.advance(100);
+      const now = JSON.stringify(everybody.map(({ log }) => log));
+      if (now !== seen) last = bench.time.elapsed;
+      seen = now;
+    }
+    assert.deepEqual(violations, [], "two owners");
+    return last - start;
+  };
+  t.after(async () => {
+    await bench.run(Promise.all(everybody.map(({ member }) => member.close())));
+  });
+  return { ...bench, everybody, join, settle };
+}
+
+function record(kafka: Kafka, topics: readonly string[], note: () => void): RecordedMember {
+  const { cluster } = kafka;
+  const recorded: Omit<RecordedMember, "member"> = {
+    log: [],
+    owned: new Set(),
+    troubles: [],
+    failures: [],
+    release: undefined,
+  };
+  const told = (what: string, partitions: readonly TopicPartition[]): string[] => {
+    const keys = partitions.map(({ topic, partition }) => partitionKey(topic, partition)).sort();
+    recorded.log.push(`${what} ${keys.join(" ")}`);
+    return keys;
+  };
+  const options = { groupId: "g", sessionTimeout: SESSION, rebalanceTimeout: REBALANCE, topics: () => topics };
+  const member = new GroupMember(cluster, options, {
+    assigned: (partitions) => {
+      for (const key of told("assigned", partitions)) recorded.owned.add(key);
+      note();
+    },
+    revoked: async (partitions) => {
+      const keys = told("revoked", partitions);
+      await recorded.release;
+      for (const key of keys) recorded.owned.delete(key);
+    },
+    lost: (partitions) => {
+      for (const key of told("lost", partitions)) recorded.owned.delete(key);
+    },
+    troubled: (error) => void recorded.troubles.push(error),
+    failed: (error) => void recorded.failures.push(error),
+  });
+  return Object.assign(recorded, { member });
+}
