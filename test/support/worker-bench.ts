@@ -227,9 +227,10 @@ export class WorkerBench {
   }
 
   /** Adds partitions, as an administrator would. */
-  addPartition(topic: string): void {
+  async addPartition(topic: string): Promise<void> {
     const partitions = this.#cluster.topicNamed(topic)!.partitions as Partition[];
     partitions.push(new Partition(topic, partitions.length, [1], 1));
+    await this.run(this.#producer.kafka.cluster.refresh([topic]));
   }
 
   /** Commits from outside of the group. */
