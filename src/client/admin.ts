@@ -59,6 +59,8 @@ export class Admin {
       topics: names?.map((name) => ({ name })) ?? null,
       allowAutoTopicCreation: false,
     });
+    if (response.errorCode !== 0)
+      throw new ProtocolError(response.errorCode, "metadata", { broker: connection.broker });
     return response.topics
       .filter((topic) => topic.name !== null && (names !== null || !topic.isInternal))
       .map((topic) => ({

@@ -28,8 +28,8 @@ export class QueuedBatch {
   accountedBytes = 0;
   #whenSettled: (() => void)[] = [];
 
-  constructor(maxBytes: number, createdAt: number) {
-    this.builder = new BatchBuilder(maxBytes);
+  constructor(maxBytes: number, expectedBytes: number, createdAt: number) {
+    this.builder = new BatchBuilder(maxBytes, expectedBytes);
     this.createdAt = createdAt;
   }
 
@@ -92,6 +92,8 @@ export class PartitionQueue {
   #lastOrdinal = 0;
   #recovering = false;
   #gap = false;
+  /** Size of the batch that was taken last: the next is likely to be like it. */
+  #lastBytes = 0;
   /** Until when (monotonic ms) the broker surely knows the producer under its present epoch. */
   #knownUntil = Number.NEGATIVE_INFINITY;
   /** Nothing is sent before this instant (monotonic ms). */
@@ -124,7 +126,7 @@ export class PartitionQueue {
   startBatch(maxBytes: number, now: number): QueuedBatch {
     const last = this.#waiting.at(-1);
     if (last !== undefined) last.closed = true;
-    const batch = new QueuedBatch(maxBytes, now);
+    const batch = new QueuedBatch(maxBytes, this.#lastBytes, now);
     this.#waiting.push(batch);
     return batch;
   }
@@ -156,6 +158,7 @@ export class PartitionQueue {
   take(identity: ProducerIdentity | undefined): { readonly batch: QueuedBatch; readonly stamp: ProducerStamp } {
     const batch = this.#waiting.shift()!;
     batch.closed = true;
+    this.#lastBytes = batch.builder.byteLength;
     this.#inFlight.push(batch);
     if (identity === undefined) return { batch, stamp: NO_PRODUCER };
     this.#settleIdentity(identity, batch);
