@@ -35,10 +35,13 @@ export class BatchBuilder {
   #maxTimestamp = -1;
   recordCount = 0;
 
-  /** `maxBytes`: a record that would take the batch beyond it starts another; the first always fits. */
-  constructor(maxBytes: number) {
+  /**
+   * `maxBytes`: a record that would take the batch beyond it starts another; the first always fits. `expectedBytes`:
+   * what to make room for at once, so that a large batch is not copied as it grows.
+   */
+  constructor(maxBytes: number, expectedBytes = 0) {
     this.#maxBytes = maxBytes;
-    this.#bytes = new Uint8Array(Math.min(FIRST_CAPACITY, maxBytes));
+    this.#bytes = new Uint8Array(Math.min(Math.max(FIRST_CAPACITY, expectedBytes), maxBytes));
     this.#view = new DataView(this.#bytes.buffer);
   }
 
