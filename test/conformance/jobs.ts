@@ -14,6 +14,7 @@ import type { AppOptions } from "../../src/jobs/options.ts";
 import type { Worker } from "../../src/jobs/worker.ts";
 import { conformanceTest } from "./conformance-test.ts";
 import type { Target, TestCluster } from "./target.ts";
+import type { UnreliableTransport } from "./unreliable-transport.ts";
 
 interface Step {
   readonly key: string;
@@ -29,6 +30,7 @@ class Process {
   readonly app: App;
   readonly job: Job<Step>;
   readonly #session: number;
+  #isKilled = false;
 
   constructor(
     cluster: TestCluster,
@@ -41,7 +43,17 @@ class Process {
     this.#session = Math.max(WORKER_SESSION, cluster.sessionTimeout);
     this.app = createApp({ kafka: { brokers, transport }, group, logger: silent, ...options });
     this.job = this.app.job<Step>({ name: "step", queue, partitioner: ({ payload }) => payload.key, perform });
-    cluster.onClose(() => this.app.close());
+    // One that was killed tries for a while to say goodbye: nobody need wait for that.
+    cluster.onClose(() => {
+      const closed = this.app.close();
+      return this.#isKilled ? Promise.resolve() : closed;
+    });
+  }
+
+  /** Ends all that it has open, without a goodbye. */
+  kill(transport: UnreliableTransport): void {
+    this.#isKilled = true;
+    transport.kill();
   }
 
   work(): Promise<Worker> {
@@ -177,7 +189,7 @@ export function jobsConformance(target: Target): void {
     await lives.app.performAllLater(steps.map((step) => lives.job.of(step)));
     await dies.work();
     await runs.count(50);
-    transport.kill();
+    dies.kill(transport);
     await lives.work();
     const finished = (): boolean => new Set(runs.all.map(({ key, n }) => `${key} ${n}`)).size === steps.length;
     await runs.until(() => runs.all.at(-1)!.by === "lives" && finished());
