@@ -8,7 +8,7 @@ import type { Timer } from "../net/clock.ts";
 import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ConnectionRole } from "./connection-pool.ts";
-import { KafkaError, ProtocolError } from "./errors.ts";
+import { ConnectionError, KafkaError, ProtocolError } from "./errors.ts";
 import { groupByTopic, partitionKey, type TopicPartition } from "./topic-partition.ts";
 
 export interface FetcherOptions {
@@ -56,7 +56,7 @@ interface NodeState {
 const ISOLATION: Readonly<Record<FetcherOptions["isolation"], number>> = { readUncommitted: 0, readCommitted: 1 };
 const LAST_VERSION_WITH_NAMES = 12;
 const NO_SESSION_EPOCH = -1;
-/** A refusal that passes with fresh metadata is news when it comes this often in a row, and then at each multiple. */
+/** What passes with fresh metadata or another connection is news when it comes this often in a row, and then at each multiple. */
 const TROUBLE = 5;
 /** Bytes that one compressed batch may grow to. */
 const MAX_DECOMPRESSED = 256 * 1024 * 1024;
@@ -229,7 +229,11 @@ export class Fetcher {
       state.failures++;
       state.retryAt = clock.monotonic() + backoffDelay(options.retryBackoff, state.failures, clock);
       if (!this.#closed) {
-        for (const position of positions) this.#fail(position, asKafkaError(error, position));
+        for (const position of positions) {
+          const known = asKafkaError(error, position);
+          // A connection that ends is no news: brokers are restarted.
+          if (!(known instanceof ConnectionError) || state.failures % TROUBLE === 0) this.#fail(position, known);
+        }
         this.#cluster.refreshSoon(positions.map(({ topic }) => topic));
       }
     } finally {

@@ -26,6 +26,8 @@ export interface GroupMemberOptions {
 /** Longest wait (ms) for the goodbye to be heard. */
 const LEAVE_TIMEOUT = 5_000;
 const HEARTBEATS_PER_SESSION = 3;
+/** Failures in a row that are told, and then each multiple. */
+const TROUBLE = 3;
 
 /**
  * Membership in a group by the classic protocol with cooperative rebalancing (KIP-429).
@@ -54,6 +56,7 @@ export class GroupMember {
   /** The membership whose heartbeat has no answer yet. */
   #beatingFor: Membership | undefined;
   #beatFailures = 0;
+  #troubles = 0;
   #topicCounts = "";
   #forgetCluster: (() => void) | undefined;
 
@@ -159,7 +162,7 @@ export class GroupMember {
       const known = asKafkaError(error);
       if (known.retriable) this.coordinator.forget();
       else this.#fail(known);
-      if (known.retriable) this.#handlers.troubled(known);
+      if (known.retriable) this.#trouble(known);
       return known.retriable;
     }
     switch (error.errorCode) {
@@ -178,8 +181,14 @@ export class GroupMember {
       this.#fail(error);
       return false;
     }
-    this.#handlers.troubled(error);
+    this.#trouble(error);
     return true;
+  }
+
+  /** A coordinator that moves or begins is no news until it goes on. */
+  #trouble(error: KafkaError): void {
+    this.#troubles++;
+    if (this.#troubles % TROUBLE === 0) this.#handlers.troubled(error);
   }
 
   #fail(error: KafkaError): void {
@@ -242,6 +251,7 @@ export class GroupMember {
       const { errorCode } = await connection.send(heartbeat, body, { timeout: this.#interval });
       if (this.#stop.signal.aborted || memberId !== this.#membership.memberId) return;
       this.#beatFailures = 0;
+      this.#troubles = 0;
       this.#answered(errorCode, generationId, sentAt, wallSentAt);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
@@ -249,7 +259,7 @@ export class GroupMember {
       if (membership !== this.#membership) return;
       const known = asKafkaError(error);
       if (!known.retriable) return this.#fail(known);
-      this.#handlers.troubled(known);
+      this.#trouble(known);
       // The session runs on while the coordinator is looked for: the next heartbeat must not wait its turn.
       this.#beatFailures++;
       this.#beatIn(Math.min(this.#interval, backoffDelay(options.retryBackoff, this.#beatFailures, clock)));

@@ -9,7 +9,7 @@ export interface GroupHandlers {
   revoked(partitions: readonly TopicPartition[]): Promise<void>;
   /** These are gone: another member may have them already. */
   lost(partitions: readonly TopicPartition[]): void;
-  /** Something failed that will be tried again. */
+  /** Something failed several times in a row, and is tried again. */
   troubled(error: KafkaError): void;
   /** Something failed for good: the membership has ended. */
   failed(error: KafkaError): void;
