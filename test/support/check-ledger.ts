@@ -1,5 +1,5 @@
 import { partitionKey } from "../../src/client/topic-partition.ts";
-import type { LedgerEntry } from "./ledger.ts";
+import type { LedgerEntry, Owned } from "./ledger.ts";
 
 /** How long running jobs may hold up the release of their partition, in milliseconds. */
 export interface Graces {
@@ -35,9 +35,20 @@ export function checkLedger(entries: readonly LedgerEntry[], graces: Graces): st
   for (const [i, entry] of entries.entries()) {
     const say: Say = (rule, problem) => void problems.push(`${rule} #${i} ${problem}: ${JSON.stringify(entry)}`);
     if (entry.what === "died") for (const log of logs.values()) log.running.delete(entry.by);
-    if ("topic" in entry) judge(entry, logs.get(partitionKey(entry.topic, entry.partition))!, say, mayRunOn);
+    if ("topic" in entry && !(entry.what === "assigned" && isStale(entries, i)))
+      judge(entry, logs.get(partitionKey(entry.topic, entry.partition))!, say, mayRunOn);
   }
   return [...problems, ...unfinished(entries, logs)];
+}
+
+/** Whether an assignment reached a worker too late to be acted on, as after a pause: it started nothing before it knew. */
+function isStale(entries: readonly LedgerEntry[], at: number): boolean {
+  const { by, topic, partition } = entries[at] as Owned;
+  const next = entries.slice(at + 1).find((entry) => {
+    if (entry.what === "commit" || entry.what === "away" || !("by" in entry) || entry.by !== by) return false;
+    return !("topic" in entry) || (entry.topic === topic && entry.partition === partition && entry.what !== "end");
+  });
+  return next?.what !== "start";
 }
 
 type MayRunOn = (log: Log, attempt: Of<"start">, now: number) => boolean;

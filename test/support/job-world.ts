@@ -41,7 +41,8 @@ export interface Instance {
 const TOPIC = "jobs";
 const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 export const GRACES: Graces = { revokeGrace: 5_000, shutdownTimeout: 10_000 };
-const WORK: WorkOptions = { sessionTimeout: "6s", rebalanceTimeout: "20s", commitInterval: "200ms", ...GRACES };
+const SESSION = 6_000;
+const WORK: WorkOptions = { sessionTimeout: SESSION, rebalanceTimeout: "20s", commitInterval: "200ms", ...GRACES };
 
 /** A cluster and its workers in memory, on a virtual clock, with a ledger of all they do. */
 export class JobWorld {
@@ -176,6 +177,8 @@ export class JobWorld {
     // What was not acknowledged may be in the log all the same, and runs too.
     for (let waited = 0; waited < limit && this.lag().some((behind) => behind > 0); waited += 1_000)
       await this.time.advance(1_000);
+    // Whoever was expelled meanwhile learns of it.
+    await this.time.advance(SESSION);
   }
 
   #heal(): void {

@@ -21,7 +21,7 @@ interface Enqueued extends At, Timed {
   readonly offset: number;
   readonly id: string;
 }
-interface Owned extends At, Timed {
+export interface Owned extends At, Timed {
   readonly what: "assigned" | "revoked" | "lost";
   readonly by: string;
 }
