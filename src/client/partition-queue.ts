@@ -70,12 +70,13 @@ const SEQUENCES = 0x8000_0000;
  *
  * open: batches are sent as they come, up to `maxInFlight`. After any failure it is *recovering*: nothing is sent until
  * every batch in flight has its verdict, since those behind the failed one were refused as out of order or are
- * uncertain; then each is sent again in order, alone, with its old sequence. Brokers know no more than a producer's last
- * five batches again: a batch without a verdict never has more than four behind it, be they acknowledged or not. Where a batch was given up, the sequences
- * have a gap: the epoch is raised by one, which lets them begin at 0 again (KIP-360). Brokers keep epochs per
- * partition, so no other partition has to wait for this. Under the new epoch a broker could not tell a repetition from
- * a new batch, so what is uncertain is asked about before, one by one with its old sequence: the broker has it or
- * takes it, or refuses it as out of order, and then has none of those behind it either.
+ * uncertain; then each is sent again in order, alone, with its old sequence. Brokers know no more than a producer's
+ * last five batches again: a batch without a verdict never has more than four behind it, acknowledged or not.
+ *
+ * Where a batch was given up, the sequences have a gap: the epoch is raised by one, which lets them begin at 0 again
+ * (KIP-360). Brokers keep epochs per partition, so no other partition has to wait for this. Under the new epoch a broker
+ * could not tell a repetition from a new batch, so what is uncertain is asked about before, one by one with its old
+ * sequence: the broker has it or takes it, or refuses it as out of order, and then has none of those behind it either.
  *
  * A broker that does not know the producer takes any sequence for its first. So one batch goes alone until it is
  * acknowledged: with two in flight and the first refused, the second would be stored before it.
