@@ -21,9 +21,12 @@ export interface WorkOptions {
   readonly sessionTimeout?: Duration | undefined;
   /** How long a rebalance waits for its members. Default 60 s. */
   readonly rebalanceTimeout?: Duration | undefined;
-  /** Jobs of one partition that are kept ready. Default 1,000. */
+  /** Jobs of one partition that are kept ready: once there are so many, no more are fetched. Default 1,000. */
   readonly maxBatchJobs?: number | undefined;
-  /** Bytes of jobs that are kept ready, over all partitions. Default 64 MiB. */
+  /**
+   * Bytes of jobs that are kept ready or are on their way, over all partitions, which have equal shares. A record batch
+   * that is larger than a quarter of its partition's share comes whole. Default 64 MiB.
+   */
   readonly maxBufferedBytes?: number | undefined;
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { FetchRequest } from "../../protocol/messages/01-fetch.ts";
 import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -193,6 +194,12 @@ test("S6.2 a lost partition's signals abort, nothing of it is committed, and it 
   const second = bench.process("second").job("q");
   await second.work();
   await bench.until(() => drained(bench));
+  const fetches: { at: number; partition: number }[] = [];
+  bench.broker.observe(({ api, clientId, body }) => {
+    if (api !== "Fetch" || clientId !== "first") return;
+    for (const { partitions } of (body as FetchRequest).topics)
+      for (const { partition } of partitions) fetches.push({ at: bench.time.elapsed, partition });
+  });
   first.network.rejoin();
   await bench.until(() => first.seen("lost").length === 1);
   const [{ at, partitions }] = told(first, "lost") as [ReturnType<typeof told>[number]];
@@ -201,6 +208,10 @@ test("S6.2 a lost partition's signals abort, nothing of it is committed, and it 
   await bench.time.advance(30_000);
   const late = bench.commits.filter((commit) => commit.by === "first" && commit.at > at && commit.offset < 4);
   assert.deepEqual(late, [], "what its handlers finished later is not committed");
+  const [, again] = told(first, "assigned") as [unknown, ReturnType<typeof told>[number]];
+  assert.equal(again.partitions.length, 1);
+  const read = new Set(fetches.filter((fetch) => fetch.at > at).map(({ partition }) => partition));
+  assert.deepEqual([...read], again.partitions, "what is not its own any more is not read");
   for (const partition of range(2)) {
     assert.deepEqual(bench.ran("q", partition, "second"), range(4), "nothing was committed: all of it runs again");
   }
