@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { RUNTIME_ARGUMENTS } from "../support/runtime-arguments.ts";
 import { FIXTURES } from "./fake-io.ts";
 
 /** The command as a process of its own, on the runtime that runs the test. */
@@ -21,17 +22,10 @@ interface Cleanup {
 }
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const DENO_CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
-
-function runtimeArguments(): string[] {
-  if (process.versions.bun !== undefined) return [];
-  const isDeno = (process.versions as { deno?: string }).deno !== undefined;
-  return isDeno ? ["run", "-A", "--no-check", "--quiet", "--config", DENO_CONFIG] : ["--conditions=ottla-source"];
-}
 
 /** Starts `ottla …args` in the folder of the fixtures. The test's end kills it where it still runs. */
 export function spawnCli(t: Cleanup, args: readonly string[], env: Record<string, string> = {}): CliProcess {
-  const child = spawn(process.execPath, [...runtimeArguments(), MAIN, ...args], {
+  const child = spawn(process.execPath, [...RUNTIME_ARGUMENTS, MAIN, ...args], {
     cwd: FIXTURES,
     env: { ...process.env, NODE_OPTIONS: "", KAFKA_BROKERS: "", ...env },
   });

@@ -1,9 +1,7 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-
-/** How this runtime runs a file that imports what a user imports. */
-const ARGUMENTS = "deno" in process.versions ? ["run", "-A"] : ["--conditions=ottla-source"];
+import { RUNTIME_ARGUMENTS } from "../support/runtime-arguments.ts";
 
 export interface Finished {
   readonly code: number | null;
@@ -20,7 +18,7 @@ export function runExample(
   const file = fileURLToPath(new URL(`../../examples/${path}`, import.meta.url));
   const { KAFKA_BROKERS: _, ...inherited } = process.env;
   const env = { ...inherited, ...environment };
-  const child = spawn(process.execPath, [...ARGUMENTS, file], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [...RUNTIME_ARGUMENTS, file], { env, stdio: ["ignore", "pipe", "pipe"] });
   let [output, errors] = ["", ""];
   let rest = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { createApp, type EnqueuedJob, type Job } from "ottla";
 import type { Graces } from "../support/check-ledger.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
+import { RUNTIME_ARGUMENTS } from "../support/runtime-arguments.ts";
 
 /** What a run's workers have to know. */
 export interface KillRun {
@@ -36,7 +37,6 @@ const LONGEST_JOB = 8;
 /** Longest wait (ms) for jobs to end. */
 const PATIENCE = 120_000;
 const LOOK_EVERY = 20;
-const ARGUMENTS = "deno" in process.versions ? ["run", "-A", "--no-check"] : ["--conditions=ottla-source"];
 const now = (): number => performance.timeOrigin + performance.now();
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -116,7 +116,7 @@ class Crew {
   hire(): void {
     const name = `w${this.#names.length}`;
     this.#names.push(name);
-    const args = [...ARGUMENTS, WORKER, name, JSON.stringify(this.#run)];
+    const args = [...RUNTIME_ARGUMENTS, WORKER, name, JSON.stringify(this.#run)];
     const child = spawn(process.execPath, args, { stdio: ["pipe", "inherit", "inherit"] });
     this.#living.set(name, child);
   }
