@@ -133,6 +133,29 @@ test("S6.1 a job that fails because it was aborted counts no attempt", async (t)
   assert.deepEqual(first.seen("failed"), []);
 });
 
+test("S6.1 a job that fails during the grace is not tried again there, and counts its attempt", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 2 } });
+  const first = bench.process("first").job("q", async (_payload, _job, { sleep }) => {
+    await sleep(4_000);
+    throw new Error("as planned");
+  });
+  await first.work();
+  for (const partition of range(2)) await bench.produce("q", partition, [0, 1]);
+  await bench.until(() => bench.starts.length === 2);
+  const second = bench.process("second").job("q");
+  await second.work();
+  await bench.until(() => bench.starts.filter(({ by }) => by === "second").length === 2);
+  const [moved] = told(first, "revoked")[0]!.partitions as [number];
+  assert.deepEqual(
+    bench.starts.filter(({ partition }) => partition === moved).map(({ by, offset, attempt }) => [by, offset, attempt]),
+    [
+      ["first", 0, 1],
+      ["second", 0, 2],
+      ["second", 1, 1],
+    ],
+  );
+});
+
 test("S6.1 a rebalance that begins during the grace finds the partition still claimed", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const running = new Set<number>();
@@ -208,6 +231,8 @@ test("S6.2 a lost partition's signals abort, nothing of it is committed, and it 
   await bench.time.advance(30_000);
   const late = bench.commits.filter((commit) => commit.by === "first" && commit.at > at && commit.offset < 4);
   assert.deepEqual(late, [], "what its handlers finished later is not committed");
+  const completed = first.seen("completed").filter(({ job }) => job.offset >= 2);
+  assert.deepEqual(completed, [], "nor told as completed");
   const [, again] = told(first, "assigned") as [unknown, ReturnType<typeof told>[number]];
   assert.equal(again.partitions.length, 1);
   const read = new Set(fetches.filter((fetch) => fetch.at > at).map(({ partition }) => partition));
