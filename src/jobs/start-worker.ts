@@ -1,5 +1,6 @@
+import type { Cluster } from "../client/cluster.ts";
 import type { AppState } from "./app-state.ts";
-import { InvalidOptionError } from "./errors.ts";
+import { AppClosedError, InvalidOptionError } from "./errors.ts";
 import { namedError } from "./named-error.ts";
 import { queueSettings } from "./options.ts";
 import { checkPartitions } from "./partition-check.ts";
@@ -18,18 +19,27 @@ export async function startWorker(app: AppState, options: unknown): Promise<Work
   const { group } = app.settings;
   if (group === undefined) throw new InvalidOptionError("group", "missing: app.work() needs createApp({ group })");
   const { cluster } = app.slot.use().kafka;
-  for (const queue of settings.queues) {
-    try {
-      const { partitions } = await cluster.topic(queue, START_TIMEOUT);
-      checkPartitions(queueSettings(app.settings, queue), partitions.length);
-    } catch (error) {
-      throw namedError(error, "", queue);
-    }
-  }
-  // The app may have been closed meanwhile: nobody would ever close this worker.
-  app.slot.use();
+  await findQueues(app, cluster, settings.queues);
   const worker = new Worker(app, cluster, group, settings);
   app.closers.add(worker.closer);
   worker.start();
   return worker;
+}
+
+/** Throws an `AppClosedError` where the app is closed meanwhile: nobody would ever close the worker. */
+async function findQueues(app: AppState, cluster: Cluster, queues: readonly string[]): Promise<void> {
+  const stop = new AbortController();
+  const closer = async (): Promise<void> => stop.abort();
+  app.closers.add(closer);
+  try {
+    for (const queue of queues) {
+      const { partitions } = await cluster.topic(queue, START_TIMEOUT, stop.signal).catch((error: unknown) => {
+        throw stop.signal.aborted ? new AppClosedError() : namedError(error, "", queue);
+      });
+      checkPartitions(queueSettings(app.settings, queue), partitions.length);
+    }
+    if (stop.signal.aborted) throw new AppClosedError();
+  } finally {
+    app.closers.delete(closer);
+  }
 }

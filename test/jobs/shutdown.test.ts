@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ErrorCode } from "../../protocol/errors.ts";
 import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -266,6 +267,26 @@ test("S6.4 a worker that was closed has let go of its signal and of its timers",
   assert.equal(fired, 0, "nothing of it sets a timer any more");
 });
 
+test("S6.4 a worker whose commits failed to the end tries none after it is closed", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = bench.process("w").job("q");
+  const worker = await process.work();
+  const errorCode = ErrorCode.COORDINATOR_LOAD_IN_PROGRESS;
+  const times = Number.POSITIVE_INFINITY;
+  bench.broker.faults.fail({ api: "OffsetCommit", errorCode, times });
+  await bench.produce("q", 0, range(3));
+  await bench.until(() => bench.commits.length > 3);
+  await bench.run(worker.close());
+  let set = 0;
+  const timer = process.clock.timer.bind(process.clock);
+  process.clock.timer = (ms, fire) => {
+    set++;
+    return timer(ms, fire);
+  };
+  await bench.time.advance(5_000);
+  assert.equal(set, 0);
+});
+
 test("S6.4 app.close closes the worker, and a worker cannot start on a closed app", async (t) => {
   const bench = await startWorkerBench(t);
   const process = bench.process("w").job("q");
@@ -275,11 +296,27 @@ test("S6.4 app.close closes the worker, and a worker cannot start on a closed ap
   assert.deepEqual(process.seen("closed"), [{ what: "worker" }, { what: "app" }]);
   assert.deepEqual(bench.broker.groups()[0]!.members, []);
   await assert.rejects(process.work(), { name: "AppClosedError" });
-  const late = bench.process("late").job("q");
-  const starting = late.work();
-  const closing = late.app.close();
-  await assert.rejects(starting, (error: Error) => ["AppClosedError", "ClosedError"].includes(error.name));
+});
+
+test("S6.4 an app that is closed while a worker starts leaves no worker behind", async (t) => {
+  const bench = await startWorkerBench(t);
+  const times = Number.POSITIVE_INFINITY;
+  const silent = bench.broker.faults.drop({ api: "Metadata", times });
+  const process = bench.process("w").job("q");
+  const starting = process.work();
+  await bench.until(() => silent.used > 0);
+  const closing = process.app.close();
+  await assert.rejects(starting, { name: "AppClosedError" });
   await bench.run(closing);
+  silent.cancel();
+  // Where the topic is known already, nothing has to be waited for.
+  const knows = bench.process("knows").job("q");
+  await knows.work();
+  const second = knows.work();
+  const ending = knows.app.close();
+  await assert.rejects(second, { name: "AppClosedError" });
+  await bench.run(ending);
+  assert.deepEqual(bench.broker.groups()[0]?.members ?? [], []);
 });
 
 test("status tells of partitions, what waits, what runs and in which state", async (t) => {
