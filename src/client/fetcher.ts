@@ -18,6 +18,8 @@ export interface FetcherOptions {
   /** Bytes of one answer, and of one partition in it; a first batch that is larger comes whole. */
   readonly maxBytes: number;
   readonly partitionMaxBytes: number;
+  /** Whether a partition's records are copied out of a larger answer, so that they do not keep all of it in memory. */
+  readonly ownBytes?: boolean | undefined;
 }
 
 /** What one fetch brought for one partition. */
@@ -58,6 +60,8 @@ const LAST_VERSION_WITH_NAMES = 12;
 const NO_SESSION_EPOCH = -1;
 /** What passes with fresh metadata or another connection is news when it comes this often in a row, and then at each multiple. */
 const TROUBLE = 5;
+/** An answer that is so many times as large as one partition's part of it is not kept for that part's sake. */
+const LARGER_ANSWER = 2;
 /** Bytes that one compressed batch may grow to. */
 const MAX_DECOMPRESSED = 256 * 1024 * 1024;
 
@@ -297,11 +301,13 @@ export class Fetcher {
   }
 
   #take(position: Position, answer: PartitionData): void {
-    const bytes = answer.records as Uint8Array<ArrayBuffer> | null;
-    if (bytes === null || bytes.length === 0) {
+    const whole = answer.records as Uint8Array<ArrayBuffer> | null;
+    if (whole === null || whole.length === 0) {
       position.failures = 0;
       return;
     }
+    const isPart = whole.buffer.byteLength > LARGER_ANSWER * whole.length;
+    const bytes = this.#options.ownBytes && isPart ? whole.slice() : whole;
     const aborted = this.#options.isolation === "readCommitted" ? (answer.abortedTransactions ?? []) : null;
     let read: FetchedRecords;
     try {

@@ -194,6 +194,7 @@ export class GroupMember {
   #fail(error: KafkaError): void {
     this.#end();
     this.#lose("");
+    this.#cluster.release(this.#role);
     this.#handlers.failed(error);
   }
 

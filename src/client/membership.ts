@@ -5,8 +5,8 @@ import type { TopicPartition } from "./topic-partition.ts";
 export interface GroupHandlers {
   /** These partitions are this member's from now on. */
   assigned(partitions: readonly TopicPartition[]): void;
-  /** These are wanted elsewhere. They stay this member's until the promise settles. */
-  revoked(partitions: readonly TopicPartition[]): Promise<void>;
+  /** These are wanted elsewhere. Each stays this member's until `release` is called with it, or the promise settles. */
+  revoked(partitions: readonly TopicPartition[], release: (partition: TopicPartition) => void): Promise<void>;
   /** These are gone: another member may have them already. */
   lost(partitions: readonly TopicPartition[]): void;
   /** Something failed several times in a row, and is tried again. */

@@ -48,22 +48,24 @@ export class OwnedPartitions {
 
   async #release(leaving: readonly (readonly [string, Entry])[]): Promise<void> {
     for (const [, entry] of leaving) entry.state = "revoking";
+    const entries = new Map(leaving);
+    const letGo = ({ topic, partition }: TopicPartition): void => {
+      const key = partitionKey(topic, partition);
+      const entry = entries.get(key);
+      // Lost meanwhile, and perhaps owned anew: that entry is another one.
+      if (entry === undefined || this.#entries.get(key) !== entry) return;
+      this.#entries.delete(key);
+      // A later assignment may have given it back while it was being released.
+      this.#takeNew();
+      this.#released();
+    };
+    const partitions = leaving.map(([, entry]) => entry.partition);
     try {
-      await this.#handlers.revoked(leaving.map(([, entry]) => entry.partition));
+      await this.#handlers.revoked(partitions, letGo);
     } catch {
       // Whoever had them could not end in good order; they are wanted elsewhere all the same.
     }
-    let released = false;
-    for (const [key, entry] of leaving) {
-      // Lost meanwhile, and perhaps owned anew: that entry is another one.
-      if (this.#entries.get(key) !== entry) continue;
-      this.#entries.delete(key);
-      released = true;
-    }
-    if (!released) return;
-    // A later assignment may have given some of them back while they were being released.
-    this.#takeNew();
-    this.#released();
+    for (const partition of partitions) letGo(partition);
   }
 
   /** Everything is gone. */

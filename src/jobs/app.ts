@@ -2,6 +2,7 @@ import type { AppState } from "./app-state.ts";
 import { enqueueAll } from "./bulk-enqueue.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { AppClosedError } from "./errors.ts";
 import { type AppEventName, type AppListener, EventHub } from "./events.ts";
 import { type Job, type JobCalls, JobHandle, type PreparedJob } from "./job.ts";
 import { checkJobOptions, type JobOptions } from "./job-options.ts";
@@ -99,7 +100,7 @@ function makeApp(state: AppState): App {
     producer: state.producer,
     on: (event, listener) => state.events.on(event, listener),
     topics: appTopics(state),
-    work: (options) => startWorker(state, options),
+    work: (options) => (closing === undefined ? startWorker(state, options) : Promise.reject(new AppClosedError())),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -173,16 +173,25 @@ export class OwnedExecutors {
   }
 
   /**
-   * Gives partitions up in good order; resolves once nothing of them is left to commit. Gives where each job is that did
-   * not end in time, as `topic/partition/offset`.
+   * Gives partitions up in good order, each as soon as nothing of it is left to commit: `released` is then told. Gives
+   * where each job is that did not end in time, as `topic/partition/offset`.
    */
-  async release(partitions: readonly TopicPartition[], grace: number, reason: Error): Promise<string[]> {
+  async release(
+    partitions: readonly TopicPartition[],
+    grace: number,
+    reason: Error,
+    released: (partition: TopicPartition) => void = () => {},
+  ): Promise<string[]> {
     const leaving = partitions.flatMap((partition) => this.get(partition) ?? []);
-    const late = await Promise.all(leaving.map((executor) => executor.release(grace, reason)));
-    for (const executor of leaving) this.#forget(executor);
-    return leaving.flatMap(({ topic, partition }, i) =>
-      late[i] === undefined ? [] : `${topic}/${partition}/${late[i]}`,
+    const late = await Promise.all(
+      leaving.map(async (executor) => {
+        const offset = await executor.release(grace, reason);
+        this.#forget(executor);
+        released(executor);
+        return offset === undefined ? [] : [`${executor.topic}/${executor.partition}/${offset}`];
+      }),
     );
+    return late.flat();
   }
 
   lose(partitions: readonly TopicPartition[], reason: Error): void {

@@ -125,13 +125,10 @@ export class Worker {
       { groupId, sessionTimeout, rebalanceTimeout, topics: () => queues },
       {
         assigned: (partitions) => this.#executors.assign(partitions),
-        revoked: async (partitions) => {
+        revoked: async (partitions, release) => {
           events.emit("revoked", { partitions });
-          await this.#executors.release(
-            partitions,
-            revokeGrace,
-            new DOMException("the partition was revoked", "AbortError"),
-          );
+          const reason = new DOMException("the partition was revoked", "AbortError");
+          await this.#executors.release(partitions, revokeGrace, reason, release);
         },
         lost: (partitions) => {
           events.emit("lost", { partitions });
@@ -151,6 +148,7 @@ export class Worker {
         isolation: "readCommitted",
         maxWait: FETCH_WAIT,
         maxBytes: Math.max(1, Math.floor(this.#settings.maxBufferedBytes / 4)),
+        ownBytes: true,
         // It changes with the number of partitions, so that all of them together stay within bounds.
         get partitionMaxBytes() {
           return flow.fetchBytes;

@@ -7,21 +7,29 @@ import { nextTurn } from "../../src/net/clock.ts";
 const of = (...partitions: number[]): TopicPartition[] => partitions.map((partition) => ({ topic: "t", partition }));
 const numbers = (partitions: readonly TopicPartition[]): number[] => partitions.map(({ partition }) => partition);
 
+interface Release {
+  /** All of them are let go. */
+  settle(): void;
+  fail(): void;
+  /** One of them is. */
+  one(partition: TopicPartition): void;
+}
+
 /** A member's partitions, with a log of what its owner is told; releases end when they are told to. */
 function start(): {
   readonly owned: OwnedPartitions;
   readonly log: string[];
-  readonly releases: { settle(): void; fail(): void }[];
+  readonly releases: Release[];
 } {
   const log: string[] = [];
-  const releases: { settle(): void; fail(): void }[] = [];
+  const releases: Release[] = [];
   const owned = new OwnedPartitions(
     {
       assigned: (partitions) => void log.push(`assigned ${numbers(partitions)}`),
-      revoked: (partitions) => {
+      revoked: (partitions, one) => {
         log.push(`revoked ${numbers(partitions)}`);
         return new Promise((resolve, reject) =>
-          releases.push({ settle: resolve, fail: () => reject(new Error("no")) }),
+          releases.push({ settle: resolve, fail: () => reject(new Error("no")), one }),
         );
       },
       lost: (partitions) => void log.push(`lost ${numbers(partitions)}`),
@@ -43,6 +51,21 @@ test("what is given is taken once, and what is taken away is claimed until it is
   await nextTurn();
   assert.deepEqual(log.slice(3), ["released"]);
   assert.deepEqual([numbers(owned.claims()), owned.has("t", 0)], [[1, 2], false]);
+});
+
+test("a partition is given up as soon as it is let go, whatever the others of its revocation wait for", async () => {
+  const { owned, log, releases } = start();
+  owned.accept(of(0, 1, 2));
+  owned.accept(of(2));
+  releases[0]!.one({ topic: "t", partition: 1 });
+  assert.deepEqual(numbers(owned.claims()), [0, 2]);
+  releases[0]!.one({ topic: "t", partition: 1 });
+  releases[0]!.one({ topic: "t", partition: 2 });
+  assert.deepEqual(numbers(owned.claims()), [0, 2], "only what was revoked, and once");
+  releases[0]!.settle();
+  await nextTurn();
+  assert.deepEqual(numbers(owned.claims()), [2]);
+  assert.deepEqual(log, ["assigned 0,1,2", "revoked 0,1", "released", "released"]);
 });
 
 test("S6.1 a rebalance that begins while a partition is let go finds it still claimed, and asks no second time", async () => {

@@ -66,6 +66,26 @@ test("S6.1 other partitions keep running through the rebalance", async (t) => {
   assert.deepEqual(first.seen("lost"), []);
 });
 
+test("S6.1 an idle partition is handed over though another, revoked with it, still runs its job", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 4 } });
+  const slow = (_payload: unknown, _job: unknown, { sleep }: WorkerProcess): Promise<void> => sleep(4_500);
+  const first = bench.process("first").job("q", slow);
+  await first.work();
+  await bench.until(() => owned(first));
+  const second = bench.process("second").job("q", slow);
+  await second.work();
+  for (const partition of range(4)) await bench.produce("q", partition, partition === 3 ? ["long"] : []);
+  await bench.until(() => told(second, "assigned").flatMap(({ partitions }) => partitions).length === 2);
+  const [revoked] = told(first, "revoked") as [ReturnType<typeof told>[number]];
+  assert.deepEqual(revoked.partitions.toSorted(), [2, 3]);
+  const at = (partition: number): number =>
+    told(second, "assigned").find(({ partitions }) => partitions.includes(partition))!.at;
+  const running = bench.starts.find(({ by }) => by === "first")!;
+  assert.ok(running.at <= revoked.at, "the job ran when its partition was revoked");
+  assert.ok(at(2) <= revoked.at + BEAT + 100, `handed over after ${at(2) - revoked.at} ms`);
+  assert.ok(at(3) >= running.at + 4_500, "what runs is waited for");
+});
+
 test("S6.1 a job that outlasts the grace is told by its signal, runs once more, and no other does", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const first = bench.process("first").job("q", (payload, _job, { sleep }) => sleep(payload === "long" ? 60_000 : 10));
