@@ -28,19 +28,19 @@ class SystemTimer implements Timer {
   #handle: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ms: number, fire: () => void, idle: boolean) {
-    // setTimeout fires at once beyond 2^31 - 1 ms: a longer wait is made of several.
+    const due = performance.now() + ms;
     const wait = (left: number): void => {
-      this.#handle = setTimeout(
-        () => {
-          if (left > LONGEST_TIMER) wait(left - LONGEST_TIMER);
-          else fire();
-        },
-        Math.min(left, LONGEST_TIMER),
-      );
+      // A longer timeout would fire at once.
+      const step = Math.min(Math.ceil(left), LONGEST_TIMER);
+      this.#handle = setTimeout(() => {
+        // Runtimes count from when their loop last looked at the time, and may fire too early by as much.
+        const rest = due - performance.now();
+        if (rest > 0) wait(rest);
+        else fire();
+      }, step);
       if (idle) this.#handle.unref();
     };
-    // Runtimes cut fractions off, and would fire before the time has come.
-    wait(Math.max(Math.ceil(ms), 0));
+    wait(Math.max(ms, 0));
   }
 
   cancel(): void {
