@@ -60,6 +60,9 @@ export function kcat(args: readonly string[], input = ""): Promise<string> {
   return run("kcat", ["-b", brokers!, ...args], input);
 }
 
+/** A registry that hangs (ms) is no fault of what is tested here. */
+const INSTALL_TIMEOUT = 60_000;
+
 /** As much of KafkaJS as is used here. */
 export interface KafkaJs {
   readonly Kafka: new (options: {
@@ -93,7 +96,9 @@ export function installKafkaJs(): { readonly kafkaJs: KafkaJs; readonly remove: 
   const directory = mkdtempSync(join(tmpdir(), "kafkajs-"));
   const remove = (): void => rmSync(directory, { recursive: true, force: true });
   const packages = ["kafkajs@2", "kafkajs-snappy@1"];
-  const npm = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--prefix", directory, ...packages]);
+  const npm = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--prefix", directory, ...packages], {
+    timeout: INSTALL_TIMEOUT,
+  });
   if (npm.status !== 0) {
     remove();
     return "npm could not install KafkaJS";
