@@ -6,9 +6,11 @@ import { GRACES, JobWorld } from "../support/job-world.ts";
 import { command, execute, NODES, PARTITIONS } from "../support/world-commands.ts";
 
 const RUNS = Number(process.env.OTTLA_SIMULATIONS ?? 30);
+/** Milliseconds; a run takes some fifty. */
+const TIMEOUT = 60_000 + RUNS * 2_000;
 const SEED = process.env.OTTLA_SEED === undefined ? {} : { seed: Number(process.env.OTTLA_SEED) };
 
-test("S8.1-5 hold for random jobs, workers, crashes, pauses, rebalances and faults", async () => {
+test("S8.1-5 hold for random jobs, workers, crashes, pauses, rebalances and faults", { timeout: TIMEOUT }, async () => {
   const property = fc.asyncProperty(
     fc.nat(),
     fc.array(command, { minLength: 3, maxLength: 25 }),

@@ -6,9 +6,11 @@ import { checkLedger } from "../support/check-ledger.ts";
 import { runKills } from "./kill-run.ts";
 
 const KILLS = Number(process.env.OTTLA_KILLS ?? 2);
+/** Milliseconds: the group needs a session timeout and a rebalance to get over each kill. */
+const TIMEOUT = 120_000 + KILLS * 15_000;
 const PLAN = { kills: KILLS, workers: 3, partitions: 6, jobsPerKill: 300, random: Math.random };
 
-test("S8.1-5 hold when worker processes are killed at random moments", async (t) => {
+test("S8.1-5 hold when worker processes are killed at random moments", { timeout: TIMEOUT }, async (t) => {
   const given = process.env.KAFKA_BROKERS;
   let brokers = given?.split(",");
   if (brokers === undefined || given === "") {
