@@ -66,9 +66,12 @@ function linesOf(read: ReadonlyMap<number, readonly KafkaRecord[]>): string[] {
   return [...read].flatMap(([partition, records]) => records.map((record) => lineOf(partition, record)));
 }
 
+/** A batch that compression would make larger, as a writer's first of a few records may be, is plain. */
 async function assertStoredWith(cluster: TestCluster, topic: string, codec: (typeof codecs)[number]): Promise<void> {
   const stored = await storedBatches(cluster.kafka(), topic, 0);
-  assert.deepEqual(new Set(stored.filter((batch) => !isControl(batch)).map(codecIdOf)), new Set([codecIds[codec]]));
+  const used = new Set(stored.filter((batch) => !isControl(batch)).map(codecIdOf));
+  if (codec !== "none") used.delete(codecIds.none);
+  assert.deepEqual(used, new Set([codecIds[codec]]));
 }
 
 test("keys land on the partitions that Java's producer picks", { skip: withoutJava, timeout: TIMEOUT }, async (t) => {
