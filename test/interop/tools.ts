@@ -69,7 +69,7 @@ export interface KafkaJs {
     brokers: readonly string[];
     logLevel: number;
   }) => {
-    producer(options: { createPartitioner?: unknown }): {
+    producer(options: { createPartitioner: unknown; idempotent: boolean }): {
       connect(): Promise<void>;
       send(request: { topic: string; compression: number; messages: readonly KafkaJsMessage[] }): Promise<unknown>;
       disconnect(): Promise<void>;
