@@ -39,3 +39,10 @@ export class ClosedError extends KafkaError {
     super("CLOSED", `${what} is closed`, false);
   }
 }
+
+/** What was thrown, as an error of this family. Anything else is a fault of ours, and does not pass. */
+export function asKafkaError(error: unknown, during = "", context: KafkaErrorContext = {}): KafkaError {
+  if (error instanceof KafkaError) return error;
+  const what = during === "" ? String(error) : `${during} failed: ${String(error)}`;
+  return new KafkaError("INTERNAL", what, false, { ...context, cause: error });
+}

@@ -8,7 +8,7 @@ import type { Timer } from "../net/clock.ts";
 import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ConnectionRole } from "./connection-pool.ts";
-import { ConnectionError, KafkaError, ProtocolError } from "./errors.ts";
+import { asKafkaError, ConnectionError, KafkaError, ProtocolError } from "./errors.ts";
 import { groupByTopic, partitionKey, type TopicPartition } from "./topic-partition.ts";
 
 export interface FetcherOptions {
@@ -234,7 +234,7 @@ export class Fetcher {
       state.retryAt = clock.monotonic() + backoffDelay(options.retryBackoff, state.failures, clock);
       if (!this.#closed) {
         for (const position of positions) {
-          const known = asKafkaError(error, position);
+          const known = asKafkaError(error, `reading ${position.topic}/${position.partition}`, position);
           // A connection that ends is no news: brokers are restarted.
           if (!(known instanceof ConnectionError) || state.failures % TROUBLE === 0) this.#fail(position, known);
         }
@@ -296,7 +296,7 @@ export class Fetcher {
       if (answer.errorCode === 0) this.#take(position, answer);
       else this.#refused(position, answer);
     } catch (error) {
-      this.#fail(position, asKafkaError(error, position));
+      this.#fail(position, asKafkaError(error, `reading ${position.topic}/${position.partition}`, position));
     }
   }
 
@@ -353,11 +353,4 @@ export class Fetcher {
     if (entry.refreshMetadata && position.failures % TROUBLE !== 0) return;
     this.#fail(position, new ProtocolError(errorCode, `fetch of ${topic}/${partition}`, { topic, partition }));
   }
-}
-
-function asKafkaError(error: unknown, { topic, partition }: TopicPartition): KafkaError {
-  if (error instanceof KafkaError) return error;
-  return new KafkaError("INTERNAL", `reading ${topic}/${partition} failed: ${String(error)}`, false, {
-    ...{ topic, partition, cause: error },
-  });
 }

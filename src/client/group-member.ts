@@ -6,7 +6,7 @@ import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ConnectionRole } from "./connection-pool.ts";
 import { Coordinator, isCoordinatorMoved } from "./coordinator.ts";
-import { KafkaError, ProtocolError } from "./errors.ts";
+import { asKafkaError, type KafkaError, ProtocolError } from "./errors.ts";
 import { type JoinedGeneration, joinClassicGroup } from "./group-join.ts";
 import { Lease } from "./lease.ts";
 import type { GroupHandlers, Membership } from "./membership.ts";
@@ -299,8 +299,4 @@ export class GroupMember {
     const body = connection.versionOf(leaveGroup) >= 3 ? { groupId, members: [{ memberId }] } : { groupId, memberId };
     await connection.send(leaveGroup, body, { timeout: LEAVE_TIMEOUT });
   }
-}
-
-function asKafkaError(error: unknown): KafkaError {
-  return error instanceof KafkaError ? error : new KafkaError("INTERNAL", String(error), false, { cause: error });
 }

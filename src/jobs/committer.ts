@@ -1,6 +1,6 @@
 import { backoffDelay } from "../client/backoff.ts";
 import { ErrorCode } from "../client/error-code.ts";
-import { KafkaError, ProtocolError } from "../client/errors.ts";
+import { asKafkaError, type KafkaError, ProtocolError } from "../client/errors.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { commitOffsets, type OffsetToCommit } from "../client/group-offsets.ts";
 import { partitionKey } from "../client/topic-partition.ts";
@@ -169,7 +169,7 @@ export class Committer {
       const offsets = sent.map(([, offset]) => offset);
       codes = offsets.length === 0 ? new Map() : await commitOffsets(coordinator, membership, offsets);
     } catch (error) {
-      failure = asKafkaError(error);
+      failure = asKafkaError(error, "committing");
       coordinator.forget();
     }
     const offsetOf = new Map(sent);
@@ -217,9 +217,4 @@ export class Committer {
     this.#timer?.cancel();
     for (const { source } of [...this.#chains.values()]) this.remove(source);
   }
-}
-
-function asKafkaError(error: unknown): KafkaError {
-  if (error instanceof KafkaError) return error;
-  return new KafkaError("INTERNAL", `committing failed: ${String(error)}`, false, { cause: error });
 }

@@ -1,3 +1,4 @@
+import { LEASE_MARGIN } from "../client/lease.ts";
 import type { Backoff } from "./backoff.ts";
 
 /** What the job layer does where no option says otherwise. Times in milliseconds. */
@@ -19,8 +20,6 @@ export interface JobDefaults {
   readonly sessionTimeout: number;
   readonly rebalanceTimeout: number;
   readonly leaseMargin: number;
-  readonly stuckAfter: number;
-  readonly unknownJobGrace: number;
 }
 
 export const DEFAULTS: JobDefaults = {
@@ -38,7 +37,5 @@ export const DEFAULTS: JobDefaults = {
   shutdownTimeout: 60_000,
   sessionTimeout: 10_000,
   rebalanceTimeout: 60_000,
-  leaseMargin: 1_000,
-  stuckAfter: 300_000,
-  unknownJobGrace: 600_000,
+  leaseMargin: LEASE_MARGIN,
 };
