@@ -137,6 +137,20 @@ export {
   syncGroup,
 } from "./messages/14-sync-group.ts";
 export {
+  type DescribedGroup,
+  type DescribedGroupMember,
+  type DescribeGroupsRequest,
+  type DescribeGroupsResponse,
+  describeGroups,
+} from "./messages/15-describe-groups.ts";
+export {
+  type ListedGroup,
+  type ListGroupsRequest,
+  type ListGroupsResponse,
+  listGroups,
+} from "./messages/16-list-groups.ts";
+export { type SaslHandshakeRequest, type SaslHandshakeResponse, saslHandshake } from "./messages/17-sasl-handshake.ts";
+export {
   type ApiVersion,
   type ApiVersionsRequest,
   type ApiVersionsResponse,
@@ -162,10 +176,171 @@ export {
   deleteTopics,
 } from "./messages/20-delete-topics.ts";
 export {
+  type DeleteRecordsPartition,
+  type DeleteRecordsPartitionResult,
+  type DeleteRecordsRequest,
+  type DeleteRecordsResponse,
+  type DeleteRecordsTopic,
+  type DeleteRecordsTopicResult,
+  deleteRecords,
+} from "./messages/21-delete-records.ts";
+export {
   type InitProducerIdRequest,
   type InitProducerIdResponse,
   initProducerId,
 } from "./messages/22-init-producer-id.ts";
+export {
+  type OffsetForLeaderEpochRequest,
+  type OffsetForLeaderEpochResponse,
+  type OffsetForLeaderPartition,
+  type OffsetForLeaderPartitionResult,
+  type OffsetForLeaderTopic,
+  type OffsetForLeaderTopicResult,
+  offsetForLeaderEpoch,
+} from "./messages/23-offset-for-leader-epoch.ts";
+export {
+  type AddPartitionsToTxnPartitionResult,
+  type AddPartitionsToTxnRequest,
+  type AddPartitionsToTxnResponse,
+  type AddPartitionsToTxnResult,
+  type AddPartitionsToTxnTopic,
+  type AddPartitionsToTxnTopicResult,
+  type AddPartitionsToTxnTransaction,
+  addPartitionsToTxn,
+} from "./messages/24-add-partitions-to-txn.ts";
+export {
+  type AddOffsetsToTxnRequest,
+  type AddOffsetsToTxnResponse,
+  addOffsetsToTxn,
+} from "./messages/25-add-offsets-to-txn.ts";
+export { type EndTxnRequest, type EndTxnResponse, endTxn } from "./messages/26-end-txn.ts";
+export {
+  type TxnOffsetCommitRequest,
+  type TxnOffsetCommitRequestPartition,
+  type TxnOffsetCommitRequestTopic,
+  type TxnOffsetCommitResponse,
+  type TxnOffsetCommitResponsePartition,
+  type TxnOffsetCommitResponseTopic,
+  txnOffsetCommit,
+} from "./messages/28-txn-offset-commit.ts";
+export {
+  type AclDescription,
+  type DescribeAclsRequest,
+  type DescribeAclsResource,
+  type DescribeAclsResponse,
+  describeAcls,
+} from "./messages/29-describe-acls.ts";
+export {
+  type AclCreation,
+  type AclCreationResult,
+  type CreateAclsRequest,
+  type CreateAclsResponse,
+  createAcls,
+} from "./messages/30-create-acls.ts";
+export {
+  type DeleteAclsFilter,
+  type DeleteAclsFilterResult,
+  type DeleteAclsMatchingAcl,
+  type DeleteAclsRequest,
+  type DeleteAclsResponse,
+  deleteAcls,
+} from "./messages/31-delete-acls.ts";
+export {
+  type DescribeConfigsRequest,
+  type DescribeConfigsResource,
+  type DescribeConfigsResourceResult,
+  type DescribeConfigsResponse,
+  type DescribeConfigsResult,
+  type DescribeConfigsSynonym,
+  describeConfigs,
+} from "./messages/32-describe-configs.ts";
+export {
+  type SaslAuthenticateRequest,
+  type SaslAuthenticateResponse,
+  saslAuthenticate,
+} from "./messages/36-sasl-authenticate.ts";
+export {
+  type CreatePartitionsAssignment,
+  type CreatePartitionsRequest,
+  type CreatePartitionsResponse,
+  type CreatePartitionsTopic,
+  type CreatePartitionsTopicResult,
+  createPartitions,
+} from "./messages/37-create-partitions.ts";
+export {
+  type DeletableGroupResult,
+  type DeleteGroupsRequest,
+  type DeleteGroupsResponse,
+  deleteGroups,
+} from "./messages/42-delete-groups.ts";
+export {
+  type AlterableConfig,
+  type AlterConfigsResource,
+  type AlterConfigsResourceResponse,
+  type IncrementalAlterConfigsRequest,
+  type IncrementalAlterConfigsResponse,
+  incrementalAlterConfigs,
+} from "./messages/44-incremental-alter-configs.ts";
+export {
+  type OffsetDeleteRequest,
+  type OffsetDeleteRequestPartition,
+  type OffsetDeleteRequestTopic,
+  type OffsetDeleteResponse,
+  type OffsetDeleteResponsePartition,
+  type OffsetDeleteResponseTopic,
+  offsetDelete,
+} from "./messages/47-offset-delete.ts";
+export {
+  type FeatureUpdate,
+  type UpdatableFeatureResult,
+  type UpdateFeaturesRequest,
+  type UpdateFeaturesResponse,
+  updateFeatures,
+} from "./messages/57-update-features.ts";
+export {
+  type DescribeClusterBroker,
+  type DescribeClusterRequest,
+  type DescribeClusterResponse,
+  describeCluster,
+} from "./messages/60-describe-cluster.ts";
+export {
+  type ActiveProducer,
+  type DescribeProducersPartitionResult,
+  type DescribeProducersRequest,
+  type DescribeProducersResponse,
+  type DescribeProducersTopic,
+  type DescribeProducersTopicResult,
+  describeProducers,
+} from "./messages/61-describe-producers.ts";
+export {
+  type DescribedTransaction,
+  type DescribedTransactionTopic,
+  type DescribeTransactionsRequest,
+  type DescribeTransactionsResponse,
+  describeTransactions,
+} from "./messages/65-describe-transactions.ts";
+export {
+  type ListedTransaction,
+  type ListTransactionsRequest,
+  type ListTransactionsResponse,
+  listTransactions,
+} from "./messages/66-list-transactions.ts";
+export {
+  type ConsumerGroupHeartbeatRequest,
+  type ConsumerGroupHeartbeatResponse,
+  consumerGroupHeartbeat,
+  type HeartbeatAssignment,
+  type HeartbeatTopicPartitions,
+} from "./messages/68-consumer-group-heartbeat.ts";
+export {
+  type ConsumerGroupDescribeRequest,
+  type ConsumerGroupDescribeResponse,
+  consumerGroupDescribe,
+  type DescribedAssignment,
+  type DescribedConsumerGroup,
+  type DescribedConsumerGroupMember,
+  type DescribedTopicPartitions,
+} from "./messages/69-consumer-group-describe.ts";
 export {
   type ConsumerProtocolAssignment,
   type ConsumerProtocolSubscription,

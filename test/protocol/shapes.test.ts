@@ -81,7 +81,7 @@ function ourLines(type: Kind, version: number, prefix = ""): string[] {
     const present = version >= rules.since && version <= rules.until;
     const tag = present && version >= rules.taggedSince ? rules.tag : -1;
     const kind = element.kind === "boolean" ? "bool" : element.kind;
-    const standard = field.type.kind === "struct" ? undefined : defaultOf(field);
+    const standard = field.type.kind === "struct" && rules.defaultValue !== null ? undefined : defaultOf(field);
     const own = line(path, kind, present, version >= rules.nullableSince, tag, rules.isIgnorable, standard);
     return element.kind === "struct" && present ? [own, ...ourLines(element, version, `${path}.`)] : [own];
   });
