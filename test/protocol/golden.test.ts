@@ -62,7 +62,7 @@ describe("golden frames", () => {
   test("every API is there at its first, its first flexible and its last version", () => {
     for (const { name, minVersion, flexibleSince, maxVersion } of apis) {
       const seen = new Set(exchanges.filter((one) => one.api === name).map((one) => one.version));
-      for (const version of [minVersion, flexibleSince, maxVersion])
+      for (const version of [minVersion, flexibleSince, maxVersion].filter(Number.isFinite))
         assert.ok(seen.has(version), `${name} v${version}`);
     }
   });
