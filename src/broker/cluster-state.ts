@@ -4,7 +4,7 @@ import type { Clock } from "../net/clock.ts";
 import { inProcessClusterId } from "../net/in-process.ts";
 import { createGroups, type GroupSettings, type Groups } from "./groups.ts";
 import { Partition } from "./partition.ts";
-import { createTopicState, type Topic } from "./topic.ts";
+import { Topic } from "./topic.ts";
 import type { TopicConfigs } from "./topic-configs.ts";
 
 /** A node as clients are told of it. */
@@ -75,11 +75,17 @@ export class ClusterState {
 
   /** Adds a topic whose name, counts and configuration are right. `replicas`: one list of nodes a partition. */
   addTopic(name: string, replicas: readonly (readonly number[])[], configs: TopicConfigs): Topic {
-    const partitions = replicas.map((nodes, index) => new Partition(name, index, nodes, this.#firstLive(nodes)));
-    const topic = createTopicState(name, this.clock.uuid(), partitions, configs, this.settings.topicDefaults);
+    const topic = new Topic(name, this.clock.uuid(), [], configs, this.settings.topicDefaults);
+    this.growTopic(topic, replicas);
     this.#byName.set(name, topic);
     this.#byId.set(topic.id, topic);
     return topic;
+  }
+
+  /** Adds partitions to a topic. `replicas`: one list of nodes a partition. */
+  growTopic(topic: Topic, replicas: readonly (readonly number[])[]): void {
+    const first = topic.partitions.length;
+    topic.grow(replicas.map((nodes, n) => new Partition(topic.name, first + n, nodes, this.#firstLive(nodes))));
   }
 
   deleteTopic(topic: Topic): void {

@@ -2,36 +2,66 @@ import type { BatchRules } from "./batch-check.ts";
 import type { Partition } from "./partition.ts";
 import { completeConfigs, type TopicConfigs } from "./topic-configs.ts";
 
-export interface Topic {
+export class Topic {
   readonly name: string;
   /** A topic of the same name that is created later has another id. */
   readonly id: string;
-  readonly partitions: readonly Partition[];
-  /** All of them, defaults included. */
-  readonly configs: TopicConfigs;
-  /** Those that were given when it was created. */
-  readonly ownConfigs: TopicConfigs;
-  readonly batchRules: BatchRules;
-  readonly minInsyncReplicas: number;
-}
+  readonly #partitions: Partition[];
+  readonly #defaults: TopicConfigs;
+  #ownConfigs!: TopicConfigs;
+  #configs!: TopicConfigs;
+  #batchRules!: BatchRules;
 
-export function createTopicState(
-  name: string,
-  id: string,
-  partitions: readonly Partition[],
-  ownConfigs: TopicConfigs,
-  defaults: TopicConfigs,
-): Topic {
-  const configs = completeConfigs({ ...defaults, ...ownConfigs });
-  const batchRules: BatchRules = {
-    maxMessageBytes: Number(configs["max.message.bytes"]),
-    needsKeys: configs["cleanup.policy"]!.includes("compact"),
-    timestampBeforeMaxMs: Number(configs["message.timestamp.before.max.ms"]),
-    timestampAfterMaxMs: Number(configs["message.timestamp.after.max.ms"]),
-    logAppendTime: configs["message.timestamp.type"] === "LogAppendTime",
-  };
-  const minInsyncReplicas = Number(configs["min.insync.replicas"]);
-  return { name, id, partitions, configs, ownConfigs, batchRules, minInsyncReplicas };
+  constructor(
+    name: string,
+    id: string,
+    partitions: readonly Partition[],
+    ownConfigs: TopicConfigs,
+    defaults: TopicConfigs,
+  ) {
+    this.name = name;
+    this.id = id;
+    this.#partitions = [...partitions];
+    this.#defaults = defaults;
+    this.configure(ownConfigs);
+  }
+
+  get partitions(): readonly Partition[] {
+    return this.#partitions;
+  }
+  /** All of them, defaults included. */
+  get configs(): TopicConfigs {
+    return this.#configs;
+  }
+  /** Those that were given for it. */
+  get ownConfigs(): TopicConfigs {
+    return this.#ownConfigs;
+  }
+  get batchRules(): BatchRules {
+    return this.#batchRules;
+  }
+  get minInsyncReplicas(): number {
+    return Number(this.#configs["min.insync.replicas"]);
+  }
+
+  /** Gives it these configurations, and the defaults for the rest. They must be right. */
+  configure(ownConfigs: TopicConfigs): void {
+    const configs = completeConfigs({ ...this.#defaults, ...ownConfigs });
+    this.#ownConfigs = ownConfigs;
+    this.#configs = configs;
+    this.#batchRules = {
+      maxMessageBytes: Number(configs["max.message.bytes"]),
+      needsKeys: configs["cleanup.policy"]!.includes("compact"),
+      timestampBeforeMaxMs: Number(configs["message.timestamp.before.max.ms"]),
+      timestampAfterMaxMs: Number(configs["message.timestamp.after.max.ms"]),
+      logAppendTime: configs["message.timestamp.type"] === "LogAppendTime",
+    };
+  }
+
+  /** Adds partitions after those that are there. */
+  grow(partitions: readonly Partition[]): void {
+    this.#partitions.push(...partitions);
+  }
 }
 
 const NAME = /^[a-zA-Z0-9._-]{1,249}$/;
