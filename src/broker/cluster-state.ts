@@ -2,6 +2,7 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import { ZERO_UUID } from "../../protocol/field.ts";
 import type { Clock } from "../net/clock.ts";
 import { inProcessClusterId } from "../net/in-process.ts";
+import { type FeatureLevels, Features } from "./features.ts";
 import { createGroups, type GroupSettings, type Groups } from "./groups.ts";
 import { Partition } from "./partition.ts";
 import { Topic } from "./topic.ts";
@@ -22,6 +23,7 @@ export interface ClusterSettings {
   readonly defaultPartitions: number;
   readonly defaultReplicationFactor: number;
   readonly topicDefaults: TopicConfigs;
+  readonly features: FeatureLevels;
   readonly groups: GroupSettings;
 }
 
@@ -33,6 +35,7 @@ export class ClusterState {
   readonly clusterId: string;
   readonly settings: ClusterSettings;
   readonly nodes: readonly NodeState[];
+  readonly features: Features;
   readonly groups: Groups;
   readonly #byName = new Map<string, Topic>();
   readonly #byId = new Map<string, Topic>();
@@ -42,6 +45,7 @@ export class ClusterState {
   constructor(settings: ClusterSettings, nodes: readonly NodeState[]) {
     this.settings = settings;
     this.nodes = nodes;
+    this.features = new Features(settings.features);
     this.clusterId = settings.clusterId ?? inProcessClusterId(settings.clock.uuid());
     this.groups = createGroups(settings.clock, settings.groups, () => this.liveNodes());
   }

@@ -9,6 +9,7 @@ export {
 } from "./broker.ts";
 export type { BrokerEvent } from "./broker-event.ts";
 export type { Faults } from "./faults.ts";
+export type { FeatureLevels } from "./features.ts";
 export type { FaultHandle, FaultMatch, FaultMoment, ObservedRequest } from "./request-faults.ts";
 export { type BrokerOptions, startBroker } from "./start-broker.ts";
 export type { TopicConfigs } from "./topic-configs.ts";

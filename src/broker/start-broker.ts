@@ -6,6 +6,7 @@ import type { BrokerEvent } from "./broker-event.ts";
 import { BrokerNode } from "./broker-node.ts";
 import { ClusterState, type NodeState } from "./cluster-state.ts";
 import { Faults } from "./faults.ts";
+import { type FeatureLevels, featureComplaint } from "./features.ts";
 import { handlers } from "./handlers/handlers.ts";
 import { RequestFaults } from "./request-faults.ts";
 import { configComplaint, type TopicConfigs } from "./topic-configs.ts";
@@ -31,6 +32,11 @@ export interface BrokerOptions {
   readonly defaultReplicationFactor?: number | undefined;
   /** Topic configuration for topics that say nothing else, by Kafka's names, values as text. */
   readonly topicDefaults?: TopicConfigs | undefined;
+  /**
+   * What is switched on, as `kafka-features.sh` does. Default: all of it, `{ "group.version": 1, "transaction.version": 2 }`;
+   * 0 makes a broker as clients find one that was upgraded and not yet finalized.
+   */
+  readonly features?: FeatureLevels | undefined;
   /** How long a group's first rebalance waits for more members, in ms (`group.initial.rebalance.delay.ms`). Default 0. */
   readonly groupInitialRebalanceDelay?: number | undefined;
   /** The shortest session timeout that a member may have, in ms (`group.min.session.timeout.ms`). Default 6000. */
@@ -77,6 +83,7 @@ function createCluster(options: BrokerOptions, states: readonly NodeState[]): Cl
     defaultPartitions: options.defaultPartitions ?? 3,
     defaultReplicationFactor: options.defaultReplicationFactor ?? Math.min(3, states.length),
     topicDefaults: options.topicDefaults ?? {},
+    features: options.features ?? {},
     groups: {
       initialRebalanceDelayMs: options.groupInitialRebalanceDelay ?? 0,
       minSessionTimeoutMs: options.minSessionTimeout ?? 6000,
@@ -95,6 +102,10 @@ function check(options: BrokerOptions, nodes: number, port: number): void {
   for (const [name, value] of Object.entries(options.topicDefaults ?? {})) {
     const complaint = configComplaint(name, value);
     if (complaint !== undefined) throw invalid(`topicDefaults: ${complaint}`);
+  }
+  for (const [name, level] of Object.entries(options.features ?? {})) {
+    const complaint = level === undefined ? undefined : featureComplaint(name, level);
+    if (complaint !== undefined) throw invalid(`features: ${complaint}`);
   }
 }
 

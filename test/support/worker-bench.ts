@@ -142,7 +142,7 @@ export class WorkerBench {
     });
     this.#cluster = new ClusterState(
       {
-        ...{ clock, clusterId: "bench", autoCreateTopics: false, topicDefaults: {} },
+        ...{ clock, clusterId: "bench", autoCreateTopics: false, topicDefaults: {}, features: {} },
         ...{ defaultPartitions: 1, defaultReplicationFactor: 1 },
         groups: {
           ...{ initialRebalanceDelayMs: 0, minSessionTimeoutMs: 3_000 },

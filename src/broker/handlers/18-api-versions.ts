@@ -10,6 +10,9 @@ import type { Handler } from "../handler.ts";
 /** The form that a client's name and version must have (KIP-511). */
 const SOFTWARE = /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/;
 
+/** Readers of versions below it fail on a feature that may be off (KAFKA-17492). */
+const LEVEL_0_SINCE = 4;
+
 /** What has to be known of a handler to offer its API. */
 interface Served {
   readonly api: { readonly key: number; readonly minVersion: number; readonly maxVersion: number };
@@ -26,11 +29,19 @@ export function apiVersionsHandler(served: () => Iterable<Served>): Handler<ApiV
     }));
   return {
     api: apiVersions,
-    handle({ version }, { clientSoftwareName, clientSoftwareVersion }) {
+    handle({ cluster, version }, { clientSoftwareName, clientSoftwareVersion }) {
       if (version >= 3 && !(SOFTWARE.test(clientSoftwareName) && SOFTWARE.test(clientSoftwareVersion))) {
         return { errorCode: ErrorCode.INVALID_REQUEST };
       }
-      return { apiKeys: apiKeys() };
+      const { features } = cluster;
+      return {
+        apiKeys: apiKeys(),
+        supportedFeatures: features.supported.filter((one) => version >= LEVEL_0_SINCE || one.minVersion > 0),
+        finalizedFeaturesEpoch: features.epoch,
+        finalizedFeatures: features.finalized.map(({ name, level }) => {
+          return { name, maxVersionLevel: level, minVersionLevel: level };
+        }),
+      };
     },
     fail: (_request, errorCode) => ({ errorCode }),
   };
