@@ -178,6 +178,11 @@ export class Connection {
     return this.#versions?.find(api, maxVersion) !== undefined;
   }
 
+  /** The level at which the cluster has switched a feature on, as this broker knows it; 0: it has not. */
+  feature(name: string): number {
+    return this.#versions?.feature(name) ?? 0;
+  }
+
   /** Sends a request, and resolves with the answer's body. */
   async send<Request, Response>(
     api: Api<Request, Response>,

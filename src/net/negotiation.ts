@@ -9,11 +9,18 @@ const UNSUPPORTED_VERSION = 35;
 /** The versions one connection may use: never assumed for another, since brokers are upgraded one at a time. */
 export class NegotiatedVersions {
   readonly #ranges: ReadonlyMap<number, { readonly minVersion: number; readonly maxVersion: number }>;
+  readonly #features: ReadonlyMap<string, number>;
   readonly #broker: string;
 
   constructor(response: ApiVersionsResponse, broker: string) {
     this.#ranges = new Map(response.apiKeys.map((range) => [range.apiKey, range]));
+    this.#features = new Map(response.finalizedFeatures.map(({ name, maxVersionLevel }) => [name, maxVersionLevel]));
     this.#broker = broker;
+  }
+
+  /** The level at which the cluster has switched a feature on (KIP-584); 0: it has not. */
+  feature(name: string): number {
+    return this.#features.get(name) ?? 0;
   }
 
   /** The highest version that both sides speak, at most `limit`; undefined where there is none. */

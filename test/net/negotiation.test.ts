@@ -50,3 +50,13 @@ test("an answer in the form of version 0 with error 35 says what to ask with", (
 test("an answer that is cut is a decode error", () => {
   assert.throws(() => readApiVersions(4, new Uint8Array([0, 0, 0, 1, 0])), DecodeError);
 });
+
+test("features that the cluster has switched on are known with their levels, others are at 0", () => {
+  const frame = encodeResponse(apiVersions, 4, 0, {
+    finalizedFeatures: [{ name: "group.version", maxVersionLevel: 1, minVersionLevel: 1 }],
+  });
+  const answer = readApiVersions(4, frame.subarray(4));
+  assert.ok("response" in answer);
+  const some = new NegotiatedVersions(answer.response, "kafka:9092");
+  assert.deepEqual([some.feature("group.version"), some.feature("transaction.version")], [1, 0]);
+});
