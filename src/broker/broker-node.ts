@@ -35,12 +35,18 @@ export class BrokerNode {
     const listener = this.#listener;
     this.#listener = undefined;
     this.disconnect();
+    this.forgetFetchSessions();
     await listener?.close();
   }
 
   /** Closes all connections; clients may open new ones. */
   disconnect(): void {
     for (const connection of [...this.#connections]) connection.destroy();
+  }
+
+  /** Every client has to begin its fetch sessions anew. */
+  forgetFetchSessions(): void {
+    this.#host.fetchSessions.clear();
   }
 
   #accept(stream: ByteStream): StreamHandlers {

@@ -12,6 +12,7 @@ import { DecodeError, Reader } from "../../protocol/reader.ts";
 import type { ByteStream, StreamHandlers } from "../net/transport.ts";
 import type { BrokerEvent } from "./broker-event.ts";
 import type { ClusterState } from "./cluster-state.ts";
+import type { FetchSessionCache } from "./fetch-session-cache.ts";
 import type { Answer, RequestContext } from "./handler.ts";
 import { type AnyHandler, handlers } from "./handlers/handlers.ts";
 import type { FaultOutcome, FaultPlan, RequestFaults } from "./request-faults.ts";
@@ -21,6 +22,7 @@ export interface ConnectionHost {
   readonly cluster: ClusterState;
   readonly nodeId: number;
   readonly faults: RequestFaults;
+  readonly fetchSessions: FetchSessionCache;
   readonly maxRequestBytes: number;
   log(event: BrokerEvent): void;
 }
@@ -179,6 +181,7 @@ export class Connection {
     const context: RequestContext = {
       cluster: this.#host.cluster,
       nodeId: this.#host.nodeId,
+      fetchSessions: this.#host.fetchSessions,
       version: header.apiVersion,
       clientId: header.clientId,
       onClose: (run) => this.#onClose(run),

@@ -54,6 +54,11 @@ export class Faults {
     for (const one of node === undefined ? this.#nodes : [this.#node(node)]) one.disconnect();
   }
 
+  /** Forgets the fetch sessions of a node, or of all nodes, as a node does that has no slot left for them. */
+  forgetFetchSessions(node?: number): void {
+    for (const one of node === undefined ? this.#nodes : [this.#node(node)]) one.forgetFetchSessions();
+  }
+
   /** Ends a member's session in its group as if its heartbeats had stopped; without a member id, everybody's. */
   expireSession(groupId: string, memberId?: string): void {
     const group = this.#cluster.groups.find(groupId);

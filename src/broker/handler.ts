@@ -1,12 +1,14 @@
 import type { Api } from "../../protocol/api.ts";
 import type { Draft } from "../../protocol/field.ts";
 import type { ClusterState } from "./cluster-state.ts";
+import type { FetchSessionCache } from "./fetch-session-cache.ts";
 
 /** What a handler knows beside the request's body. */
 export interface RequestContext {
   readonly cluster: ClusterState;
   /** The node that was asked. */
   readonly nodeId: number;
+  readonly fetchSessions: FetchSessionCache;
   readonly version: number;
   readonly clientId: string | null;
   /** Calls `run` when the connection closes, until the returned function is called. */

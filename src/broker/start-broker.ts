@@ -7,6 +7,7 @@ import { BrokerNode } from "./broker-node.ts";
 import { ClusterState, type NodeState } from "./cluster-state.ts";
 import { Faults } from "./faults.ts";
 import { type FeatureLevels, featureComplaint } from "./features.ts";
+import { FetchSessionCache } from "./fetch-session-cache.ts";
 import { handlers } from "./handlers/handlers.ts";
 import { RequestFaults } from "./request-faults.ts";
 import { configComplaint, type TopicConfigs } from "./topic-configs.ts";
@@ -45,6 +46,8 @@ export interface BrokerOptions {
   readonly maxSessionTimeout?: number | undefined;
   /** The largest request that is believed, in bytes (`socket.request.max.bytes`). Default 104857600. */
   readonly maxRequestBytes?: number | undefined;
+  /** How many fetch sessions a node keeps (`max.incremental.fetch.session.cache.slots`). Default 1000; 0: none. */
+  readonly fetchSessionSlots?: number | undefined;
   /** Is told of connections that were refused and requests that failed. Default: nobody is. */
   readonly log?: ((event: BrokerEvent) => void) | undefined;
 }
@@ -68,7 +71,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const faults = new RequestFaults();
   const { maxRequestBytes = 100 * 1024 * 1024, log = () => undefined } = options;
   const nodes = states.map((state) => {
-    return new BrokerNode(state, host, transport, { cluster, nodeId: state.nodeId, faults, maxRequestBytes, log });
+    const fetchSessions = new FetchSessionCache(cluster.clock, options.fetchSessionSlots ?? 1000);
+    const { nodeId } = state;
+    return new BrokerNode(state, host, transport, { cluster, nodeId, faults, fetchSessions, maxRequestBytes, log });
   });
   await startAll(nodes, states, host);
   const apis = new Set([...handlers.values()].map((handler) => handler.api.name));

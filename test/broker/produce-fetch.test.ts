@@ -114,14 +114,6 @@ describe("Produce and Fetch", () => {
     assert.deepEqual(values(await fetchFrom(client, bench, { fetchOffset: 2 }), 2), ["2:c"]);
   });
 
-  test("a fetch session is never opened", async () => {
-    const { bench, client } = await start();
-    const opened = await bench.run(client.call(fetch, NAMED, fetchRequest([{ fetchOffset: 0 }], { sessionEpoch: 0 })));
-    assert.equal(opened.sessionId, 0);
-    const unknown = await bench.run(client.call(fetch, NAMED, fetchRequest([], { sessionId: 7, sessionEpoch: 1 })));
-    assert.equal(unknown.errorCode, ErrorCode.FETCH_SESSION_ID_NOT_FOUND);
-  });
-
   test("leader epochs of clients are checked", async () => {
     const { bench, client } = await start();
     bench.broker.faults.moveLeader("t", 0, 1);

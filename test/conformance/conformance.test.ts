@@ -1,5 +1,6 @@
 import process from "node:process";
 import { consumeConformance } from "./consume.ts";
+import { fetchSessionsConformance } from "./fetch-sessions.ts";
 import { groupConformance } from "./group.ts";
 import { idempotenceConformance } from "./idempotence.ts";
 import { jobsConformance } from "./jobs.ts";
@@ -13,6 +14,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   topicsConformance,
   produceConformance,
   consumeConformance,
+  fetchSessionsConformance,
   idempotenceConformance,
   offsetsConformance,
   groupConformance,

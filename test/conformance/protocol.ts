@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import type { Api } from "../../protocol/api.ts";
-import { BatchBuilder, NO_PRODUCER } from "../../protocol/batch-builder.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
-import type { Draft } from "../../protocol/field.ts";
 import { produce } from "../../protocol/messages/00-produce.ts";
 import { fetch as fetchApi } from "../../protocol/messages/01-fetch.ts";
 import { listOffsets } from "../../protocol/messages/02-list-offsets.ts";
@@ -14,7 +12,7 @@ import { type JoinGroupResponse, joinGroup } from "../../protocol/messages/11-jo
 import { heartbeat } from "../../protocol/messages/12-heartbeat.ts";
 import { leaveGroup } from "../../protocol/messages/13-leave-group.ts";
 import { syncGroup } from "../../protocol/messages/14-sync-group.ts";
-import { type ApiVersion, apiVersions } from "../../protocol/messages/18-api-versions.ts";
+import { apiVersions } from "../../protocol/messages/18-api-versions.ts";
 import { createTopics } from "../../protocol/messages/19-create-topics.ts";
 import { deleteTopics } from "../../protocol/messages/20-delete-topics.ts";
 import { initProducerId } from "../../protocol/messages/22-init-producer-id.ts";
@@ -24,65 +22,7 @@ import { RawClient } from "../broker/raw-client.ts";
 import { conformanceTest } from "./conformance-test.ts";
 import { text } from "./reading.ts";
 import type { Target, TestCluster } from "./target.ts";
-
-const SOFTWARE = { clientSoftwareName: "conformance", clientSoftwareVersion: "1" };
-
-/** A connection that speaks whatever version it is told to, and what the broker at its other end offers. */
-class VersionedClient {
-  readonly #raw: RawClient;
-  readonly #offered: ReadonlyMap<number, ApiVersion>;
-
-  private constructor(raw: RawClient, offered: ReadonlyMap<number, ApiVersion>) {
-    this.#raw = raw;
-    this.#offered = offered;
-  }
-
-  static async open(cluster: TestCluster, address: string = cluster.brokers[0]!): Promise<VersionedClient> {
-    const raw = await RawClient.open(cluster.transport, address);
-    cluster.onClose(() => Promise.resolve(raw.close()));
-    const { apiKeys } = await raw.call(apiVersions, 3, SOFTWARE);
-    return new VersionedClient(raw, new Map(apiKeys.map((range) => [range.apiKey, range])));
-  }
-
-  /** The versions that both sides speak, at most `last`. */
-  versions<Q, R>(api: Api<Q, R>, last: number = api.maxVersion): number[] {
-    const offered = this.#offered.get(api.key);
-    assert.ok(offered !== undefined, `the broker has no ${api.name}`);
-    const from = Math.max(api.minVersion, offered.minVersion);
-    const to = Math.min(last, offered.maxVersion);
-    assert.ok(to >= from, `no common version of ${api.name}`);
-    return Array.from({ length: to - from + 1 }, (_, i) => from + i);
-  }
-
-  /** The highest version that both sides speak, but no higher than `wanted`, and no lower than the lowest. */
-  near<Q, R>(api: Api<Q, R>, wanted: number): number {
-    const versions = this.versions(api);
-    return Math.max(versions[0]!, Math.min(wanted, versions.at(-1)!));
-  }
-
-  call<Q, R>(api: Api<Q, R>, version: number, body: Draft<Q>): Promise<R> {
-    return this.#raw.call(api, version, body);
-  }
-}
-
-function batch(value: string): Uint8Array<ArrayBuffer> {
-  const builder = new BatchBuilder(1 << 16);
-  builder.append(null, new TextEncoder().encode(value), Date.now());
-  builder.close("none");
-  const source = builder.stamped(NO_PRODUCER);
-  const bytes = new Uint8Array(source.byteLength);
-  source.writeTo(bytes, 0);
-  return bytes;
-}
-
-/** A connection to the leader of partition 0 of a new topic. */
-async function leaderOf(cluster: TestCluster): Promise<{ client: VersionedClient; topic: string; topicId: string }> {
-  const topic = await cluster.topic();
-  const { metadata: known } = cluster.kafka().cluster;
-  const address = known.nodes.get(known.partition(topic, 0)!.leader)!;
-  const client = await VersionedClient.open(cluster, `${address.host}:${address.port}`);
-  return { client, topic, topicId: known.topic(topic)!.topicId };
-}
+import { leaderOf, plainBatch, SOFTWARE, VersionedClient } from "./versioned-client.ts";
 
 /** A connection to the coordinator of a new group, once it has one. */
 async function coordinatorOf(cluster: TestCluster): Promise<{ client: VersionedClient; group: string }> {
@@ -159,7 +99,7 @@ export function protocolConformance(target: Target): void {
     const { client, topic, topicId } = await leaderOf(cluster);
     let offset = 0;
     for (const version of client.versions(produce)) {
-      const partitionData = [{ index: 0, records: batch(`produced ${version}`) }];
+      const partitionData = [{ index: 0, records: plainBatch(`produced ${version}`) }];
       const answer = await client.call(produce, version, {
         acks: -1,
         timeoutMs: 10_000,

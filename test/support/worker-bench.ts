@@ -3,6 +3,7 @@ import { Broker } from "../../src/broker/broker.ts";
 import { BrokerNode } from "../../src/broker/broker-node.ts";
 import { ClusterState, type NodeState } from "../../src/broker/cluster-state.ts";
 import { Faults } from "../../src/broker/faults.ts";
+import { FetchSessionCache } from "../../src/broker/fetch-session-cache.ts";
 import { handlers } from "../../src/broker/handlers/handlers.ts";
 import { Partition } from "../../src/broker/partition.ts";
 import type { PartitionLog } from "../../src/broker/partition-log.ts";
@@ -153,7 +154,10 @@ export class WorkerBench {
     );
     const faults = new RequestFaults();
     const host = { cluster: this.#cluster, faults, maxRequestBytes: 1 << 27, log: () => undefined };
-    this.#nodes = states.map((state) => new BrokerNode(state, "kafka", transport, { ...host, nodeId: state.nodeId }));
+    this.#nodes = states.map((state) => {
+      const fetchSessions = new FetchSessionCache(clock, 1000);
+      return new BrokerNode(state, "kafka", transport, { ...host, fetchSessions, nodeId: state.nodeId });
+    });
     const apis = new Set([...handlers.values()].map((handler) => handler.api.name));
     this.broker = new Broker(this.#cluster, this.#nodes, faults, new Faults(faults, this.#cluster, this.#nodes, apis));
     const own = this.time.instance();

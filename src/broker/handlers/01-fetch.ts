@@ -1,7 +1,6 @@
 import { ErrorCode } from "../../../protocol/errors.ts";
 import type { Draft } from "../../../protocol/field.ts";
 import {
-  type FetchableTopicResponse,
   type FetchPartition,
   type FetchRequest,
   type FetchResponse,
@@ -9,6 +8,8 @@ import {
   type PartitionData,
 } from "../../../protocol/messages/01-fetch.ts";
 import type { ClusterState, TopicLookup } from "../cluster-state.ts";
+import type { FoundPartition } from "../fetch-session.ts";
+import type { FetchPlan } from "../fetch-session-cache.ts";
 import type { Handler, RequestContext } from "../handler.ts";
 import { LeaderHints, ledPartition } from "../leader-check.ts";
 import type { Partition } from "../partition.ts";
@@ -19,7 +20,8 @@ const ENDPOINTS_SINCE = 16;
 
 /** What one look at the logs gave, and whether it can be sent as it is. */
 interface Look {
-  readonly response: Draft<FetchResponse>;
+  readonly found: readonly FoundPartition[];
+  readonly nodeEndpoints: Draft<FetchResponse>["nodeEndpoints"];
   readonly bytes: number;
   readonly failed: boolean;
 }
@@ -27,11 +29,11 @@ interface Look {
 export const fetchHandler: Handler<FetchRequest, FetchResponse> = {
   api: fetch,
   handle(context, request) {
-    // Like a broker without a free slot, this one never opens a session: every fetch names all its partitions.
-    if (request.sessionId !== 0) return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND };
-    const first = look(context, request);
-    if (isEnough(first, request) || request.maxWaitMs <= 0) return first.response;
-    return waitForMore(context, request);
+    const plan = context.fetchSessions.plan(request, context.version);
+    if (typeof plan === "number") return { errorCode: plan };
+    const first = look(context, request, plan);
+    if (isEnough(first, request) || request.maxWaitMs <= 0) return answer(plan, first);
+    return waitForMore(context, request, plan);
   },
   fail: failAll,
   sizeOf(response) {
@@ -40,11 +42,15 @@ export const fetchHandler: Handler<FetchRequest, FetchResponse> = {
   },
 };
 
-function isEnough({ bytes, failed }: Look, request: FetchRequest): boolean {
-  return failed || bytes >= request.minBytes || request.topics.length === 0;
+function isEnough({ bytes, failed, found }: Look, request: FetchRequest): boolean {
+  return failed || bytes >= request.minBytes || found.length === 0;
 }
 
-function waitForMore(context: RequestContext, request: FetchRequest): Promise<Draft<FetchResponse> | undefined> {
+function waitForMore(
+  context: RequestContext,
+  request: FetchRequest,
+  plan: FetchPlan,
+): Promise<Draft<FetchResponse> | undefined> {
   return new Promise((resolve) => {
     const stops: (() => void)[] = [];
     let looking = false;
@@ -54,47 +60,55 @@ function waitForMore(context: RequestContext, request: FetchRequest): Promise<Dr
     };
     const lookAgain = (): void => {
       looking = false;
-      const next = look(context, request);
-      if (isEnough(next, request)) finish(next.response);
+      const next = look(context, request, plan);
+      if (isEnough(next, request)) finish(answer(plan, next));
     };
     // One look for all that one Produce request appends.
     const changed = (): void => {
       if (!looking) queueMicrotask(lookAgain);
       looking = true;
     };
-    for (const partition of partitionsOf(context.cluster, request)) stops.push(partition.onChange(changed));
-    const timer = context.cluster.clock.timer(request.maxWaitMs, () => finish(look(context, request).response));
+    for (const partition of partitionsOf(context.cluster, plan)) stops.push(partition.onChange(changed));
+    const timer = context.cluster.clock.timer(request.maxWaitMs, () =>
+      finish(answer(plan, look(context, request, plan))),
+    );
     stops.push(() => timer.cancel());
     stops.push(context.onClose(() => finish(undefined)));
   });
 }
 
-function partitionsOf(cluster: ClusterState, request: FetchRequest): Partition[] {
-  return request.topics.flatMap(({ topic, topicId, partitions }) => {
-    const found = cluster.lookUp(topic, topicId);
-    if (typeof found === "number") return [];
-    return partitions.flatMap(({ partition }) => found.partitions[partition] ?? []);
+function partitionsOf(cluster: ClusterState, { wanted }: FetchPlan): Partition[] {
+  return wanted.flatMap((one) => {
+    const found = cluster.lookUp(one.topic, one.topicId);
+    return typeof found === "number" ? [] : (found.partitions[one.wanted.partition] ?? []);
   });
 }
 
-/** Reads the partitions in the order of the request, as far as its limit goes. */
-function look(context: RequestContext, request: FetchRequest): Look {
+/** Reads the partitions in their order, as far as the request's limit goes. */
+function look(context: RequestContext, request: FetchRequest, plan: FetchPlan): Look {
   const hints = new LeaderHints(context.cluster, context.version >= LEADER_SINCE);
   let bytes = 0;
   let failed = false;
-  const readOne = (topic: TopicLookup, wanted: FetchPartition): Draft<PartitionData> => {
-    const left = Math.min(wanted.partitionMaxBytes, request.maxBytes - bytes);
-    const part = read(context, topic, wanted, request.isolationLevel, Math.max(0, left), bytes === 0, hints);
+  const found = plan.wanted.map(({ topic, topicId, wanted }) => {
+    const left = Math.max(0, Math.min(wanted.partitionMaxBytes, request.maxBytes - bytes));
+    const lookup = context.cluster.lookUp(topic, topicId);
+    const part = read(context, lookup, wanted, request.isolationLevel, left, bytes === 0, hints);
     bytes += part.records?.byteLength ?? 0;
     failed ||= part.errorCode !== ErrorCode.NONE || part.divergingEpoch !== undefined;
-    return part;
-  };
-  const responses: Draft<FetchableTopicResponse>[] = request.topics.map(({ topic, topicId, partitions }) => {
-    const found = context.cluster.lookUp(topic, topicId);
-    return { topic, topicId, partitions: partitions.map((wanted) => readOne(found, wanted)) };
+    return { topic, topicId, wanted, part };
   });
-  const nodeEndpoints = context.version >= ENDPOINTS_SINCE ? hints.endpoints : [];
-  return { response: { responses, nodeEndpoints }, bytes, failed };
+  return { found, nodeEndpoints: context.version >= ENDPOINTS_SINCE ? hints.endpoints : [], bytes, failed };
+}
+
+function answer(plan: FetchPlan, { found, nodeEndpoints }: Look): Draft<FetchResponse> {
+  const { sessionId, errorCode, told } = plan.tell(found);
+  const responses: { topic: string; topicId: string; partitions: Draft<PartitionData>[] }[] = [];
+  for (const { topic, topicId, part } of told) {
+    const last = responses.at(-1);
+    if (last?.topic === topic && last.topicId === topicId) last.partitions.push(part);
+    else responses.push({ topic, topicId, partitions: [part] });
+  }
+  return { errorCode, sessionId, responses, nodeEndpoints };
 }
 
 function read(
