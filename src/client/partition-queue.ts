@@ -55,6 +55,7 @@ export class QueuedBatch {
   }
 }
 
+/** With what brokers know a producer's batch again when it comes twice (KIP-98). */
 export interface ProducerIdentity {
   readonly producerId: number;
   readonly epoch: number;

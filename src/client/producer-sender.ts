@@ -2,7 +2,6 @@ import type { CompressionType } from "../../protocol/compression.ts";
 import { ErrorCode, errorByCode } from "../../protocol/errors.ts";
 import { ZERO_UUID } from "../../protocol/field.ts";
 import { type PartitionProduceResponse, type ProduceResponse, produce } from "../../protocol/messages/00-produce.ts";
-import { initProducerId } from "../../protocol/messages/22-init-producer-id.ts";
 import type { ByteSource } from "../../protocol/writer.ts";
 import type { Timer } from "../net/clock.ts";
 import type { Connection } from "../net/connection.ts";
@@ -10,6 +9,7 @@ import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import { KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
 import type { PartitionQueue, ProducerIdentity, QueuedBatch } from "./partition-queue.ts";
+import { IdempotentIdentity, type IdentitySource, type IdentityUser } from "./producer-identity.ts";
 import { within } from "./within.ts";
 
 export interface SenderOptions {
@@ -47,19 +47,23 @@ const OVERHEAD_PER_BATCH = 96;
 export class ProducerSender {
   readonly #cluster: Cluster;
   readonly #options: SenderOptions;
+  /** Undefined: batches carry no producer id. */
+  readonly #identities: IdentitySource | undefined;
+  readonly #identityUser: IdentityUser = {
+    resume: () => this.#drain(),
+    troubled: (error) => this.#withoutIdentity(error),
+  };
   readonly #active = new Set<PartitionQueue>();
   readonly #inFlight = new Map<number, number>();
   readonly #onSettled: (batch: QueuedBatch) => void;
   readonly #forgetCluster: () => void;
-  #identity: ProducerIdentity | undefined;
-  #identifying = false;
-  #identifyFailures = 0;
   #scheduled = false;
   #wake: Timer | undefined;
 
   constructor(cluster: Cluster, options: SenderOptions, onSettled: (batch: QueuedBatch) => void) {
     this.#cluster = cluster;
     this.#options = options;
+    this.#identities = options.acks === "all" ? new IdempotentIdentity(cluster) : undefined;
     this.#onSettled = onSettled;
     this.#forgetCluster = cluster.onUpdate(() => {
       if (this.#active.size > 0) this.schedule();
@@ -101,8 +105,10 @@ export class ProducerSender {
   #drain(): void {
     const now = this.#cluster.clock.monotonic();
     this.#expire(now);
-    if (this.#active.size > 0 && this.#hasIdentity()) {
-      for (const [node, queues] of this.#readyByLeader(now)) this.#ship(node, queues, now);
+    if (this.#active.size > 0) {
+      const identity = this.#identities?.identityFor(this.#active, this.#identityUser);
+      if (identity !== undefined || this.#identities === undefined)
+        for (const [node, queues] of this.#readyByLeader(now)) this.#ship(node, queues, identity, now);
     }
     this.#setWake(now);
   }
@@ -127,42 +133,10 @@ export class ProducerSender {
     }
   }
 
-  #hasIdentity(): boolean {
-    if (this.#options.acks !== "all") return true;
-    const identity = this.#identity;
-    if (identity !== undefined && ![...this.#active].some((queue) => queue.needsIdentity(identity))) return true;
-    if (!this.#identifying) {
-      this.#identifying = true;
-      void this.#identify();
-    }
-    return false;
-  }
-
-  async #identify(): Promise<void> {
-    const { clock, options } = this.#cluster;
-    try {
-      const connection = await this.#cluster.any("general");
-      const answer = await connection.send(initProducerId, {
-        transactionalId: null,
-        transactionTimeoutMs: 60_000,
-        producerId: -1,
-        producerEpoch: -1,
-      });
-      if (answer.errorCode !== 0)
-        throw new ProtocolError(answer.errorCode, "producer id", { broker: connection.broker });
-      this.#identity = { producerId: answer.producerId, epoch: answer.producerEpoch };
-      this.#identifyFailures = 0;
-    } catch (error) {
-      const cause = error as KafkaError;
-      if (!cause.retriable) this.#failAll(cause);
-      for (const queue of this.#active) if (queue.oldest !== undefined) queue.oldest.lastError = cause;
-      this.#identifyFailures++;
-      await new Promise<void>((resolve) =>
-        clock.timer(backoffDelay(options.retryBackoff, this.#identifyFailures, clock), resolve),
-      );
-    }
-    this.#identifying = false;
-    this.#drain();
+  /** It could not be had for now, or for good. */
+  #withoutIdentity(error: KafkaError): void {
+    if (!error.retriable) this.#failAll(error);
+    for (const queue of this.#active) if (queue.oldest !== undefined) queue.oldest.lastError = error;
   }
 
   #failAll(error: KafkaError): void {
@@ -190,7 +164,7 @@ export class ProducerSender {
   }
 
   /** Fills as many requests as may be in flight: one batch of each partition in each. */
-  #ship(node: number, queues: PartitionQueue[], now: number): void {
+  #ship(node: number, queues: PartitionQueue[], identity: ProducerIdentity | undefined, now: number): void {
     let ready = queues;
     while (ready.length > 0 && (this.#inFlight.get(node) ?? 0) < MAX_IN_FLIGHT) {
       const shipments: Shipment[] = [];
@@ -199,7 +173,7 @@ export class ProducerSender {
       for (const queue of ready) {
         if (bytes >= this.#options.maxRequestBytes) break;
         taken += 1;
-        const shipment = this.#pack(queue);
+        const shipment = this.#pack(queue, identity);
         if (shipment === undefined) continue;
         bytes += shipment.records.byteLength;
         shipments.push(shipment);
@@ -215,8 +189,8 @@ export class ProducerSender {
   }
 
   /** The next batch of a queue, ready to be sent; undefined where it could not be compressed and was given up. */
-  #pack(queue: PartitionQueue): Shipment | undefined {
-    const { batch, stamp } = queue.take(this.#identity);
+  #pack(queue: PartitionQueue, identity: ProducerIdentity | undefined): Shipment | undefined {
+    const { batch, stamp } = queue.take(identity);
     try {
       if (batch.failures === 0) batch.builder.close(this.#options.compression);
     } catch (error) {
