@@ -8,25 +8,32 @@ import type { Cluster } from "./cluster.ts";
 import type { ConnectionRole } from "./connection-pool.ts";
 import { ClosedError, KafkaError, ProtocolError } from "./errors.ts";
 
-const GROUP = 0;
+/** What a coordinator coordinates: a group, or the transactions of a transactional id. */
+export type CoordinatedKind = "group" | "transaction";
+
+const KEY_TYPES: Readonly<Record<CoordinatedKind, number>> = { group: 0, transaction: 1 };
+const NAMES: Readonly<Record<CoordinatedKind, string>> = { group: "group", transaction: "transactional id" };
 /** A broker that hangs must not hold up the question that another could answer (ms). */
 const FIND_TIMEOUT = 5_000;
 const FIRST_BATCHED = 4;
 
-/** Whether an error says that another broker coordinates the group now. */
+/** Whether an error says that another broker coordinates it now. */
 export function isCoordinatorMoved(errorCode: number): boolean {
   return errorCode === ErrorCode.NOT_COORDINATOR || errorCode === ErrorCode.COORDINATOR_NOT_AVAILABLE;
 }
 
-/** Finds the broker that coordinates a group, and connections to it. */
+/** Finds the broker that coordinates a group or a transactional id, and connections to it. */
 export class Coordinator {
-  readonly groupId: string;
+  /** The group's id, or the transactional id. */
+  readonly key: string;
+  readonly #kind: CoordinatedKind;
   readonly #cluster: Cluster;
   #address: Promise<Address> | undefined;
 
-  constructor(cluster: Cluster, groupId: string) {
+  constructor(cluster: Cluster, key: string, kind: CoordinatedKind = "group") {
     this.#cluster = cluster;
-    this.groupId = groupId;
+    this.key = key;
+    this.#kind = kind;
   }
 
   /** A connection to the coordinator as last known. */
@@ -47,19 +54,21 @@ export class Coordinator {
 
   async #find(): Promise<Address> {
     const connection = await this.#cluster.any("general");
-    const { groupId } = this;
+    const { key } = this;
+    const keyType = KEY_TYPES[this.#kind];
+    const what = `${NAMES[this.#kind]} ${key}`;
     const batched = connection.versionOf(findCoordinator) >= FIRST_BATCHED;
-    const body = batched ? { keyType: GROUP, coordinatorKeys: [groupId] } : { keyType: GROUP, key: groupId };
+    const body = batched ? { keyType, coordinatorKeys: [key] } : { keyType, key };
     const timeout = Math.min(FIND_TIMEOUT, this.#cluster.options.requestTimeout);
     const response = await connection.send(findCoordinator, body, { timeout });
     const found = batched ? response.coordinators[0] : response;
     if (found === undefined) {
-      throw new KafkaError("MISSING_ANSWER", `the broker named no coordinator for group ${groupId}`, true, {
+      throw new KafkaError("MISSING_ANSWER", `the broker named no coordinator for ${what}`, true, {
         broker: connection.broker,
       });
     }
     if (found.errorCode !== 0) {
-      throw new ProtocolError(found.errorCode, `coordinator of group ${groupId}`, { broker: connection.broker });
+      throw new ProtocolError(found.errorCode, `coordinator of ${what}`, { broker: connection.broker });
     }
     return { host: found.host, port: found.port };
   }

@@ -42,7 +42,7 @@ export function fetchOffsets(
   signal?: AbortSignal,
 ): Promise<Map<string, CommittedOffset>> {
   return coordinator.retry("offsets", timeout, signal, (connection) =>
-    fetchOnce(connection, coordinator.groupId, partitions),
+    fetchOnce(connection, coordinator.key, partitions),
   );
 }
 
@@ -90,7 +90,7 @@ export async function commitOffsets(
   { memberId, generationId }: Membership,
   offsets: readonly OffsetToCommit[],
 ): Promise<Map<string, number>> {
-  const { groupId } = coordinator;
+  const { key: groupId } = coordinator;
   const connection = await coordinator.connection("offsets");
   const response = await connection.send(
     offsetCommit,

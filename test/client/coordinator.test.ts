@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { findCoordinator } from "../../protocol/messages/10-find-coordinator.ts";
 import { Coordinator, isCoordinatorMoved } from "../../src/client/coordinator.ts";
 import { KafkaError, ProtocolError } from "../../src/client/errors.ts";
-import { startClientBench } from "../support/client-bench.ts";
+import { Kafka } from "../../src/client/kafka.ts";
+import { failureOf, startClientBench } from "../support/client-bench.ts";
+import { startScript, withVersions } from "../support/scripted-broker.ts";
 
 test("the coordinator is looked for once, and again when it was forgotten", async (t) => {
   const bench = await startClientBench(t, { broker: { nodes: 3 } });
@@ -100,4 +103,30 @@ test("retry ends when its signal aborts, without another attempt, and when the c
 
 test("only two errors say that the coordinator has moved", () => {
   assert.deepEqual(Object.values(ErrorCode).filter(isCoordinatorMoved), [15, 16]);
+});
+
+test("a transactional id's coordinator is asked for by its own key type, and named as such", async () => {
+  for (const lastVersion of [3, 6]) {
+    const asked: { keyType: number; key: string; coordinatorKeys: readonly string[] }[] = [];
+    const script = withVersions([[findCoordinator.key, 0, lastVersion]], (request) => {
+      asked.push(request.decode(findCoordinator));
+      const refused = { errorCode: ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED };
+      request.answer(findCoordinator, lastVersion < 4 ? refused : { coordinators: [{ key: "tx", ...refused }] });
+    });
+    const bench = await startScript(script);
+    const kafka = new Kafka({
+      brokers: ["broker:9092"],
+      clock: bench.clock,
+      transport: bench.network.transport(bench.clock),
+    });
+    const error = await bench.run(
+      failureOf(new Coordinator(kafka.cluster, "tx", "transaction").connection("heartbeat")),
+    );
+    assert.equal(error.code, "TRANSACTIONAL_ID_AUTHORIZATION_FAILED");
+    assert.match(error.message, /coordinator of transactional id tx/);
+    const [request] = asked;
+    assert.equal(request!.keyType, 1);
+    assert.deepEqual([request!.key, ...request!.coordinatorKeys].filter(Boolean), ["tx"]);
+    await bench.run(kafka.close());
+  }
 });

@@ -15,7 +15,7 @@ const NEVER = 120_000;
 
 /** Puts a member out of the group, as an administrator can. */
 async function expel(cluster: TestCluster, { group }: TestMember): Promise<void> {
-  const { groupId } = group.coordinator;
+  const { key: groupId } = group.coordinator;
   const connection = await new Coordinator(cluster.kafka().cluster, groupId).connection("general");
   const answer = await connection.send(leaveGroup, { groupId, members: [{ memberId: group.membership.memberId }] });
   assert.equal(answer.errorCode, 0);

@@ -1,6 +1,6 @@
 import type { Api } from "../../protocol/api.ts";
 import type { Draft } from "../../protocol/field.ts";
-import { encodeResponse, FrameSplitter } from "../../protocol/frame.ts";
+import { decodeRequestHeader, encodeResponse, FrameSplitter } from "../../protocol/frame.ts";
 import { apiVersions } from "../../protocol/messages/18-api-versions.ts";
 import { Reader } from "../../protocol/reader.ts";
 import type { Clock } from "../../src/net/clock.ts";
@@ -15,6 +15,8 @@ export interface ScriptedRequest {
   readonly version: number;
   readonly correlationId: number;
   readonly stream: ByteStream;
+  /** What was asked. */
+  decode<Q, R>(api: Api<Q, R>): Q;
   /** Bytes of the answer, to be sent when and how the test likes. */
   encode<Q, R>(api: Api<Q, R>, body: Draft<R>, correlationId?: number): Uint8Array;
   answer<Q, R>(api: Api<Q, R>, body: Draft<R>): void;
@@ -101,6 +103,11 @@ function parse(frame: Uint8Array, stream: ByteStream): ScriptedRequest {
     encodeResponse(api, version, correlationId, body);
   return {
     ...{ apiKey, version, correlationId: ownId, stream, encode },
+    decode: (api) => {
+      const body = new Reader(frame);
+      decodeRequestHeader(body, () => api.flexibleSince);
+      return api.request.decode(body, version);
+    },
     answer: (api, body) => void stream.write(encode(api, body)),
   };
 }
