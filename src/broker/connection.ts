@@ -177,13 +177,14 @@ export class Connection {
     this.#write(encodeResponse(apiVersions, 0, correlationId, { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys }));
   }
 
-  #handle({ header, handler, body }: OpenRequest): Answer<unknown> {
+  #handle({ header, handler, body }: OpenRequest, throttleMs = 0): Answer<unknown> {
     const context: RequestContext = {
       cluster: this.#host.cluster,
       nodeId: this.#host.nodeId,
       fetchSessions: this.#host.fetchSessions,
       version: header.apiVersion,
       clientId: header.clientId,
+      throttleMs,
       onClose: (run) => this.#onClose(run),
       refuse: (reason) => this.#refuse(reason, header),
     };
@@ -243,13 +244,15 @@ export class Connection {
   }
 
   /** A request that was met by a fault. A promise that never resolves leaves the connection mute. */
-  async #suffer(request: OpenRequest, { delayMs, outcome }: FaultPlan): Promise<void> {
+  async #suffer(request: OpenRequest, { delayMs, throttleMs, outcome }: FaultPlan): Promise<void> {
     if (delayMs > 0) await this.#pause(delayMs);
     if (this.#isClosed) return;
     const applies = outcome === undefined || outcome.when === "afterApply";
-    const answer = applies ? await this.#handle(request) : undefined;
-    if (outcome === undefined) return this.#send(request, answer);
-    return this.#end(request, outcome, answer);
+    const answer = applies ? await this.#handle(request, throttleMs) : undefined;
+    if (outcome !== undefined) return this.#end(request, outcome, answer);
+    if (throttleMs === 0) return this.#send(request, answer);
+    if (answer !== undefined) this.#send(request, { ...answer, throttleTimeMs: throttleMs });
+    if (!this.#isClosed) await this.#pause(throttleMs);
   }
 
   #end(request: OpenRequest, outcome: FaultOutcome, answer: Draft<unknown> | undefined): void | Promise<void> {

@@ -44,7 +44,16 @@ export class Faults {
     return this.#requests.add(this.#checked(fault), { kind: "fail", when, errorCode });
   }
 
-  /** Takes back all delays, drops, cuts and failures. */
+  /**
+   * Answers at once, tells the client to send nothing for `ms` milliseconds, and looks at nothing that comes on the
+   * connection before they are over (KIP-219), as a broker does whose quota the client has used up. A Fetch is then
+   * answered without its partitions, which a client may not take for an answer about them.
+   */
+  throttle(fault: FaultMatch & { readonly ms: number }): FaultHandle {
+    return this.#requests.add(this.#checked(fault), { kind: "throttle", ms: fault.ms });
+  }
+
+  /** Takes back all delays, throttles, drops, cuts and failures. */
   clear(): void {
     this.#requests.clear();
   }

@@ -3,15 +3,22 @@ import type { FetchRequest } from "../../protocol/messages/01-fetch.ts";
 import type { Clock } from "../net/clock.ts";
 import { FetchSession, type FoundPartition, type WantedPartition, wantedBy } from "./fetch-session.ts";
 
+/** What goes into the answer. */
+export interface FetchTold {
+  /** 0: there is no session. */
+  readonly sessionId: number;
+  readonly errorCode: number;
+  readonly told: readonly FoundPartition[];
+}
+
 /** A fetch as it was understood: what it reads, and how its answer is told. */
 export interface FetchPlan {
   readonly wanted: readonly WantedPartition[];
-  /** What of the partitions found goes into the answer, and in which session. Called once, with all of them. */
-  tell(found: readonly FoundPartition[]): {
-    readonly sessionId: number;
-    readonly errorCode: number;
-    readonly told: readonly FoundPartition[];
-  };
+  /**
+   * What of the partitions found is told, and in which session. Called once, with all of them, or with undefined where
+   * the client is throttled: then it is told of none, and no session is opened.
+   */
+  tell(found: readonly FoundPartition[] | undefined): FetchTold;
 }
 
 /** The first version whose requests name topics by their id. */
@@ -22,6 +29,7 @@ const NO_EPOCH = -1;
 /** A session not used for so long gives way to a new one, and one so old to a larger one (`min.incremental.fetch.session.eviction.ms`). */
 const EVICTION_MS = 120_000;
 const LARGEST_ID = 0x7fff_ffff;
+const NOTHING_TOLD: FetchTold = { sessionId: 0, errorCode: ErrorCode.NONE, told: [] };
 
 /** The fetch sessions of one node, as many as its slots. A client that gets none sends full fetches (KIP-227). */
 export class FetchSessionCache {
@@ -64,7 +72,10 @@ export class FetchSessionCache {
   #opening(request: FetchRequest, usesTopicIds: boolean): FetchPlan {
     return {
       wanted: wantedBy(request),
-      tell: (told) => ({ sessionId: this.#open(told, usesTopicIds), errorCode: ErrorCode.NONE, told }),
+      tell: (told) => {
+        if (told === undefined) return NOTHING_TOLD;
+        return { sessionId: this.#open(told, usesTopicIds), errorCode: ErrorCode.NONE, told };
+      },
     };
   }
 
@@ -95,7 +106,7 @@ export class FetchSessionCache {
 function sessionless(request: FetchRequest): FetchPlan {
   return {
     wanted: wantedBy(request),
-    tell: (told) => ({ sessionId: 0, errorCode: ErrorCode.NONE, told }),
+    tell: (told) => (told === undefined ? NOTHING_TOLD : { ...NOTHING_TOLD, told }),
   };
 }
 
@@ -108,7 +119,7 @@ function continuing(session: FetchSession): FetchPlan {
       if (session.epoch !== epoch) {
         return { sessionId: id, errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH, told: [] };
       }
-      return { sessionId: id, errorCode: ErrorCode.NONE, told: session.news(found) };
+      return { sessionId: id, errorCode: ErrorCode.NONE, told: found === undefined ? [] : session.news(found) };
     },
   };
 }

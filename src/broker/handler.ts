@@ -11,6 +11,8 @@ export interface RequestContext {
   readonly fetchSessions: FetchSessionCache;
   readonly version: number;
   readonly clientId: string | null;
+  /** For how long the answer tells the client to wait (KIP-219), in ms; 0: not at all. The answer gets it by itself. */
+  readonly throttleMs: number;
   /** Calls `run` when the connection closes, until the returned function is called. */
   onClose(run: () => void): () => void;
   /** Closes the connection instead of an answer: where the protocol has no other way to say no. */

@@ -39,7 +39,10 @@ export interface FaultHandle {
   cancel(): void;
 }
 
-type FaultEffect = { readonly kind: "delay"; readonly ms: number } | FaultOutcome;
+type FaultEffect =
+  | { readonly kind: "delay"; readonly ms: number }
+  | { readonly kind: "throttle"; readonly ms: number }
+  | FaultOutcome;
 
 interface Rule {
   readonly match: FaultMatch;
@@ -50,6 +53,8 @@ interface Rule {
 /** What happens to one request. */
 export interface FaultPlan {
   readonly delayMs: number;
+  /** Told in the answer, and kept to by the broker: it looks at nothing else on the connection for as long. */
+  readonly throttleMs: number;
   readonly outcome: FaultOutcome | undefined;
 }
 
@@ -92,22 +97,22 @@ export class RequestFaults {
     });
   }
 
-  /** Shows the request to all who watch, then gives the oldest delay and the oldest outcome that are meant for it. */
+  /** Shows the request to all who watch, then gives the oldest fault of each sort that is meant for it. */
   meet(request: ObservedRequest): FaultPlan | undefined {
     for (const listener of [...this.#observers]) listener(request);
     if (this.#rules.length === 0) return undefined;
-    let delayMs = 0;
-    let outcome: FaultOutcome | undefined;
+    const met: { delay?: number; throttle?: number; outcome?: FaultOutcome } = {};
     for (const rule of [...this.#rules]) {
       const { effect } = rule;
-      const isTaken = effect.kind === "delay" ? delayMs > 0 : outcome !== undefined;
-      if (isTaken || !matches(rule.match, request)) continue;
+      const sort = effect.kind === "delay" || effect.kind === "throttle" ? effect.kind : "outcome";
+      if (met[sort] !== undefined || !matches(rule.match, request)) continue;
       rule.used += 1;
       if (rule.used >= (rule.match.times ?? 1)) this.#rules.splice(this.#rules.indexOf(rule), 1);
-      if (effect.kind === "delay") delayMs = effect.ms;
-      else outcome = effect;
+      if (effect.kind === "delay" || effect.kind === "throttle") met[effect.kind] = effect.ms;
+      else met.outcome = effect;
     }
-    return delayMs > 0 || outcome !== undefined ? { delayMs, outcome } : undefined;
+    const { delay: delayMs = 0, throttle: throttleMs = 0, outcome } = met;
+    return delayMs > 0 || throttleMs > 0 || outcome !== undefined ? { delayMs, throttleMs, outcome } : undefined;
   }
 }
 

@@ -4,7 +4,7 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import { defaultOf, type Field, type Kind, ZERO_UUID } from "../../protocol/field.ts";
 import { decodeResponse, encodeResponse } from "../../protocol/frame.ts";
 import { type ProduceResponse, produce } from "../../protocol/messages/00-produce.ts";
-import { fetch } from "../../protocol/messages/01-fetch.ts";
+import { type FetchResponse, fetch } from "../../protocol/messages/01-fetch.ts";
 import { metadata } from "../../protocol/messages/03-metadata.ts";
 import { joinGroup } from "../../protocol/messages/11-join-group.ts";
 import { heartbeat } from "../../protocol/messages/12-heartbeat.ts";
@@ -50,6 +50,40 @@ describe("faults", () => {
     await bench.run(send(client, bench));
     assert.equal(bench.time.elapsed - before, 1000);
     assert.equal(fault.used, 2);
+  });
+
+  test("throttle answers at once, and then looks at nothing for as long as it said", async () => {
+    const { bench, client } = await start();
+    const fault = bench.broker.faults.throttle({ api: "Produce", ms: 700 });
+    const before = bench.time.elapsed;
+    const answer = await bench.run(send(client, bench));
+    assert.equal(answer.throttleTimeMs, 700);
+    assert.equal(answer.responses[0]!.partitionResponses[0]!.errorCode, 0, "it took effect");
+    assert.equal(bench.time.elapsed - before, 0, "the answer does not wait");
+    await bench.run(ask(client));
+    assert.equal(bench.time.elapsed - before, 700, "what comes next does");
+    assert.equal(fault.used, 1);
+    assert.equal((await bench.run(send(client, bench))).throttleTimeMs, 0);
+  });
+
+  test("a throttled fetch is answered without its partitions, and its session goes on", async () => {
+    const { bench, client } = await start();
+    await bench.run(send(client, bench));
+    const topics = [{ topic: "t", partitions: [{ fetchOffset: 0, partitionMaxBytes: 1 << 20 }] }];
+    const ask = (sessionId: number, sessionEpoch: number): Promise<FetchResponse> =>
+      bench.run(
+        client.call(fetch, 12, { minBytes: 1, sessionId, sessionEpoch, topics: sessionId === 0 ? topics : [] }),
+      );
+    bench.broker.faults.throttle({ api: "Fetch", ms: 50, times: 2 });
+    for (const epoch of [0, -1]) {
+      const full = await ask(0, epoch);
+      assert.deepEqual([full.errorCode, full.throttleTimeMs, full.sessionId, full.responses], [0, 50, 0, []]);
+    }
+    const { sessionId } = await ask(0, 0);
+    bench.broker.faults.throttle({ api: "Fetch", ms: 50 });
+    const throttled = await ask(sessionId, 1);
+    assert.deepEqual([throttled.throttleTimeMs, throttled.sessionId, throttled.responses], [50, sessionId, []]);
+    assert.ok((await ask(sessionId, 2)).responses[0]!.partitions[0]!.records!.length > 0);
   });
 
   test("drop never answers, before or after the request took effect", async () => {

@@ -32,7 +32,7 @@ export const fetchHandler: Handler<FetchRequest, FetchResponse> = {
     const plan = context.fetchSessions.plan(request, context.version);
     if (typeof plan === "number") return { errorCode: plan };
     const first = look(context, request, plan);
-    if (isEnough(first, request) || request.maxWaitMs <= 0) return answer(plan, first);
+    if (isEnough(first, request) || request.maxWaitMs <= 0) return answer(context, plan, first);
     return waitForMore(context, request, plan);
   },
   fail: failAll,
@@ -61,7 +61,7 @@ function waitForMore(
     const lookAgain = (): void => {
       looking = false;
       const next = look(context, request, plan);
-      if (isEnough(next, request)) finish(answer(plan, next));
+      if (isEnough(next, request)) finish(answer(context, plan, next));
     };
     // One look for all that one Produce request appends.
     const changed = (): void => {
@@ -70,7 +70,7 @@ function waitForMore(
     };
     for (const partition of partitionsOf(context.cluster, plan)) stops.push(partition.onChange(changed));
     const timer = context.cluster.clock.timer(request.maxWaitMs, () =>
-      finish(answer(plan, look(context, request, plan))),
+      finish(answer(context, plan, look(context, request, plan))),
     );
     stops.push(() => timer.cancel());
     stops.push(context.onClose(() => finish(undefined)));
@@ -100,8 +100,8 @@ function look(context: RequestContext, request: FetchRequest, plan: FetchPlan): 
   return { found, nodeEndpoints: context.version >= ENDPOINTS_SINCE ? hints.endpoints : [], bytes, failed };
 }
 
-function answer(plan: FetchPlan, { found, nodeEndpoints }: Look): Draft<FetchResponse> {
-  const { sessionId, errorCode, told } = plan.tell(found);
+function answer({ throttleMs }: RequestContext, plan: FetchPlan, { found, nodeEndpoints }: Look): Draft<FetchResponse> {
+  const { sessionId, errorCode, told } = plan.tell(throttleMs > 0 ? undefined : found);
   const responses: { topic: string; topicId: string; partitions: Draft<PartitionData>[] }[] = [];
   for (const { topic, topicId, part } of told) {
     const last = responses.at(-1);
