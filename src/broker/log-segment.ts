@@ -69,6 +69,17 @@ export class LogSegment {
     this.maxTimestamp = Math.max(this.maxTimestamp, batch.maxTimestamp);
   }
 
+  /** Keeps the first `count` batches. Their bytes move, so that views handed out before stay right. */
+  truncate(count: number): void {
+    this.endOffset = this.offsetOf(count);
+    this.#size = this.positionOf(count);
+    this.#bytes = this.#bytes.slice(0, this.#size);
+    this.#offsets.length = count;
+    this.#positions.length = count;
+    this.#timestamps.length = count;
+    this.maxTimestamp = this.#timestamps.reduce((max, one) => Math.max(max, one), -1);
+  }
+
   #grow(needed: number): void {
     if (needed <= this.#bytes.length) return;
     const grown = new Uint8Array(Math.max(needed, Math.min(SEGMENT_BYTES, this.#bytes.length * 2)));

@@ -1,4 +1,4 @@
-import { readBatchHeaders } from "../../protocol/record-batch.ts";
+import { type BatchHeader, readBatchHeaders } from "../../protocol/record-batch.ts";
 import { readRecords } from "../../protocol/records.ts";
 import type { ByteSource } from "../../protocol/writer.ts";
 import { type AppendedBatch, FIRST_SEGMENT_BYTES, LogSegment, SEGMENT_BYTES } from "./log-segment.ts";
@@ -8,6 +8,13 @@ export interface TimedOffset {
   readonly offset: number;
   readonly timestamp: number;
   readonly leaderEpoch: number;
+}
+
+/** Batches as they were read. */
+export interface LogRead {
+  readonly records: Uint8Array | ByteSource;
+  /** The offset after the last batch of them; where there is none, the one that was asked for. */
+  readonly endOffset: number;
 }
 
 /** Where the offsets of a leader epoch begin. */
@@ -23,7 +30,7 @@ const NO_BYTES = new Uint8Array(0);
 /** The records of one partition, as the batches in which they came. */
 export class PartitionLog {
   #segments: LogSegment[] = [];
-  readonly #epochs: EpochStart[] = [];
+  #epochs: EpochStart[] = [];
   #startOffset = 0;
   #endOffset = 0;
   #endPosition = 0;
@@ -59,24 +66,28 @@ export class PartitionLog {
 
   /**
    * Whole batches from the one that contains `offset` on, `maxBytes` at the most; with `atLeastOne`, the first comes
-   * whatever its size (KIP-74). `offset` must lie between the start and the end.
+   * whatever its size (KIP-74). `offset` must lie between the start and the end. Nothing comes of the batch that
+   * contains `upTo`, nor what follows it.
    */
-  read(offset: number, maxBytes: number, atLeastOne: boolean): Uint8Array | ByteSource {
+  read(offset: number, maxBytes: number, atLeastOne: boolean, upTo: number = this.#endOffset): LogRead {
     const views: Uint8Array[] = [];
     let left = maxBytes;
+    let endOffset = offset;
     for (let s = this.#segmentOf(offset); s < this.#segments.length; s++) {
       const segment = this.#segments[s]!;
       const from = views.length === 0 ? segment.indexOf(offset) : 0;
       if (offset >= segment.endOffset) break;
       let to = segment.fitting(from, left);
       if (to === from && atLeastOne && views.length === 0) to = from + 1;
-      if (to === from) break;
+      if (upTo < segment.endOffset) to = Math.min(to, segment.indexOf(upTo));
+      if (to <= from) break;
       const view = segment.view(from, to);
       views.push(view);
       left -= view.length;
+      endOffset = segment.offsetOf(to);
       if (to < segment.batchCount) break;
     }
-    return views.length > 1 ? concatenation(views) : (views[0] ?? NO_BYTES);
+    return { records: views.length > 1 ? concatenation(views) : (views[0] ?? NO_BYTES), endOffset };
   }
 
   /** How many bytes a read from `offset` could give without a limit. */
@@ -114,15 +125,22 @@ export class PartitionLog {
     return records.find((record) => record.timestamp === best.timestamp);
   }
 
-  /** The offset after the last one of `epoch` or, where that has none, of the greatest epoch before it. */
+  /** A leader begins: what is appended from here on is of its epoch. */
+  beginEpoch(epoch: number): void {
+    this.#epochs = this.#epochs.filter((entry) => entry.startOffset < this.#endOffset);
+    this.#epochs.push({ epoch, startOffset: this.#endOffset });
+  }
+
+  /**
+   * The offset after the last one of `epoch` or, where the log has none of it, of the greatest epoch before it. Undefined
+   * for an epoch that has not begun.
+   */
   endOfEpoch(epoch: number): { readonly epoch: number; readonly endOffset: number } | undefined {
+    const last = this.#epochs.at(-1);
+    if (last === undefined || epoch > last.epoch) return undefined;
+    if (epoch === last.epoch) return { epoch, endOffset: this.#endOffset };
     const next = this.#epochs.findIndex((entry) => entry.epoch > epoch);
-    const index = (next === -1 ? this.#epochs.length : next) - 1;
-    if (index < 0) return undefined;
-    return {
-      epoch: this.#epochs[index]!.epoch,
-      endOffset: next === -1 ? this.#endOffset : this.#epochs[next]!.startOffset,
-    };
+    return { epoch: this.#epochs[next - 1]?.epoch ?? epoch, endOffset: this.#epochs[next]!.startOffset };
   }
 
   /** The epoch in which the record at `offset` was written, or -1. */
@@ -136,6 +154,30 @@ export class PartitionLog {
     this.#startOffset = offset;
     const kept = this.#segments.findIndex((segment) => segment.endOffset > offset);
     this.#segments = kept === -1 ? [] : this.#segments.slice(kept);
+  }
+
+  /** Forgets the batch that contains `offset` and all that follow it. */
+  truncate(offset: number): void {
+    if (offset >= this.#endOffset) return;
+    const index = this.#segmentOf(offset);
+    const segment = this.#segments[index];
+    const isKept = segment !== undefined && offset > this.#startOffset;
+    const batch = isKept ? segment.indexOf(offset) : 0;
+    this.#endOffset = isKept ? segment.offsetOf(batch) : offset;
+    if (batch > 0) segment!.truncate(batch);
+    this.#segments = isKept ? this.#segments.slice(0, batch > 0 ? index + 1 : index) : [];
+    const last = this.#segments.at(-1);
+    this.#endPosition = last === undefined ? 0 : last.logPosition + last.size;
+    this.#startOffset = Math.min(this.#startOffset, this.#endOffset);
+    this.#epochs = this.#epochs.filter((entry) => entry.startOffset < this.#endOffset);
+  }
+
+  /** Every batch that is kept, with its place in `bytes`. */
+  *batches(): Generator<{ readonly header: BatchHeader; readonly bytes: Uint8Array<ArrayBuffer> }> {
+    for (const segment of this.#segments) {
+      const bytes = segment.view(0, segment.batchCount);
+      for (const header of readBatchHeaders(bytes)) yield { header, bytes };
+    }
   }
 
   #recordsOf(segment: LogSegment, index: number): TimedOffset[] {

@@ -27,6 +27,7 @@ export class Partition {
     this.index = index;
     this.replicas = replicas;
     this.leaderId = leaderId;
+    this.log.beginEpoch(this.leaderEpoch);
   }
 
   /** Appends the batch, or finds that it was appended before. Throws {@link BatchRefused}. `now`: epoch ms. */
@@ -47,6 +48,7 @@ export class Partition {
   lead(nodeId: number): void {
     this.leaderId = nodeId;
     this.leaderEpoch += 1;
+    this.log.beginEpoch(this.leaderEpoch);
     this.wake();
   }
 

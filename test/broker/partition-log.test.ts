@@ -14,8 +14,14 @@ function append(log: PartitionLog, values: readonly string[], timestamp = 1, epo
   return log.append({ bytes, offsetCount: values.length, maxTimestamp: timestamp }, epoch);
 }
 
-function read(log: PartitionLog, offset: number, maxBytes = Number.POSITIVE_INFINITY, atLeastOne = true): number[] {
-  const source = log.read(offset, maxBytes, atLeastOne);
+function read(
+  log: PartitionLog,
+  offset: number,
+  maxBytes = Number.POSITIVE_INFINITY,
+  atLeastOne = true,
+  upTo?: number,
+): number[] {
+  const source = log.read(offset, maxBytes, atLeastOne, upTo).records;
   const bytes = new Uint8Array(source.byteLength);
   if (source instanceof Uint8Array) bytes.set(source);
   else source.writeTo(bytes, 0);
@@ -77,7 +83,7 @@ describe("a partition log", () => {
   test("a view that was read stays as it was while the log grows", () => {
     const log = new PartitionLog();
     append(log, ["first"]);
-    const view = log.read(0, 1000, true) as Uint8Array;
+    const view = log.read(0, 1000, true).records as Uint8Array;
     const before = view.slice();
     for (let i = 0; i < 2000; i++) append(log, ["more"]);
     assert.deepEqual(view, before);
@@ -117,11 +123,74 @@ describe("a partition log", () => {
     append(log, ["d"], 1, 5);
     assert.deepEqual(log.endOfEpoch(0), { epoch: 0, endOffset: 2 });
     assert.deepEqual(log.endOfEpoch(4), { epoch: 3, endOffset: 3 });
-    assert.deepEqual(log.endOfEpoch(9), { epoch: 5, endOffset: 4 });
+    assert.deepEqual(log.endOfEpoch(5), { epoch: 5, endOffset: 4 });
+    assert.equal(log.endOfEpoch(9), undefined, "it has not begun");
+    log.beginEpoch(9);
+    assert.deepEqual(log.endOfEpoch(9), { epoch: 9, endOffset: 4 });
+    assert.deepEqual(log.endOfEpoch(6), { epoch: 5, endOffset: 4 });
     assert.deepEqual(
       [0, 1, 2, 3].map((offset) => log.epochOf(offset)),
       [0, 0, 3, 5],
     );
     assert.equal(new PartitionLog().endOfEpoch(0), undefined);
+  });
+
+  test("an epoch that wrote nothing leaves no trace", () => {
+    const log = new PartitionLog();
+    log.beginEpoch(0);
+    append(log, ["a"], 1, 0);
+    log.beginEpoch(1);
+    log.beginEpoch(2);
+    append(log, ["b"], 1, 2);
+    assert.deepEqual(log.endOfEpoch(1), { epoch: 0, endOffset: 1 });
+    const later = new PartitionLog();
+    later.beginEpoch(4);
+    assert.deepEqual(later.endOfEpoch(2), { epoch: 2, endOffset: 0 }, "before the first known one");
+  });
+
+  test("a read ends before the batch that it may not reach, and says where", () => {
+    const log = new PartitionLog();
+    for (let i = 0; i < 5; i++) append(log, ["x".repeat(300_000), "y"]);
+    const bases = (upTo: number): number[] => read(log, 1, Number.POSITIVE_INFINITY, true, upTo);
+    assert.deepEqual(bases(10), [0, 2, 4, 6, 8]);
+    assert.deepEqual(bases(6), [0, 2, 4]);
+    assert.deepEqual(bases(7), [0, 2, 4], "not even a part of it");
+    assert.deepEqual(bases(0), []);
+    assert.equal(log.read(1, Number.POSITIVE_INFINITY, true, 6).endOffset, 6);
+    assert.equal(log.read(1, 700_000, true).endOffset, 4);
+    assert.equal(log.read(3, 1, false).endOffset, 3);
+    assert.equal(log.read(10, 1, true).endOffset, 10);
+  });
+
+  test("is truncated between batches, and goes on from there, for any batches", () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 60 });
+    fc.assert(
+      fc.property(sizes, fc.nat(), fc.nat(), (counts, pick, start) => {
+        const log = new PartitionLog();
+        const bases = counts.map((count, i) => append(log, new Array<string>(count).fill("v".repeat(50_000)), i, i));
+        const total = log.endOffset;
+        log.deleteBefore(start % total);
+        const offset = pick % (total + 1);
+        const views = [...log.batches()].map(({ bytes }) => bytes);
+        const before = views.map((bytes) => bytes.slice());
+        log.truncate(offset);
+        const end =
+          offset === total
+            ? total
+            : offset <= start % total
+              ? offset
+              : Math.max(...bases.filter((base) => base <= offset));
+        assert.equal(log.endOffset, end);
+        assert.ok(log.startOffset <= end);
+        assert.equal(log.endOfEpoch(0)?.endOffset ?? end, Math.min(counts[0]!, end));
+        const next = append(log, ["w".repeat(50_000), "w"], 1, 100);
+        assert.equal(next, end);
+        const kept = [...log.batches()].map(({ header }) => header.baseOffset);
+        const first = kept[0]!;
+        assert.deepEqual(kept, [...bases.filter((base) => base < end && base >= first), end]);
+        assert.deepEqual(views, before, "what was read before stays as it was");
+      }),
+      { numRuns: 50 },
+    );
   });
 });

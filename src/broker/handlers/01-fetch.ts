@@ -135,14 +135,15 @@ function read(
     abortedTransactions: isolationLevel === 1 ? [] : null,
     records: NO_RECORDS,
   };
-  const end = lastFetchedEpoch < 0 ? undefined : log.endOfEpoch(lastFetchedEpoch);
-  if (end !== undefined && (end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset)) {
-    return { ...known, divergingEpoch: end };
+  if (fetchOffset < log.startOffset) return failedPart(wanted.partition, ErrorCode.OFFSET_OUT_OF_RANGE);
+  if (lastFetchedEpoch >= 0) {
+    const end = log.endOfEpoch(lastFetchedEpoch);
+    if (end === undefined) return failedPart(wanted.partition, ErrorCode.OFFSET_OUT_OF_RANGE);
+    // The reader has records that this log has not, or not any more: it has to go back to where they part (KIP-320).
+    if (end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset) return { ...known, divergingEpoch: end };
   }
-  if (fetchOffset < log.startOffset || fetchOffset > log.endOffset) {
-    return failedPart(wanted.partition, ErrorCode.OFFSET_OUT_OF_RANGE);
-  }
-  return { ...known, records: log.read(fetchOffset, maxBytes, atLeastOne) };
+  if (fetchOffset > log.endOffset) return failedPart(wanted.partition, ErrorCode.OFFSET_OUT_OF_RANGE);
+  return { ...known, records: log.read(fetchOffset, maxBytes, atLeastOne).records };
 }
 
 const NO_RECORDS = new Uint8Array(0);
