@@ -15,6 +15,7 @@ export type ConnectionRole =
   | "heartbeat"
   | "offsets"
   | "general"
+  | "transactions"
   | `${"fetch" | "fetch-beside" | "group"}/${number}`;
 
 export interface PoolOptions {

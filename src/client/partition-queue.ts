@@ -59,6 +59,8 @@ export class QueuedBatch {
 export interface ProducerIdentity {
   readonly producerId: number;
   readonly epoch: number;
+  /** Whether what is sent under it belongs to a transaction. */
+  readonly transactional?: boolean | undefined;
 }
 
 const LAST_EPOCH = 0x7fff;
@@ -170,12 +172,16 @@ export class PartitionQueue {
       batch.sequence = this.#nextSequence;
       this.#nextSequence = (this.#nextSequence + batch.builder.recordCount) % SEQUENCES;
     }
-    const { producerId, epoch } = this.#identity!;
-    return { batch, stamp: { producerId, producerEpoch: epoch, baseSequence: batch.sequence, transactional: false } };
+    const { producerId, epoch, transactional = false } = this.#identity!;
+    return { batch, stamp: { producerId, producerEpoch: epoch, baseSequence: batch.sequence, transactional } };
   }
 
   #settleIdentity(identity: ProducerIdentity, next: QueuedBatch): void {
-    if (this.#identity === undefined) this.#identity = identity;
+    if (identity.transactional) {
+      // Its epochs are the coordinator's to raise: what was given up under the last one is in a transaction that was aborted.
+      if (this.#identity === identity) return;
+      this.#identity = identity;
+    } else if (this.#identity === undefined) this.#identity = identity;
     else if (!this.#gap || next.uncertain) return;
     else if (this.#identity.producerId !== identity.producerId) this.#identity = identity;
     else this.#identity = { producerId: identity.producerId, epoch: this.#identity.epoch + 1 };

@@ -3,6 +3,7 @@ import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import { type KafkaError, ProtocolError } from "./errors.ts";
 import type { PartitionQueue, ProducerIdentity } from "./partition-queue.ts";
+import type { TopicPartition } from "./topic-partition.ts";
 
 /** What whoever sends under an identity is told. */
 export interface IdentityUser {
@@ -12,14 +13,27 @@ export interface IdentityUser {
   troubled(error: KafkaError): void;
 }
 
-/** Where a sender has its producer id and epoch from. */
+/** Where a sender has its producer id and epoch from, and what they allow. */
 export interface IdentitySource {
+  /** Null outside of transactions. */
+  readonly transactionalId: string | null;
+  /** The highest version of Produce that may be sent. */
+  readonly maxProduceVersion: number | undefined;
+  /** Why nothing more may be sent: whatever has not been sent fails with it. */
+  readonly failure: KafkaError | undefined;
   /** The identity under which `queues` may be sent, or undefined: then it is being asked for, and `user` is told. */
   identityFor(queues: Iterable<PartitionQueue>, user: IdentityUser): ProducerIdentity | undefined;
+  /** Whether the partition's next batch may be sent. Where not yet, `user` is told when to ask again. */
+  admits(partition: TopicPartition, user: IdentityUser): boolean;
+  /** A batch that was to be sent under the identity was given up. */
+  gaveUp(error: KafkaError): void;
 }
 
 /** A producer id from any broker: for writers without transactions. A new one is taken when a queue has used up its epochs. */
 export class IdempotentIdentity implements IdentitySource {
+  readonly transactionalId = null;
+  readonly maxProduceVersion = undefined;
+  readonly failure = undefined;
   readonly #cluster: Cluster;
   #identity: ProducerIdentity | undefined;
   #isAsking = false;
@@ -38,6 +52,12 @@ export class IdempotentIdentity implements IdentitySource {
     }
     return undefined;
   }
+
+  admits(): boolean {
+    return true;
+  }
+
+  gaveUp(): void {}
 
   async #ask(user: IdentityUser): Promise<void> {
     const { clock, options } = this.#cluster;

@@ -60,14 +60,24 @@ export class ProducerSender {
   #scheduled = false;
   #wake: Timer | undefined;
 
-  constructor(cluster: Cluster, options: SenderOptions, onSettled: (batch: QueuedBatch) => void) {
+  /** `identities` default to an idempotent producer's where `acks` is "all". */
+  constructor(
+    cluster: Cluster,
+    options: SenderOptions,
+    onSettled: (batch: QueuedBatch) => void,
+    identities?: IdentitySource,
+  ) {
     this.#cluster = cluster;
     this.#options = options;
-    this.#identities = options.acks === "all" ? new IdempotentIdentity(cluster) : undefined;
+    this.#identities = identities ?? (options.acks === "all" ? new IdempotentIdentity(cluster) : undefined);
     this.#onSettled = onSettled;
     this.#forgetCluster = cluster.onUpdate(() => {
       if (this.#active.size > 0) this.schedule();
     });
+  }
+
+  get #isTransactional(): boolean {
+    return (this.#identities?.transactionalId ?? null) !== null;
   }
 
   get maxInFlightPerPartition(): number {
@@ -104,6 +114,8 @@ export class ProducerSender {
 
   #drain(): void {
     const now = this.#cluster.clock.monotonic();
+    const failure = this.#identities?.failure;
+    if (failure !== undefined) this.#failAll(failure);
     this.#expire(now);
     if (this.#active.size > 0) {
       const identity = this.#identities?.identityFor(this.#active, this.#identityUser);
@@ -140,8 +152,9 @@ export class ProducerSender {
   }
 
   #failAll(error: KafkaError): void {
-    for (const queue of this.#active)
+    for (const queue of this.#active) {
       for (const batch of queue.expire(Number.POSITIVE_INFINITY)) this.#fail(batch, error);
+    }
   }
 
   #readyByLeader(now: number): Map<number, PartitionQueue[]> {
@@ -153,7 +166,7 @@ export class ProducerSender {
       if (leader < 0 || !this.#cluster.metadata.nodes.has(leader)) {
         leaderless.push(queue.topic);
         queue.retryAt = now + this.#cluster.options.retryBackoff.max / 4;
-      } else {
+      } else if (this.#identities?.admits(queue, this.#identityUser) !== false) {
         const queues = byLeader.get(leader);
         if (queues === undefined) byLeader.set(leader, [queue]);
         else queues.push(queue);
@@ -212,10 +225,12 @@ export class ProducerSender {
       const connection = this.#cluster.openNode(node, "produce") ?? (await this.#connect(node, deadline));
       const options = {
         timeout: Math.max(1, Math.min(clusterOptions.requestTimeout, deadline - clock.monotonic())),
-        maxVersion: shipments.every(({ topicId }) => topicId !== ZERO_UUID) ? undefined : LAST_VERSION_WITH_NAMES,
+        maxVersion: this.#maxVersion(shipments),
         bodySize: bytes + shipments.length * OVERHEAD_PER_BATCH,
       };
-      const body = { acks: ACKS[acks], timeoutMs: Math.ceil(options.timeout), topicData: byTopic(shipments) };
+      const transactionalId = this.#identities?.transactionalId ?? null;
+      const timeoutMs = Math.ceil(options.timeout);
+      const body = { transactionalId, acks: ACKS[acks], timeoutMs, topicData: byTopic(shipments) };
       sent = true;
       if (acks === "none") {
         connection.sendOneWay(produce, body, options);
@@ -228,6 +243,12 @@ export class ProducerSender {
     }
     this.#inFlight.set(node, this.#inFlight.get(node)! - 1);
     this.schedule();
+  }
+
+  #maxVersion(shipments: readonly Shipment[]): number | undefined {
+    const most = this.#identities?.maxProduceVersion;
+    if (shipments.every(({ topicId }) => topicId !== ZERO_UUID)) return most;
+    return Math.min(most ?? LAST_VERSION_WITH_NAMES, LAST_VERSION_WITH_NAMES);
   }
 
   /** Opening a connection may take longer than a batch has left. */
@@ -276,17 +297,17 @@ export class ProducerSender {
       case ErrorCode.INVALID_PRODUCER_EPOCH:
         // Had it been appended earlier, it would have been known as a repetition.
         batch.uncertain = false;
-        if (errorCode !== ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER || !queue.isBehindAnother(batch))
-          queue.breakSequence();
+        if (errorCode === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER && queue.isBehindAnother(batch))
+          return this.#retry(shipment, error, false);
+        // A transaction cannot go on without it, and only its coordinator can raise the epoch.
+        if (this.#isTransactional) return this.#giveUp(shipment, error);
+        queue.breakSequence();
         return this.#retry(shipment, error, false);
       case ErrorCode.REQUEST_TIMED_OUT:
       case ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND:
         return this.#retry(shipment, error, true);
     }
-    if (!errorByCode(errorCode).retriable) {
-      queue.abandon(batch);
-      return this.#fail(batch, error);
-    }
+    if (!errorByCode(errorCode).retriable) return this.#giveUp(shipment, error);
     const { leaderId, leaderEpoch } = answer.currentLeader;
     const { metadata } = this.#cluster;
     const moved =
@@ -298,10 +319,7 @@ export class ProducerSender {
   #requestFailed(shipments: readonly Shipment[], error: KafkaError, sent: boolean): void {
     for (const shipment of shipments) {
       if (error.retriable === true) this.#retry(shipment, error, sent);
-      else {
-        shipment.queue.abandon(shipment.batch);
-        this.#fail(shipment.batch, error);
-      }
+      else this.#giveUp(shipment, error);
     }
     if (error.retriable) this.#cluster.refreshSoon(shipments.map(({ queue }) => queue.topic));
   }
@@ -319,7 +337,13 @@ export class ProducerSender {
     batch.deliver(queue.partition, baseOffset, logAppendTime);
   }
 
+  #giveUp({ queue, batch }: Shipment, error: KafkaError): void {
+    queue.abandon(batch);
+    this.#fail(batch, error);
+  }
+
   #fail(batch: QueuedBatch, error: KafkaError): void {
+    this.#identities?.gaveUp(error);
     this.#onSettled(batch);
     batch.fail(error);
   }

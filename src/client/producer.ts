@@ -2,6 +2,7 @@ import { partitionForKey } from "../../protocol/murmur2.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClosedError, InvalidArgumentError, KafkaError, TimeoutError } from "./errors.ts";
 import { PartitionQueue, type QueuedBatch, type RecordOwner } from "./partition-queue.ts";
+import type { IdentitySource } from "./producer-identity.ts";
 import { type ProducerOptions, type ProducerSettings, producerSettings } from "./producer-options.ts";
 import { type EncodedRecord, encodeRecord, type ProducerRecord, type RecordMetadata } from "./producer-record.ts";
 import { ProducerSender } from "./producer-sender.ts";
@@ -43,10 +44,11 @@ export class Producer {
   #bufferedBytes = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(cluster: Cluster, options: ProducerOptions = {}, base?: ProducerSettings) {
+  /** @internal `identities`: not of an idempotent producer of its own. */
+  constructor(cluster: Cluster, options: ProducerOptions = {}, base?: ProducerSettings, identities?: IdentitySource) {
     this.#cluster = cluster;
     this.#settings = producerSettings(options, base);
-    this.#sender = new ProducerSender(cluster, this.#settings, (batch) => this.#release(batch));
+    this.#sender = new ProducerSender(cluster, this.#settings, (batch) => this.#release(batch), identities);
   }
 
   /** A producer with other settings, over the same connections. It is closed with this one. */
@@ -217,6 +219,17 @@ export class Producer {
       const verdicts = batches.map((batch) => new Promise<void>((resolve) => batch.onSettled(resolve)));
       await Promise.all([...verdicts, ...lookups.map(({ done }) => done)]);
     }
+  }
+
+  /**
+   * @internal Rejects with `error` whatever has not been put into a batch yet, and resolves once every batch has its
+   * verdict: that the batches that were not sent get theirs at once is for whoever owns the identity.
+   */
+  async abandon(error: KafkaError): Promise<void> {
+    for (const { waiting } of this.#topics.values())
+      for (const { owner, slot } of waiting?.splice(0) ?? []) owner.failed(slot, error);
+    for (const { owner, slot } of this.#blocked.splice(0)) owner.failed(slot, error);
+    await Promise.all(this.#sender.seal().map((batch) => new Promise<void>((resolve) => batch.onSettled(resolve))));
   }
 
   /** Refuses new records, waits for the verdicts of those sent, and lets go. */

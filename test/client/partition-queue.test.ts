@@ -344,3 +344,22 @@ test("sequences go from the last number to 0, and their order holds across the t
     assert.equal(queue.isBehindAnother(batch), i > 0);
   }
 });
+
+test("under a transactional identity batches say so, and sequences begin anew with the next identity alone", () => {
+  const queue = new PartitionQueue("t", 0, 5);
+  const first = { producerId: 7, epoch: 3, transactional: true };
+  const stamps = (identity: typeof first): ProducerStamp => {
+    add(queue, 2);
+    const { batch, stamp } = queue.take(identity);
+    queue.delivered(batch, 0);
+    return stamp;
+  };
+  assert.deepEqual(stamps(first), { producerId: 7, producerEpoch: 3, baseSequence: 0, transactional: true });
+  assert.deepEqual(stamps(first), { producerId: 7, producerEpoch: 3, baseSequence: 2, transactional: true });
+  // Given up after it was sent: the queue must not raise the epoch by itself.
+  add(queue);
+  queue.abandon(queue.take(first).batch);
+  assert.equal(stamps(first).producerEpoch, 3);
+  const next = { producerId: 7, epoch: 4, transactional: true };
+  assert.deepEqual(stamps(next), { producerId: 7, producerEpoch: 4, baseSequence: 0, transactional: true });
+});
