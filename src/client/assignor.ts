@@ -1,5 +1,8 @@
 import { partitionKey, type TopicPartition } from "./topic-partition.ts";
 
+/** How the members of a classic group share out partitions, by Kafka's own names. */
+export type AssignorName = "cooperative-sticky" | "range";
+
 /** A member of a group, as its leader sees it. */
 export interface AssignorMember {
   readonly memberId: string;

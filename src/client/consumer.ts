@@ -4,9 +4,10 @@ import { sleep } from "../net/clock.ts";
 import type { Cluster } from "./cluster.ts";
 import { type ConsumerOptions, type ConsumerSettings, consumerSettings } from "./consumer-options.ts";
 import { refuse } from "./coordinator.ts";
+import { createGroupMember } from "./create-group-member.ts";
 import { ClosedError, InvalidArgumentError, KafkaError } from "./errors.ts";
 import { type FetchedBatch, Fetcher } from "./fetcher.ts";
-import { GroupMember } from "./group-member.ts";
+import type { GroupMember } from "./group-member.ts";
 import { commitOffsets, fetchOffsets } from "./group-offsets.ts";
 import { listOffsets } from "./list-offsets.ts";
 import { partitionKey, type TopicPartition } from "./topic-partition.ts";
@@ -74,9 +75,9 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
     this.#cluster = cluster;
     this.#settings = consumerSettings(options);
     const { topics, groupId, sessionTimeout, rebalanceTimeout } = this.#settings;
-    this.#group = new GroupMember(
+    this.#group = createGroupMember(
       cluster,
-      { groupId, sessionTimeout, rebalanceTimeout, topics: () => topics },
+      { groupProtocol: "classic", groupId, sessionTimeout, rebalanceTimeout, topics: () => topics },
       {
         assigned: (partitions) => void this.#assigned(partitions),
         revoked: (partitions) => {

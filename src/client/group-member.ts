@@ -1,302 +1,38 @@
-import { ErrorCode } from "../../protocol/errors.ts";
-import { heartbeat } from "../../protocol/messages/12-heartbeat.ts";
-import { leaveGroup } from "../../protocol/messages/13-leave-group.ts";
-import { sleep, type Timer } from "../net/clock.ts";
-import { backoffDelay } from "./backoff.ts";
-import type { Cluster } from "./cluster.ts";
-import type { ConnectionRole } from "./connection-pool.ts";
-import { Coordinator, isCoordinatorMoved } from "./coordinator.ts";
-import { asKafkaError, type KafkaError, ProtocolError } from "./errors.ts";
-import { type JoinedGeneration, joinClassicGroup } from "./group-join.ts";
-import { Lease } from "./lease.ts";
-import type { GroupHandlers, Membership } from "./membership.ts";
-import { OwnedPartitions } from "./owned-partitions.ts";
-import { within } from "./within.ts";
+import type { AssignorName } from "./assignor.ts";
+import type { Coordinator } from "./coordinator.ts";
+import type { Lease } from "./lease.ts";
+import type { Membership } from "./membership.ts";
 
 export interface GroupMemberOptions {
   readonly groupId: string;
-  /** Milliseconds without a heartbeat after which the broker takes this member for dead. */
+  /** Milliseconds without a heartbeat after which the broker takes a classic member for dead. Others: as the broker is set. */
   readonly sessionTimeout: number;
-  /** Milliseconds that members have to join a rebalance. */
+  /** Milliseconds that members have to join a rebalance, or to let go of what is wanted elsewhere. */
   readonly rebalanceTimeout: number;
   /** The topics wanted now. */
   readonly topics: () => readonly string[];
+  /** The name of a static member (KIP-345); undefined: not static. */
+  readonly groupInstanceId?: string | undefined;
+  /** What a classic member offers, most wanted first. */
+  readonly assignors?: readonly AssignorName[] | undefined;
+  /** Which of the broker's assignors is wanted; undefined: the broker's choice. */
+  readonly serverAssignor?: string | undefined;
 }
 
-/** Longest wait (ms) for the goodbye to be heard. */
-const LEAVE_TIMEOUT = 5_000;
-const HEARTBEATS_PER_SESSION = 3;
-/** Failures in a row that are told, and then each multiple. */
-const TROUBLE = 3;
-
-/**
- * Membership in a group by the classic protocol with cooperative rebalancing (KIP-429).
- *
- * joining:  asks to join, then to sync; heartbeats of the last generation go on, on their own connection. → stable, or
- *           joining again after an error, or ended.
- * stable:   heartbeats. → joining, when the broker says so, when partitions were released, when topics changed.
- * ended:    closed, or failed for good.
- *
- * An answer counts only if the generation it was asked in is still the current one: late ones are about the past.
- */
-export class GroupMember {
+/** Membership in a group, by either protocol, from `start` to `close` or to a failure. */
+export interface GroupMember {
+  /** Until when work on what is owned may be started. */
   readonly lease: Lease;
   readonly coordinator: Coordinator;
-  readonly #cluster: Cluster;
-  readonly #options: GroupMemberOptions;
-  readonly #handlers: GroupHandlers;
-  readonly #owned: OwnedPartitions;
-  readonly #role: ConnectionRole;
-  readonly #stop = new AbortController();
-  #membership: Membership = { memberId: "", generationId: -1 };
-  #joining = false;
-  #rejoin: (() => void) | undefined;
-  #rejoinWanted = false;
-  #heartbeatTimer: Timer | undefined;
-  /** The membership whose heartbeat has no answer yet. */
-  #beatingFor: Membership | undefined;
-  #beatFailures = 0;
-  #troubles = 0;
-  #topicCounts = "";
-  #forgetCluster: (() => void) | undefined;
-
-  constructor(cluster: Cluster, options: GroupMemberOptions, handlers: GroupHandlers) {
-    this.#cluster = cluster;
-    this.#options = options;
-    this.#handlers = handlers;
-    this.coordinator = new Coordinator(cluster, options.groupId);
-    this.lease = new Lease(cluster.clock, options.sessionTimeout, options.rebalanceTimeout);
-    this.#role = `group/${cluster.takeNumber()}`;
-    this.#owned = new OwnedPartitions(handlers, () => this.#wantRejoin());
-  }
-
-  start(): void {
-    this.#forgetCluster = this.#cluster.onUpdate(() => {
-      if (!this.#joining && this.#membership.generationId >= 0 && this.#countTopics() !== this.#topicCounts)
-        this.#wantRejoin();
-    });
-    void this.#run();
-  }
-
-  get membership(): Membership {
-    return this.#membership;
-  }
+  /** Who this member is now. It changes with each rebalance. */
+  readonly membership: Membership;
+  start(): void;
   /** Whether the partition is this member's, be it that it was asked to release it. */
-  owns(topic: string, partition: number): boolean {
-    return this.#owned.has(topic, partition);
-  }
-
-  async #run(): Promise<void> {
-    for (let failures = 0; !this.#stop.signal.aborted; ) {
-      try {
-        this.#joining = true;
-        this.#rejoinWanted = false;
-        const joined = await this.#join();
-        if (this.#stop.signal.aborted) return;
-        this.#joining = false;
-        failures = 0;
-        this.#beat();
-        this.#owned.accept(joined.assigned);
-        await this.#untilRejoin();
-      } catch (error) {
-        if (this.#stop.signal.aborted) return;
-        failures++;
-        if (!this.#recover(error)) return;
-        const wait = backoffDelay(this.#cluster.options.retryBackoff, failures, this.#cluster.clock);
-        await sleep(this.#cluster.clock, wait, this.#stop.signal);
-      }
-    }
-  }
-
-  async #join(): Promise<JoinedGeneration> {
-    const topics = this.#options.topics();
-    for (const topic of topics) this.#cluster.watch(topic);
-    const joined = await joinClassicGroup({
-      cluster: this.#cluster,
-      coordinator: this.coordinator,
-      groupId: this.#options.groupId,
-      role: this.#role,
-      sessionTimeout: this.#options.sessionTimeout,
-      rebalanceTimeout: this.#options.rebalanceTimeout,
-      topics,
-      owned: this.#owned.claims(),
-      membership: this.#membership,
-      named: (memberId) => {
-        this.#membership = { memberId, generationId: this.#membership.generationId };
-      },
-    });
-    this.#membership = joined.membership;
-    this.#topicCounts = this.#countTopics(joined.partitionCounts);
-    return joined;
-  }
-
-  /** Topics with their partition counts: what an assignment is based on. */
-  #countTopics(assigned?: ReadonlyMap<string, number>): string {
-    const { metadata } = this.#cluster;
-    return this.#options
-      .topics()
-      .map((topic) => `${topic}:${assigned?.get(topic) ?? metadata.topic(topic)?.partitions.length ?? 0}`)
-      .join();
-  }
-
-  #untilRejoin(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#rejoin = resolve;
-      if (this.#rejoinWanted || this.#stop.signal.aborted) resolve();
-    });
-  }
-
-  #wantRejoin(): void {
-    this.#rejoinWanted = true;
-    this.#rejoin?.();
-  }
-
+  owns(topic: string, partition: number): boolean;
   /** Takes the topics wanted now to the group. */
-  topicsChanged(): void {
-    this.#wantRejoin();
-  }
-
-  /** Answers whether joining may be tried again after `error`. */
-  #recover(error: unknown): boolean {
-    if (!(error instanceof ProtocolError)) {
-      const known = asKafkaError(error);
-      if (known.retriable) this.coordinator.forget();
-      else this.#fail(known);
-      if (known.retriable) this.#trouble(known);
-      return known.retriable;
-    }
-    switch (error.errorCode) {
-      case ErrorCode.UNKNOWN_MEMBER_ID:
-        this.#lose("");
-        return true;
-      case ErrorCode.ILLEGAL_GENERATION:
-        this.#lose(this.#membership.memberId);
-        return true;
-      case ErrorCode.REBALANCE_IN_PROGRESS:
-      case ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:
-        return true;
-    }
-    if (isCoordinatorMoved(error.errorCode)) this.coordinator.forget();
-    else if (!error.retriable) {
-      this.#fail(error);
-      return false;
-    }
-    this.#trouble(error);
-    return true;
-  }
-
-  /** A coordinator that moves or begins is no news until it goes on. */
-  #trouble(error: KafkaError): void {
-    this.#troubles++;
-    if (this.#troubles % TROUBLE === 0) this.#handlers.troubled(error);
-  }
-
-  #fail(error: KafkaError): void {
-    this.#end();
-    this.#lose("");
-    this.#cluster.release(this.#role);
-    this.#handlers.failed(error);
-  }
-
-  #lose(memberId: string): void {
-    this.#membership = { memberId, generationId: -1 };
-    this.lease.end();
-    this.#owned.lose();
-  }
-
+  topicsChanged(): void;
   /** A request that only members may make was refused with this code, in the generation it was made in. */
-  refused(errorCode: number, generationId: number): void {
-    if (isCoordinatorMoved(errorCode)) return this.coordinator.forget();
-    if (generationId !== this.#membership.generationId) return;
-    // While joining, the next generation may be there already, but a member that is not known has lost all it had: the
-    // join will fail too, and maybe much later.
-    if (errorCode === ErrorCode.UNKNOWN_MEMBER_ID) this.#lose("");
-    if (this.#joining) return;
-    if (errorCode === ErrorCode.ILLEGAL_GENERATION) this.#lose(this.#membership.memberId);
-    else if (errorCode === ErrorCode.FENCED_INSTANCE_ID)
-      return this.#fail(new ProtocolError(errorCode, `group ${this.#options.groupId}`));
-    else if (errorCode !== ErrorCode.REBALANCE_IN_PROGRESS && errorCode !== ErrorCode.UNKNOWN_MEMBER_ID) return;
-    this.#wantRejoin();
-  }
-
-  get #interval(): number {
-    return this.#options.sessionTimeout / HEARTBEATS_PER_SESSION;
-  }
-
-  #beatIn(ms: number): void {
-    this.#heartbeatTimer?.cancel();
-    if (!this.#stop.signal.aborted) this.#heartbeatTimer = this.#cluster.clock.timer(ms, () => this.#beat());
-  }
-
-  #beat(): void {
-    this.#beatIn(this.#interval);
-    // Partitions that were added are found by nobody else.
-    for (const topic of this.#options.topics()) this.#cluster.keepFresh(topic);
-    const membership = this.#membership;
-    if (this.#stop.signal.aborted || membership.generationId < 0 || this.#beatingFor === membership) return;
-    this.#beatingFor = membership;
-    void this.#sendHeartbeat(membership).finally(() => {
-      if (this.#beatingFor === membership) this.#beatingFor = undefined;
-    });
-  }
-
-  async #sendHeartbeat(membership: Membership): Promise<void> {
-    const { memberId, generationId } = membership;
-    const { clock, options } = this.#cluster;
-    const sentAt = clock.monotonic();
-    const wallSentAt = clock.now();
-    try {
-      const connection = await this.coordinator.connection("heartbeat");
-      const body = { groupId: this.#options.groupId, generationId, memberId };
-      // One that hangs must leave time for others before the session ends.
-      const { errorCode } = await connection.send(heartbeat, body, { timeout: this.#interval });
-      if (this.#stop.signal.aborted || memberId !== this.#membership.memberId) return;
-      this.#beatFailures = 0;
-      this.#troubles = 0;
-      this.#answered(errorCode, generationId, sentAt, wallSentAt);
-    } catch (error) {
-      if (this.#stop.signal.aborted) return;
-      this.coordinator.forget();
-      if (membership !== this.#membership) return;
-      const known = asKafkaError(error);
-      if (!known.retriable) return this.#fail(known);
-      this.#trouble(known);
-      // The session runs on while the coordinator is looked for: the next heartbeat must not wait its turn.
-      this.#beatFailures++;
-      this.#beatIn(Math.min(this.#interval, backoffDelay(options.retryBackoff, this.#beatFailures, clock)));
-    }
-  }
-
-  #answered(errorCode: number, generationId: number, sentAt: number, wallSentAt: number): void {
-    if (errorCode === 0) this.lease.renew(sentAt, wallSentAt);
-    else if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) this.lease.renewInRebalance(sentAt, wallSentAt);
-    if (errorCode !== 0) this.refused(errorCode, generationId);
-  }
-
-  #end(): void {
-    this.#stop.abort();
-    this.#forgetCluster?.();
-    this.#heartbeatTimer?.cancel();
-    this.#rejoin?.();
-  }
-
-  /** Leaves the group, so that others need not wait for the session to expire. What it owned must have been let go. */
-  async close(): Promise<void> {
-    if (this.#stop.signal.aborted) return;
-    this.#end();
-    const { memberId } = this.#membership;
-    this.lease.end();
-    this.#owned.clear();
-    // Unheard, the goodbye only costs the others a session timeout.
-    if (memberId !== "")
-      await within(this.#cluster.clock, LEAVE_TIMEOUT, this.#leave(memberId), () => {}).catch(() => {});
-    this.#cluster.release(this.#role);
-  }
-
-  async #leave(memberId: string): Promise<void> {
-    const { groupId } = this.#options;
-    const connection = await this.coordinator.connection("heartbeat");
-    const body = connection.versionOf(leaveGroup) >= 3 ? { groupId, members: [{ memberId }] } : { groupId, memberId };
-    await connection.send(leaveGroup, body, { timeout: LEAVE_TIMEOUT });
-  }
+  refused(errorCode: number, generationId: number): void;
+  /** Leaves the group, so that others need not wait for the session to expire; a static member keeps its place. What it owned must have been let go. */
+  close(): Promise<void>;
 }

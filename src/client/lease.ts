@@ -19,7 +19,7 @@ const NEVER: Instant = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGAT
  */
 export class Lease {
   readonly #clock: Clock;
-  readonly #sessionTimeout: number;
+  #sessionTimeout: number;
   readonly #rebalanceTimeout: number;
   #until = NEVER;
   #lastClean = NEVER;
@@ -29,6 +29,11 @@ export class Lease {
     this.#clock = clock;
     this.#sessionTimeout = sessionTimeout;
     this.#rebalanceTimeout = rebalanceTimeout;
+  }
+
+  /** From the next heartbeat on. */
+  setSessionTimeout(ms: number): void {
+    this.#sessionTimeout = ms;
   }
 
   get isValid(): boolean {

@@ -21,6 +21,7 @@ export interface TopicMetadata {
 export class Metadata {
   #nodes: ReadonlyMap<number, Address> = new Map();
   readonly #topics = new Map<string, TopicMetadata>();
+  readonly #names = new Map<string, string>();
   #clusterId: string | null = null;
 
   get nodes(): ReadonlyMap<number, Address> {
@@ -34,6 +35,12 @@ export class Metadata {
 
   topic(name: string): TopicMetadata | undefined {
     return this.#topics.get(name);
+  }
+
+  /** The name of the topic that has this id now. */
+  topicName(topicId: string): string | undefined {
+    const name = this.#names.get(topicId);
+    return name !== undefined && this.#topics.get(name)?.topicId === topicId ? name : undefined;
   }
 
   partition(topic: string, partition: number): PartitionMetadata | undefined {
@@ -57,6 +64,8 @@ export class Metadata {
         const stale = before !== undefined && leaderEpoch >= 0 && before.leaderEpoch > leaderEpoch;
         partitions[partitionIndex] = stale ? before : { leader, leaderEpoch, errorCode };
       }
+      if (known !== undefined && same === undefined) this.#names.delete(known.topicId);
+      this.#names.set(topic.topicId, topic.name);
       this.#topics.set(topic.name, {
         name: topic.name,
         topicId: topic.topicId,

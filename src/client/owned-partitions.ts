@@ -1,9 +1,15 @@
 import type { GroupHandlers } from "./membership.ts";
 import { partitionKey, type TopicPartition } from "./topic-partition.ts";
 
+/** A partition as it was given. */
+export interface AssignedPartition extends TopicPartition {
+  /** Where the protocol has it: a topic that was deleted and made again has another one. */
+  readonly topicId?: string | undefined;
+}
+
 /** held: ours. revoking: wanted elsewhere, still claimed until its owner lets go. */
 interface Entry {
-  readonly partition: TopicPartition;
+  readonly partition: AssignedPartition;
   state: "held" | "revoking";
 }
 
@@ -15,7 +21,8 @@ export class OwnedPartitions {
   readonly #handlers: Pick<GroupHandlers, "assigned" | "revoked" | "lost">;
   readonly #released: () => void;
   #entries = new Map<string, Entry>();
-  #assigned = new Map<string, TopicPartition>();
+  #assigned = new Map<string, AssignedPartition>();
+  #revision = 0;
 
   constructor(handlers: Pick<GroupHandlers, "assigned" | "revoked" | "lost">, released: () => void) {
     this.#handlers = handlers;
@@ -26,16 +33,28 @@ export class OwnedPartitions {
     return this.#entries.has(partitionKey(topic, partition));
   }
 
-  claims(): TopicPartition[] {
+  claims(): AssignedPartition[] {
     return [...this.#entries.values()].map(({ partition }) => partition);
   }
 
+  /** Another number whenever the claims have changed. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Whether some are claimed that are wanted elsewhere. */
+  get isReleasing(): boolean {
+    return [...this.#entries.values()].some(({ state }) => state === "revoking");
+  }
+
   /** Takes in what the leader gave: begins to release what is missing, and takes what is new. */
-  accept(assigned: readonly TopicPartition[]): void {
+  accept(assigned: readonly AssignedPartition[]): void {
     this.#assigned = new Map(
       assigned.map((partition) => [partitionKey(partition.topic, partition.partition), partition]),
     );
-    const leaving = [...this.#entries].filter(([key, entry]) => entry.state === "held" && !this.#assigned.has(key));
+    const stays = (key: string, { partition }: Entry): boolean =>
+      this.#assigned.get(key)?.topicId === partition.topicId && this.#assigned.has(key);
+    const leaving = [...this.#entries].filter(([key, entry]) => entry.state === "held" && !stays(key, entry));
     this.#takeNew();
     if (leaving.length > 0) void this.#release(leaving);
   }
@@ -43,7 +62,9 @@ export class OwnedPartitions {
   #takeNew(): void {
     const fresh = [...this.#assigned].filter(([key]) => !this.#entries.has(key));
     for (const [key, partition] of fresh) this.#entries.set(key, { partition, state: "held" });
-    if (fresh.length > 0) this.#handlers.assigned(fresh.map(([, partition]) => partition));
+    if (fresh.length === 0) return;
+    this.#revision++;
+    this.#handlers.assigned(fresh.map(([, partition]) => partition));
   }
 
   async #release(leaving: readonly (readonly [string, Entry])[]): Promise<void> {
@@ -55,6 +76,7 @@ export class OwnedPartitions {
       // Lost meanwhile, and perhaps owned anew: that entry is another one.
       if (entry === undefined || this.#entries.get(key) !== entry) return;
       this.#entries.delete(key);
+      this.#revision++;
       // A later assignment may have given it back while it was being released.
       this.#takeNew();
       this.#released();
@@ -76,6 +98,7 @@ export class OwnedPartitions {
   }
 
   clear(): void {
+    this.#revision++;
     this.#entries = new Map();
     this.#assigned = new Map();
   }

@@ -1,6 +1,7 @@
 import type { Cluster } from "../client/cluster.ts";
+import { createGroupMember } from "../client/create-group-member.ts";
 import { Fetcher } from "../client/fetcher.ts";
-import { GroupMember } from "../client/group-member.ts";
+import type { GroupMember } from "../client/group-member.ts";
 import { within } from "../client/within.ts";
 import type { Clock, Timer } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
@@ -120,9 +121,9 @@ export class Worker {
   #makeGroup(cluster: Cluster, groupId: string): GroupMember {
     const { sessionTimeout, rebalanceTimeout, queues, revokeGrace } = this.#settings;
     const { events } = this.#app;
-    return new GroupMember(
+    return createGroupMember(
       cluster,
-      { groupId, sessionTimeout, rebalanceTimeout, topics: () => queues },
+      { groupProtocol: "classic", groupId, sessionTimeout, rebalanceTimeout, topics: () => queues },
       {
         assigned: (partitions) => this.#executors.assign(partitions),
         revoked: async (partitions, release) => {

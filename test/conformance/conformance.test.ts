@@ -7,7 +7,7 @@ import { jobsConformance } from "./jobs.ts";
 import { offsetsConformance } from "./offsets.ts";
 import { produceConformance } from "./produce.ts";
 import { protocolConformance } from "./protocol.ts";
-import { clusterTarget, memoryTarget, type Target, tcpTarget } from "./target.ts";
+import { memoryTarget, probedTarget, type Target, tcpTarget } from "./target.ts";
 import { topicsConformance } from "./topics.ts";
 
 const SUITES: readonly ((target: Target) => void)[] = [
@@ -23,9 +23,9 @@ const SUITES: readonly ((target: Target) => void)[] = [
 ];
 
 /** The in-process broker, and the cluster that KAFKA_BROKERS names where it names one. */
-function targets(): Target[] {
+async function targets(): Promise<Target[]> {
   const brokers = (process.env.KAFKA_BROKERS ?? "").split(",").filter((address) => address !== "");
-  return [memoryTarget, tcpTarget, ...(brokers.length === 0 ? [] : [clusterTarget(brokers)])];
+  return [memoryTarget, tcpTarget, ...(brokers.length === 0 ? [] : [await probedTarget(brokers)])];
 }
 
-for (const target of targets()) for (const suite of SUITES) suite(target);
+for (const target of await targets()) for (const suite of SUITES) suite(target);

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { GroupMember } from "../../src/client/group-member.ts";
+import { createGroupMember } from "../../src/client/create-group-member.ts";
+import type { GroupMember, GroupMemberOptions } from "../../src/client/group-member.ts";
+import type { GroupProtocol } from "../../src/client/membership.ts";
 import type { Kafka, KafkaError, TopicPartition } from "../../src/client/mod.ts";
 import { partitionKey } from "../../src/client/topic-partition.ts";
 import type { TestCluster } from "./target.ts";
 
 export interface GroupEvent {
   readonly member: string;
-  readonly what: "assigned" | "revoked" | "released" | "lost" | "failed";
+  readonly what: "assigned" | "revoked" | "released" | "lost" | "failed" | "busy";
   readonly partitions: readonly string[];
   readonly error?: KafkaError;
 }
@@ -26,7 +28,7 @@ export class GroupLog {
           assert.ok(!others.has(partition), `${event.member} got ${partition} while ${member} had it`);
         }
         owned.add(partition);
-      } else if (event.what !== "revoked") owned.delete(partition);
+      } else if (event.what !== "revoked" && event.what !== "busy") owned.delete(partition);
     }
     this.#look();
   }
@@ -85,9 +87,9 @@ export interface TestMember {
   readonly group: GroupMember;
 }
 
-export interface MemberOptions {
+export interface MemberOptions extends Partial<Omit<GroupMemberOptions, "groupId" | "topics">> {
   readonly kafka?: Kafka;
-  readonly sessionTimeout?: number;
+  readonly groupProtocol?: GroupProtocol;
   /** Resolves when the member may let go of what was revoked. Default: at once. */
   readonly letGo?: (partitions: readonly TopicPartition[]) => Promise<void>;
 }
@@ -101,19 +103,18 @@ export async function startMember(
   topics: readonly string[],
   options: MemberOptions = {},
 ): Promise<TestMember> {
-  const {
-    kafka = cluster.otherKafka(),
-    sessionTimeout = cluster.sessionTimeout,
-    letGo = () => Promise.resolve(),
-  } = options;
+  const { kafka = cluster.otherKafka(), letGo = () => Promise.resolve(), ...own } = options;
   for (const topic of topics) await kafka.cluster.topic(topic, 10_000);
   const tell = (what: GroupEvent["what"], partitions: readonly TopicPartition[], error?: KafkaError): void => {
     const keys = partitions.map(({ topic, partition }) => partitionKey(topic, partition));
     log.add({ member: name, what, partitions: keys, ...(error === undefined ? {} : { error }) });
   };
-  const group = new GroupMember(
+  const group = createGroupMember(
     kafka.cluster,
-    { groupId, sessionTimeout, rebalanceTimeout: 30_000, topics: () => topics },
+    {
+      ...{ groupProtocol: "classic", sessionTimeout: cluster.sessionTimeout, rebalanceTimeout: 30_000, ...own },
+      ...{ groupId, topics: () => topics },
+    },
     {
       assigned: (partitions) => tell("assigned", partitions),
       revoked: async (partitions) => {
@@ -122,6 +123,7 @@ export async function startMember(
         tell("released", partitions);
       },
       lost: (partitions) => tell("lost", partitions),
+      instanceIdBusy: (error) => tell("busy", [], error),
       troubled: () => {},
       failed: (error) => tell("failed", [], error),
     },

@@ -1,4 +1,5 @@
 import { type BrokerOptions, startBroker } from "../../src/broker/mod.ts";
+import type { GroupProtocol } from "../../src/client/membership.ts";
 import { Kafka, type KafkaOptions } from "../../src/client/mod.ts";
 import { systemClock } from "../../src/net/clock.ts";
 import { MemoryNetwork } from "../../src/net/memory.ts";
@@ -15,6 +16,8 @@ export interface Cleanup {
 /** A broker, or a cluster of them, that has to conform. */
 export interface Target {
   readonly name: string;
+  /** Those that its groups can speak. */
+  readonly groupProtocols: readonly GroupProtocol[];
   /** The cluster for one test. It is let go of when that test ends. */
   open(t: Cleanup): Promise<TestCluster>;
 }
@@ -139,6 +142,7 @@ async function inProcess(t: Cleanup, transport: Transport, options: BrokerOption
 /** The in-process broker, over memory. */
 export const memoryTarget: Target = {
   name: "in process, memory",
+  groupProtocols: ["classic"],
   open: (t) => {
     const transport = new MemoryNetwork().transport(systemClock);
     return inProcess(t, transport, { transport, host: "kafka", port: 9092 });
@@ -148,11 +152,15 @@ export const memoryTarget: Target = {
 /** Three nodes of the in-process broker, over TCP. */
 export const tcpTarget: Target = {
   name: "in process, TCP",
+  groupProtocols: ["classic"],
   open: (t) => inProcess(t, tcp, { port: 0, nodes: 3 }),
 };
 
 /** A real cluster at these addresses. */
-export function clusterTarget(brokers: readonly string[]): Target {
+export function clusterTarget(
+  brokers: readonly string[],
+  groupProtocols: readonly GroupProtocol[] = ["classic"],
+): Target {
   const parts = {
     brokers,
     transport: tcp,
@@ -160,5 +168,17 @@ export function clusterTarget(brokers: readonly string[]): Target {
     isInProcess: false,
     deleteRecords: undefined,
   };
-  return { name: `cluster at ${brokers.join(", ")}`, open: (t) => Promise.resolve(new TestCluster(t, parts)) };
+  const name = `cluster at ${brokers.join(", ")}`;
+  return { name, groupProtocols, open: (t) => Promise.resolve(new TestCluster(t, parts)) };
+}
+
+/** The real cluster at these addresses, asked what its groups can speak. */
+export async function probedTarget(brokers: readonly string[]): Promise<Target> {
+  const kafka = new Kafka({ brokers });
+  try {
+    const hasConsumerProtocol = (await kafka.cluster.any("general")).feature("group.version") >= 1;
+    return clusterTarget(brokers, hasConsumerProtocol ? ["classic", "consumer"] : ["classic"]);
+  } finally {
+    await kafka.close();
+  }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { createGroupMember } from "../../src/client/create-group-member.ts";
 import type { KafkaError } from "../../src/client/errors.ts";
-import { GroupMember } from "../../src/client/group-member.ts";
+import type { GroupMember } from "../../src/client/group-member.ts";
 import type { Kafka } from "../../src/client/kafka.ts";
 import { partitionKey, type TopicPartition } from "../../src/client/topic-partition.ts";
 import { type BenchOptions, type ClientBench, startClientBench } from "./client-bench.ts";
@@ -78,8 +79,14 @@ function record(kafka: Kafka, topics: readonly string[], note: () => void): Reco
     recorded.log.push(`${what} ${keys.join(" ")}`);
     return keys;
   };
-  const options = { groupId: "g", sessionTimeout: SESSION, rebalanceTimeout: REBALANCE, topics: () => topics };
-  const member = new GroupMember(cluster, options, {
+  const options = {
+    groupProtocol: "classic" as const,
+    groupId: "g",
+    sessionTimeout: SESSION,
+    rebalanceTimeout: REBALANCE,
+    topics: () => topics,
+  };
+  const member = createGroupMember(cluster, options, {
     assigned: (partitions) => {
       for (const key of told("assigned", partitions)) recorded.owned.add(key);
       note();
