@@ -16,7 +16,7 @@ const GROUP = 32;
 export async function groupSessionTimeout(cluster: Cluster, coordinator: Coordinator): Promise<number | undefined> {
   const connection = await coordinator.connection("general");
   if (!connection.supports(describeConfigs)) return undefined;
-  const ofGroup = await askFor(connection, GROUP, coordinator.groupId, "consumer.session.timeout.ms");
+  const ofGroup = await askFor(connection, GROUP, coordinator.key, "consumer.session.timeout.ms");
   if (ofGroup !== undefined) return ofGroup;
   const node = [...cluster.metadata.nodes].find(([, address]) => formatAddress(address) === connection.broker);
   if (node === undefined) return undefined;
