@@ -4,7 +4,9 @@ import type { Clock } from "../net/clock.ts";
 import { inProcessClusterId } from "../net/in-process.ts";
 import { type FeatureLevels, Features } from "./features.ts";
 import { createGroups, type GroupSettings, type Groups } from "./groups.ts";
+import { type Journal, noJournal, openJournal } from "./journal.ts";
 import { Partition } from "./partition.ts";
+import type { Storage } from "./storage.ts";
 import { Topic } from "./topic.ts";
 import type { TopicConfigs } from "./topic-configs.ts";
 
@@ -25,6 +27,8 @@ export interface ClusterSettings {
   readonly topicDefaults: TopicConfigs;
   readonly features: FeatureLevels;
   readonly groups: GroupSettings;
+  /** Default: everything is kept in memory alone. */
+  readonly storage?: Storage | undefined;
 }
 
 /** A topic that cannot be found, as a Kafka error code. */
@@ -60,6 +64,12 @@ export class ClusterState {
   /** The node that is asked for administration: the first that is up, or -1. */
   get controllerId(): number {
     return this.liveNodes()[0]?.nodeId ?? -1;
+  }
+
+  /** What one part of the cluster keeps beyond the life of the process. To be asked for once by each. */
+  journal(name: string): Journal {
+    const { storage } = this.settings;
+    return storage === undefined ? noJournal : openJournal(storage, `${name}.journal`);
   }
 
   liveNodes(): NodeState[] {

@@ -19,7 +19,7 @@ const SEAMS = ["src/net/clock.ts", "src/net/transport.ts"];
 /** The built-in modules that a layer may use; sockets are opened in src/net only, time comes from its clock. */
 const BUILT_IN: Readonly<Record<string, RegExp>> = {
   net: /^(net|tls|dns|dns\/promises|crypto|buffer)$/,
-  broker: /^(fs|fs\/promises|path|crypto)$/,
+  broker: /^(fs|fs\/promises|path|process|crypto)$/,
   testing: /^(assert|assert\/strict|util)$/,
   cli: /^(?!(net|tls|dgram|timers|timers\/promises|perf_hooks)$)/,
 };
