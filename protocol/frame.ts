@@ -113,14 +113,21 @@ function seal(writer: Writer): Uint8Array<ArrayBuffer> {
   return frame;
 }
 
+/** A frame's memory is taken at once when so large a part of it has come: a size alone, which may be a lie, takes none. */
+const BELIEVED_PART = 1 / 8;
+
 /**
- * Cuts a byte stream into frames. Chunks are joined only when a frame is complete; a frame that lies in one chunk is a
- * view of it.
+ * Cuts a byte stream into frames. A frame that lies in one chunk is a view of it; any other gets memory of its own, into
+ * which each byte is copied once, as it comes: a chunk that has just been read is still in the processor's cache.
  */
 export class FrameSplitter {
   readonly #maxFrameBytes: number;
+  /** What came of the frame that is not complete, while it has no memory of its own. */
   #chunks: Uint8Array[] = [];
   #have = 0;
+  /** The frame that is not complete, and how much of it came. */
+  #frame: Uint8Array | undefined;
+  #filled = 0;
 
   /** `maxFrameBytes`: the largest size believed. Beyond it the other side is not speaking Kafka. */
   constructor(maxFrameBytes: number) {
@@ -129,19 +136,49 @@ export class FrameSplitter {
 
   /** Adds a chunk and returns the frames it completes, without their sizes. */
   push(chunk: Uint8Array): Uint8Array[] {
-    this.#chunks.push(chunk);
-    this.#have += chunk.length;
     const frames: Uint8Array[] = [];
-    for (;;) {
-      if (this.#have < 4) return frames;
+    let rest = chunk;
+    if (this.#frame !== undefined) {
+      const part = rest.subarray(0, this.#frame.length - this.#filled);
+      this.#frame.set(part, this.#filled);
+      this.#filled += part.length;
+      if (this.#filled < this.#frame.length) return frames;
+      frames.push(this.#frame);
+      this.#frame = undefined;
+      rest = rest.subarray(part.length);
+    }
+    if (rest.length > 0 || this.#have > 0) this.#split(rest, frames);
+    return frames;
+  }
+
+  #split(chunk: Uint8Array, frames: Uint8Array[]): void {
+    if (chunk.length > 0) this.#chunks.push(chunk);
+    this.#have += chunk.length;
+    while (this.#have >= 4) {
       const size = this.#size();
-      if (this.#have < 4 + size) return frames;
+      if (this.#have < 4 + size) return this.#begin(size);
       const all = this.#join();
       frames.push(all.subarray(4, 4 + size));
       const rest = all.subarray(4 + size);
       this.#chunks = rest.length > 0 ? [rest] : [];
       this.#have = rest.length;
     }
+  }
+
+  /** Gives the frame its memory, where enough of it came. */
+  #begin(size: number): void {
+    if (this.#have < size * BELIEVED_PART) return;
+    const frame = new Uint8Array(size);
+    let at = -4;
+    for (const chunk of this.#chunks) {
+      if (at < 0) frame.set(chunk.subarray(-at), 0);
+      else frame.set(chunk, at);
+      at += chunk.length;
+    }
+    this.#frame = frame;
+    this.#filled = at;
+    this.#chunks = [];
+    this.#have = 0;
   }
 
   #size(): number {

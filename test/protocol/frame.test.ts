@@ -124,6 +124,22 @@ describe("FrameSplitter", () => {
     assert.equal(frame?.buffer, chunk.buffer);
   });
 
+  test("FrameSplitter gives a frame that came in pieces exactly its own memory, and none to a mere claim", () => {
+    const splitter = new FrameSplitter(1 << 29);
+    const before = process.memoryUsage().arrayBuffers;
+    assert.deepEqual(splitter.push(Uint8Array.of(0x1f, 0, 0, 0, 1, 2, 3)), []);
+    assert.ok(process.memoryUsage().arrayBuffers - before < 1 << 20);
+    const other = new FrameSplitter(1 << 29);
+    assert.deepEqual(other.push(Uint8Array.of(0, 0, 0, 9, 1, 2)), []);
+    assert.deepEqual(other.push(Uint8Array.of(3, 4, 5)), []);
+    const frames = other.push(Uint8Array.of(6, 7, 8, 9, 0, 0, 0, 1, 5, 0));
+    assert.deepEqual(
+      frames.map((frame) => [...frame]),
+      [[1, 2, 3, 4, 5, 6, 7, 8, 9], [5]],
+    );
+    assert.equal(frames[0]!.buffer.byteLength, 9);
+  });
+
   test("FrameSplitter refuses a size that no Kafka node sends, as soon as it has been read", () => {
     const sizes: [string, Uint8Array][] = [
       ["11", Uint8Array.of(0, 0, 0, 11)],
