@@ -180,6 +180,12 @@ export class Cluster {
     if (!this.#watched.has(topic)) this.#watched.set(topic, this.clock.monotonic());
   }
 
+  /** Asks for the topic no more until somebody wants it again: it is gone. */
+  forget(topic: string): void {
+    this.#watched.delete(topic);
+    this.metadata.forget(topic);
+  }
+
   /** What is known of the topic, asked for again in the background where it is old. */
   cached(topic: string): TopicMetadata | undefined {
     const known = this.metadata.topic(topic);

@@ -1,16 +1,17 @@
-import { ErrorCode, errorByCode } from "../../protocol/errors.ts";
 import type { KafkaRecord } from "../../protocol/records.ts";
 import { sleep } from "../net/clock.ts";
 import type { Cluster } from "./cluster.ts";
 import { type ConsumerOptions, type ConsumerSettings, consumerSettings } from "./consumer-options.ts";
 import { refuse } from "./coordinator.ts";
 import { createGroupMember } from "./create-group-member.ts";
-import { ClosedError, InvalidArgumentError, KafkaError } from "./errors.ts";
+import { ClosedError, InvalidArgumentError, KafkaError, ProtocolError } from "./errors.ts";
 import { type FetchedBatch, Fetcher } from "./fetcher.ts";
 import type { GroupMember } from "./group-member.ts";
-import { commitOffsets, fetchOffsets } from "./group-offsets.ts";
+import { commitOffsets, fetchOffsets, MEMBERSHIP_MOVED, overtaken } from "./group-offsets.ts";
 import { listOffsets } from "./list-offsets.ts";
+import type { Membership } from "./membership.ts";
 import { partitionKey, type TopicPartition } from "./topic-partition.ts";
+import { TopicSubscription } from "./topic-subscription.ts";
 import { within } from "./within.ts";
 
 /** Records of one fetch of one partition. */
@@ -37,22 +38,13 @@ const REJOIN_RESERVE = 5_000;
 /** How long (ms) closing waits for commits that were asked for. */
 const CLOSE_GRACE = 5_000;
 /**
- * A rebalance overtook the commit. With the next generation this member still has the partition, and the commit is
- * repeated, or has lost it, and the commit is refused.
- */
-const MEMBERSHIP_MOVED: ReadonlySet<number> = new Set([
-  ErrorCode.ILLEGAL_GENERATION,
-  ErrorCode.UNKNOWN_MEMBER_ID,
-  ErrorCode.REBALANCE_IN_PROGRESS,
-]);
-
-/**
  * Reads topics as a member of a group: `for await (const batch of consumer)`. Nothing is committed before `commit` is
  * called. Iterating begins the membership, and can be done once; it ends when the signal aborts or `close` is called.
  */
 export class Consumer implements AsyncIterable<ConsumerBatch> {
   readonly #cluster: Cluster;
   readonly #settings: ConsumerSettings;
+  readonly #topics: TopicSubscription;
   readonly #group: GroupMember;
   readonly #fetcher: Fetcher;
   readonly #owned = new Map<string, Ownership>();
@@ -74,10 +66,11 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
   constructor(cluster: Cluster, options: ConsumerOptions) {
     this.#cluster = cluster;
     this.#settings = consumerSettings(options);
-    const { topics, groupId, sessionTimeout, rebalanceTimeout } = this.#settings;
+    const { topics, metadataMaxAge = cluster.options.metadataMaxAge } = this.#settings;
+    this.#topics = new TopicSubscription(cluster, topics, metadataMaxAge, () => this.#group.topicsChanged());
     this.#group = createGroupMember(
       cluster,
-      { groupProtocol: "classic", groupId, sessionTimeout, rebalanceTimeout, topics: () => topics },
+      { ...this.#settings, topics: () => this.#topics.topics },
       {
         assigned: (partitions) => void this.#assigned(partitions),
         revoked: (partitions) => {
@@ -119,7 +112,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
   async #findTopics(): Promise<void> {
     const { signal } = this.#stop;
     try {
-      await Promise.all(this.#settings.topics.map((topic) => this.#cluster.topic(topic, START_TIMEOUT, signal)));
+      await this.#topics.find(START_TIMEOUT, signal);
     } catch (error) {
       if (!signal.aborted) throw error;
     }
@@ -162,7 +155,10 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
     const isStill = ({ partition, ownership }: (typeof taken)[number]): boolean =>
       this.#owned.get(partitionKey(partition.topic, partition.partition)) === ownership;
     try {
-      const committed = await fetchOffsets(this.#group.coordinator, partitions, START_TIMEOUT, this.#stop.signal);
+      const { coordinator } = this.#group;
+      const asMember = (): Membership => this.#group.membership;
+      const { signal } = this.#stop;
+      const committed = await fetchOffsets(coordinator, partitions, START_TIMEOUT, signal, asMember);
       const without: TopicPartition[] = [];
       for (const item of taken.filter(isStill)) {
         const { topic, partition } = item.partition;
@@ -172,7 +168,8 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
       }
       if (without.length > 0) await this.#reset(without);
     } catch (error) {
-      this.#fail(error as KafkaError);
+      // Of a topic that was deleted, nobody can tell: it has been let go.
+      if (taken.some(isStill)) this.#fail(error as KafkaError);
     }
   }
 
@@ -183,16 +180,19 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
       const message = `no valid committed offset for ${first!.topic}/${first!.partition}, and offsetReset is "fail"`;
       return this.#fail(new KafkaError("NO_OFFSET", message, false, first));
     }
-    const ownerships = partitions.map(({ topic, partition }) => this.#owned.get(partitionKey(topic, partition)));
+    const ownerOf = ({ topic, partition }: TopicPartition): Ownership | undefined =>
+      this.#owned.get(partitionKey(topic, partition));
+    const ownerships = partitions.map(ownerOf);
     try {
       const offsets = await listOffsets(this.#cluster, partitions, offsetReset, START_TIMEOUT, this.#stop.signal);
       for (const [i, { topic, partition }] of partitions.entries()) {
-        const key = partitionKey(topic, partition);
-        const owned = this.#owned.get(key);
-        if (owned !== undefined && owned === ownerships[i]) this.#fetcher.add(topic, partition, offsets.get(key)!);
+        const owned = ownerOf({ topic, partition });
+        if (owned !== undefined && owned === ownerships[i])
+          this.#fetcher.add(topic, partition, offsets.get(partitionKey(topic, partition))!);
       }
     } catch (error) {
-      this.#fail(error as KafkaError);
+      if (partitions.some((partition, i) => ownerships[i] !== undefined && ownerOf(partition) === ownerships[i]))
+        this.#fail(error as KafkaError);
     }
   }
 
@@ -263,7 +263,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
       const errorCode = codes.get(partitionKey(topic, partition))!;
       this.#group.refused(errorCode, membership.generationId);
       const what = `commit of ${topic}/${partition}`;
-      if (MEMBERSHIP_MOVED.has(errorCode)) throw overtaken(errorCode, what);
+      if (MEMBERSHIP_MOVED.has(errorCode)) throw overtaken(new ProtocolError(errorCode, what));
       refuse(errorCode, what, connection.broker);
     });
   }
@@ -285,8 +285,4 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function overtaken(errorCode: number, what: string): KafkaError {
-  return new KafkaError(errorByCode(errorCode).name, `${what}: a rebalance overtook it`, true);
 }

@@ -33,30 +33,53 @@ const FIRST_STABLE_FETCH = 7;
 
 /**
  * The group's committed offsets of `partitions`, by {@link partitionKey}; one without a commit is missing. They are
- * stable (KIP-447): while a transaction on one is open, this waits.
+ * stable (KIP-447): while a transaction on one is open, this waits. `membership` says who asks, where that is a member.
  */
 export function fetchOffsets(
   coordinator: Coordinator,
   partitions: readonly TopicPartition[],
   timeout: number,
   signal?: AbortSignal,
+  membership: () => Membership | undefined = () => undefined,
 ): Promise<Map<string, CommittedOffset>> {
-  return coordinator.retry("offsets", timeout, signal, (connection) =>
-    fetchOnce(connection, coordinator.key, partitions),
-  );
+  return coordinator.retry("offsets", timeout, signal, async (connection) => {
+    try {
+      return await fetchOnce(connection, coordinator.key, partitions, membership());
+    } catch (error) {
+      if (error instanceof ProtocolError && MEMBERSHIP_MOVED.has(error.errorCode)) throw overtaken(error);
+      throw error;
+    }
+  });
+}
+
+/** A rebalance overtook the request: with the next generation this member still has the partition, or has lost it. */
+export const MEMBERSHIP_MOVED: ReadonlySet<number> = new Set([
+  ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.UNKNOWN_MEMBER_ID,
+  ErrorCode.REBALANCE_IN_PROGRESS,
+  ErrorCode.STALE_MEMBER_EPOCH,
+]);
+
+/** An error that says so, and may pass. */
+export function overtaken({ code, message }: KafkaError): KafkaError {
+  return new KafkaError(code, `${message}; a rebalance overtook it`, true);
 }
 
 async function fetchOnce(
   connection: Connection,
   groupId: string,
   partitions: readonly TopicPartition[],
+  membership: Membership | undefined,
 ): Promise<Map<string, CommittedOffset>> {
   const version = connection.versionOf(offsetFetch, LAST_FETCH_BY_NAME);
   const topics = [...groupByTopic(partitions)].map(([name, list]) => ({
     name,
     partitionIndexes: list.map(({ partition }) => partition),
   }));
-  const body = version >= FIRST_FETCH_BY_GROUP ? { groups: [{ groupId, topics }] } : { groupId, topics };
+  // A member that was put out meanwhile must learn of it here, not start from offsets that another one moves (KIP-848).
+  const member =
+    membership?.protocol === "consumer" ? { memberId: membership.memberId, memberEpoch: membership.generationId } : {};
+  const body = version >= FIRST_FETCH_BY_GROUP ? { groups: [{ groupId, ...member, topics }] } : { groupId, topics };
   const stable = version >= FIRST_STABLE_FETCH ? { requireStable: true } : {};
   const response = await connection.send(offsetFetch, { ...body, ...stable }, { maxVersion: LAST_FETCH_BY_NAME });
   const group = version >= FIRST_FETCH_BY_GROUP ? response.groups[0] : response;
@@ -87,7 +110,7 @@ async function fetchOnce(
  */
 export async function commitOffsets(
   coordinator: Coordinator,
-  { memberId, generationId }: Membership,
+  { memberId, generationId, groupInstanceId }: Membership,
   offsets: readonly OffsetToCommit[],
 ): Promise<Map<string, number>> {
   const { key: groupId } = coordinator;
@@ -98,6 +121,7 @@ export async function commitOffsets(
       groupId,
       generationIdOrMemberEpoch: generationId,
       memberId,
+      ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
       topics: [...groupByTopic(offsets)].map(([name, list]) => ({
         name,
         partitions: list.map(({ partition, offset, leaderEpoch, metadata }) => ({

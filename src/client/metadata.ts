@@ -43,6 +43,11 @@ export class Metadata {
     return name !== undefined && this.#topics.get(name)?.topicId === topicId ? name : undefined;
   }
 
+  forget(topic: string): void {
+    this.#names.delete(this.#topics.get(topic)?.topicId ?? "");
+    this.#topics.delete(topic);
+  }
+
   partition(topic: string, partition: number): PartitionMetadata | undefined {
     return this.#topics.get(topic)?.partitions[partition];
   }

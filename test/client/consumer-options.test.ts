@@ -14,6 +14,16 @@ test("settings are the defaults, overridden by what is given; undefined is not g
   );
 });
 
+test("topics may be patterns, and membership may be told how", () => {
+  const membership = { groupProtocol: "classic", groupInstanceId: "pod-1.a", assignors: ["range"] } as const;
+  const settings = consumerSettings({ groupId: "g", topics: ["t", /^tenant-/], metadataMaxAge: 10, ...membership });
+  assert.deepEqual(settings.topics, ["t", /^tenant-/]);
+  assert.deepEqual(
+    [settings.groupProtocol, settings.groupInstanceId, settings.assignors, settings.metadataMaxAge],
+    ["classic", "pod-1.a", ["range"], 10],
+  );
+});
+
 test("a wrong option is refused by its name", () => {
   const wrong: readonly (readonly [unknown, RegExp])[] = [
     [{ topics: ["t"] }, /needs a groupId/],
@@ -21,7 +31,15 @@ test("a wrong option is refused by its name", () => {
     [{ groupId: "g" }, /needs topics/],
     [{ ...given, topics: [] }, /needs topics/],
     [{ ...given, topics: "t" }, /needs topics/],
-    [{ ...given, topics: ["t", ""] }, /a name is wanted/],
+    [{ ...given, topics: ["t", ""] }, /a name or a RegExp is wanted/],
+    [{ ...given, topics: [/t/, 3] }, /topic 3: a name or a RegExp is wanted/],
+    [{ ...given, metadataMaxAge: 0 }, /metadataMaxAge is 0/],
+    [{ ...given, groupProtocol: "share" }, /groupProtocol is "share".*"classic"/],
+    [{ ...given, groupInstanceId: "" }, /groupInstanceId is "".*letters/],
+    [{ ...given, groupInstanceId: "a/b" }, /groupInstanceId is "a\/b"/],
+    [{ ...given, assignors: [] }, /assignors is \[\]/],
+    [{ ...given, assignors: ["sticky"] }, /assignors is \["sticky"\].*"cooperative-sticky"/],
+    [{ ...given, serverAssignor: "sticky" }, /serverAssignor is "sticky".*"uniform"/],
     [{ ...given, offsetReset: "none" }, /offsetReset "none"/],
     [{ ...given, isolation: "serializable" }, /isolation "serializable"/],
     [{ ...given, maxWait: 0 }, /maxWait is 0/],

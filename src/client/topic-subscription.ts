@@ -1,0 +1,118 @@
+import { ErrorCode } from "../../protocol/errors.ts";
+import { metadata as metadataApi } from "../../protocol/messages/03-metadata.ts";
+import { sleep } from "../net/clock.ts";
+import { backoffDelay } from "./backoff.ts";
+import type { Cluster } from "./cluster.ts";
+import { refuse } from "./coordinator.ts";
+import { asKafkaError } from "./errors.ts";
+
+/** A topic that one broker does not list for a moment must not be taken from its owners: it is looked for again (ms). */
+const MISSING_GRACE = 1_000;
+
+/**
+ * The topics that names and patterns stand for. Patterns are JavaScript's, looked for anywhere in a name, and matched
+ * here, under both group protocols; Kafka's internal topics never match. What they match follows the cluster: all its
+ * topics are listed again every `maxAge` ms.
+ */
+export class TopicSubscription {
+  readonly #cluster: Cluster;
+  readonly #named: readonly string[];
+  readonly #patterns: readonly RegExp[];
+  readonly #maxAge: number;
+  readonly #changed: () => void;
+  #matched: readonly string[] = [];
+  #topics: readonly string[];
+
+  /** `changed` is called whenever patterns match other topics than before. */
+  constructor(cluster: Cluster, topics: readonly (string | RegExp)[], maxAge: number, changed: () => void) {
+    this.#cluster = cluster;
+    this.#named = topics.filter((topic) => typeof topic === "string");
+    this.#patterns = topics.filter((topic) => typeof topic !== "string").map(withoutState);
+    this.#maxAge = maxAge;
+    this.#changed = changed;
+    this.#topics = [...new Set(this.#named)];
+  }
+
+  /** The topics now: those named, and those that patterns match. */
+  get topics(): readonly string[] {
+    return this.#topics;
+  }
+
+  /**
+   * Looks for the topics a first time, and follows the patterns until `signal` aborts. Rejects where a topic that is
+   * named is missing, and with the last failure after `timeout` ms. A pattern that matches nothing yet is no error.
+   */
+  async find(timeout: number, signal: AbortSignal): Promise<void> {
+    await Promise.all([
+      ...this.#named.map((topic) => this.#cluster.topic(topic, timeout, signal)),
+      ...(this.#patterns.length > 0 ? [this.#findMatches(timeout, signal)] : []),
+    ]);
+    if (this.#patterns.length > 0) void this.#follow(signal);
+  }
+
+  async #findMatches(timeout: number, signal: AbortSignal): Promise<void> {
+    const { clock, options } = this.#cluster;
+    const deadline = clock.monotonic() + timeout;
+    for (let failures = 1; ; failures++) {
+      try {
+        return this.#take(await this.#match());
+      } catch (error) {
+        const wait = backoffDelay(options.retryBackoff, failures, clock);
+        if (!asKafkaError(error).retriable || clock.monotonic() + wait >= deadline || signal.aborted) throw error;
+        await sleep(clock, wait, signal);
+        if (signal.aborted) throw error;
+      }
+    }
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { clock, options } = this.#cluster;
+    for (let failures = 0; ; ) {
+      const wait = failures === 0 ? this.#maxAge : backoffDelay(options.retryBackoff, failures, clock);
+      await sleep(clock, wait, signal);
+      if (signal.aborted) return;
+      try {
+        await this.#look(signal);
+        failures = 0;
+      } catch {
+        // What was matched stays until somebody answers: whoever reads those topics learns of the same trouble.
+        failures++;
+      }
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    let found = await this.#match();
+    if (this.#matched.some((topic) => !found.has(topic))) {
+      await sleep(this.#cluster.clock, MISSING_GRACE, signal);
+      if (signal.aborted) return;
+      found = new Set([...found, ...(await this.#match())]);
+    }
+    if (signal.aborted) return;
+    const gone = this.#matched.filter((topic) => !found.has(topic));
+    if (gone.length === 0 && found.size === this.#matched.length) return;
+    this.#take(found);
+    this.#changed();
+    for (const topic of gone) if (!this.#named.includes(topic)) this.#cluster.forget(topic);
+  }
+
+  #take(found: ReadonlySet<string>): void {
+    this.#matched = [...found].sort();
+    this.#topics = [...new Set([...this.#named, ...this.#matched])];
+  }
+
+  async #match(): Promise<Set<string>> {
+    const connection = await this.#cluster.any("general");
+    const response = await connection.send(metadataApi, { topics: null, allowAutoTopicCreation: false });
+    refuse(response.errorCode, "list of topics", connection.broker);
+    const names = response.topics
+      .filter(({ isInternal, errorCode }) => !isInternal && errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+      .map(({ name }) => name ?? "");
+    return new Set(names.filter((name) => this.#patterns.some((pattern) => pattern.test(name))));
+  }
+}
+
+/** With the flags g and y a RegExp begins where its last match ended, and so would miss every other topic. */
+function withoutState(pattern: RegExp): RegExp {
+  return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ""));
+}
