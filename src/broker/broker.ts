@@ -3,6 +3,7 @@ import { formatAddress } from "../net/transport.ts";
 import type { BrokerNode } from "./broker-node.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { Faults } from "./faults.ts";
+import { type GroupSummary, summariseGroup } from "./group-summary.ts";
 import type { Partition } from "./partition.ts";
 import type { FaultMatch, ObservedRequest, RequestFaults } from "./request-faults.ts";
 import type { TopicConfigs } from "./topic-configs.ts";
@@ -44,24 +45,6 @@ export interface PartitionSummary {
   readonly logStartOffset: number;
   /** The offset that the next record gets. */
   readonly logEndOffset: number;
-}
-
-export interface GroupSummary {
-  readonly groupId: string;
-  readonly state: "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable";
-  readonly generationId: number;
-  readonly leaderId: string | null;
-  readonly members: readonly { readonly memberId: string; readonly groupInstanceId: string | null }[];
-  readonly coordinatorId: number;
-  readonly offsets: readonly GroupOffsetSummary[];
-}
-
-export interface GroupOffsetSummary {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly leaderEpoch: number;
-  readonly metadata: string;
 }
 
 /** A running broker: all its nodes, with their shared topics and groups. */
@@ -132,17 +115,9 @@ export class Broker implements AsyncDisposable {
 
   /** All groups that have members or offsets, or had. */
   groups(): readonly GroupSummary[] {
-    return this.#cluster.groups.all.map(({ groupId, classic, offsets }) => ({
-      groupId,
-      state: classic.state,
-      generationId: classic.generationId,
-      leaderId: classic.leaderId,
-      members: classic.members.map(({ memberId, groupInstanceId }) => ({ memberId, groupInstanceId })),
-      coordinatorId: this.#cluster.groups.coordinatorOf(groupId),
-      offsets: [...offsets.topics].flatMap(([topic, partitions]) =>
-        [...partitions].map(([partition, committed]) => ({ topic, partition, ...committed })),
-      ),
-    }));
+    return this.#cluster.groups.all.map((group) =>
+      summariseGroup(group, this.#cluster.groups.coordinatorOf(group.groupId)),
+    );
   }
 
   /** Calls `listener` with each request that is read, before it is handled, until the returned function is called. */

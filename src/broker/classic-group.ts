@@ -22,7 +22,8 @@ import type { SyncGroupRequest } from "../../protocol/messages/14-sync-group.ts"
 import type { Clock, Timer } from "../net/clock.ts";
 import { awaitJoin, failedJoin, type JoinAnswer, type SyncAnswer } from "./classic-answers.ts";
 import { type ClassicMember, createMember, hasSameProtocols, NO_ASSIGNMENT, updateMember } from "./classic-member.ts";
-import { ClassicRoster } from "./classic-roster.ts";
+import { ClassicRoster, type StoredClassicGroup } from "./classic-roster.ts";
+import type { Committer } from "./group-commit.ts";
 
 export type ClassicGroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable";
 
@@ -37,6 +38,7 @@ export interface ClassicGroupSettings {
 }
 
 export class ClassicGroup {
+  readonly kind = "classic";
   readonly #clock: Clock;
   readonly #settings: ClassicGroupSettings;
   readonly #roster = new ClassicRoster();
@@ -55,14 +57,33 @@ export class ClassicGroup {
     this.#settings = settings;
   }
 
+  /** One that was a group of the newer protocol, and whose members have what they are to have. */
+  static stable(clock: Clock, settings: ClassicGroupSettings, stored: StoredClassicGroup): ClassicGroup {
+    const group = new ClassicGroup(clock, settings);
+    group.#roster.restore(stored);
+    group.#state = "Stable";
+    group.load();
+    return group;
+  }
+
   get state(): ClassicGroupState {
     return this.#state;
+  }
+  get isEmpty(): boolean {
+    return this.#state === "Empty";
   }
   get generationId(): number {
     return this.#roster.generationId;
   }
   get leaderId(): string | null {
     return this.#roster.leaderId;
+  }
+  /** Null: nobody has joined it. */
+  get protocolType(): string | null {
+    return this.#roster.protocolType;
+  }
+  get protocolName(): string | null {
+    return this.#roster.protocolName;
   }
   get members(): readonly ClassicMember[] {
     return [...this.#roster.members];
@@ -74,7 +95,7 @@ export class ClassicGroup {
     if (request.memberId === "") return this.#joinWithoutId(request, version, clientId);
     if (this.#pending.has(request.memberId)) {
       this.#forgetPending(request.memberId);
-      return this.#add(createMember(request.memberId, request), request);
+      return this.#add(createMember(request.memberId, clientId, request), request);
     }
     const identityError = this.#roster.identityError(request.memberId, request.groupInstanceId);
     if (identityError !== ErrorCode.NONE) return Promise.resolve(failedJoin(request.memberId, identityError));
@@ -105,7 +126,7 @@ export class ClassicGroup {
       this.#pending.set(memberId, this.#clock.timer(request.sessionTimeoutMs, expire));
       return Promise.resolve(failedJoin(memberId, ErrorCode.MEMBER_ID_REQUIRED));
     }
-    return this.#add(createMember(memberId, request), request);
+    return this.#add(createMember(memberId, clientId, request), request);
   }
 
   #add(member: ClassicMember, request: JoinGroupRequest): Promise<JoinAnswer> {
@@ -113,7 +134,7 @@ export class ClassicGroup {
     if (this.#initial !== undefined) this.#initial.memberAdded = true;
     const answer = awaitJoin(member);
     this.#expect(member, NEW_MEMBER_MS);
-    this.#rebalance();
+    this.rebalance();
     return answer;
   }
 
@@ -125,7 +146,7 @@ export class ClassicGroup {
     if (unchanged && this.#state === "Stable" && !isLeader) return Promise.resolve(this.#roster.joinAnswer(member));
     updateMember(member, request);
     const answer = awaitJoin(member);
-    this.#rebalance();
+    this.rebalance();
     return answer;
   }
 
@@ -148,12 +169,12 @@ export class ClassicGroup {
       return Promise.resolve({ ...answer, skipAssignment: answer.leader === memberId });
     }
     const answer = awaitJoin(member);
-    this.#rebalance();
+    this.rebalance();
     return answer;
   }
 
   /** Starts a rebalance, or goes on with the one under way. */
-  #rebalance(): void {
+  rebalance(): void {
     if (this.#state === "PreparingRebalance") return this.#completeJoinIfAllJoined();
     this.#failSyncs(ErrorCode.REBALANCE_IN_PROGRESS);
     const wasEmpty = this.#state === "Empty";
@@ -234,7 +255,7 @@ export class ClassicGroup {
       if (member !== undefined) this.#drop(member);
     }
     this.#unsynced.clear();
-    this.#rebalance();
+    this.rebalance();
   }
 
   sync(request: SyncGroupRequest): Promise<SyncAnswer> {
@@ -256,7 +277,7 @@ export class ClassicGroup {
   }
 
   #syncError(request: SyncGroupRequest): number {
-    const errorCode = this.memberError(request.memberId, request.groupInstanceId, request.generationId);
+    const errorCode = this.#roster.memberError(request.memberId, request.groupInstanceId, request.generationId);
     if (errorCode !== ErrorCode.NONE) return errorCode;
     if (!this.#roster.speaks(request.protocolType, request.protocolName)) return ErrorCode.INCONSISTENT_GROUP_PROTOCOL;
     return this.#state === "PreparingRebalance" ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE;
@@ -277,25 +298,20 @@ export class ClassicGroup {
   }
 
   heartbeat(memberId: string, groupInstanceId: string | null, generationId: number): number {
-    const errorCode = this.memberError(memberId, groupInstanceId, generationId);
+    const errorCode = this.#roster.memberError(memberId, groupInstanceId, generationId);
     if (errorCode !== ErrorCode.NONE) return errorCode;
     this.#touch(this.#roster.get(memberId)!);
     return this.#state === "PreparingRebalance" ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE;
   }
 
-  /** Whether a request of this generation is one of a member's: a Kafka error code. */
-  memberError(memberId: string, groupInstanceId: string | null, generationId: number): number {
-    const errorCode = this.#roster.identityError(memberId, groupInstanceId);
-    if (errorCode !== ErrorCode.NONE) return errorCode;
-    return generationId === this.#roster.generationId ? ErrorCode.NONE : ErrorCode.ILLEGAL_GENERATION;
-  }
-
   /** Whether a commit is to be taken: a Kafka error code. It counts as a heartbeat. */
-  commitError(memberId: string, groupInstanceId: string | null, generationId: number): number {
+  commitError({ memberId, groupInstanceId, epoch: generationId, isTransactional }: Committer): number {
     // From outside of the group (KIP-211): only while nobody is in it.
     if (generationId < 0 && this.#state === "Empty") return ErrorCode.NONE;
-    const errorCode = this.memberError(memberId, groupInstanceId, generationId);
-    if (errorCode !== ErrorCode.NONE) return errorCode;
+    // Before KIP-447 the producer did not say whose offsets they are.
+    if (isTransactional && generationId < 0 && memberId === "" && groupInstanceId === null) return ErrorCode.NONE;
+    const errorCode = this.#roster.memberError(memberId, groupInstanceId, generationId);
+    if (errorCode !== ErrorCode.NONE || isTransactional) return errorCode;
     // It knows the new generation, and cannot have an assignment of it.
     if (this.#state === "CompletingRebalance") return ErrorCode.REBALANCE_IN_PROGRESS;
     this.#touch(this.#roster.get(memberId)!);
@@ -314,7 +330,7 @@ export class ClassicGroup {
     const errorCode = this.#roster.identityError(member?.memberId ?? memberId, groupInstanceId);
     if (errorCode !== ErrorCode.NONE) return errorCode;
     this.#drop(member!);
-    this.#rebalance();
+    this.rebalance();
     return ErrorCode.NONE;
   }
 
@@ -322,7 +338,7 @@ export class ClassicGroup {
   expire(memberId?: string): void {
     const members = memberId === undefined ? this.members : this.members.filter((one) => one.memberId === memberId);
     for (const member of members) this.#drop(member);
-    if (members.length > 0) this.#rebalance();
+    if (members.length > 0) this.rebalance();
   }
 
   /** The coordinator gives the group up: all who wait are sent on, and what was never stored is lost. */
@@ -374,7 +390,7 @@ export class ClassicGroup {
       // Who waits for an answer of ours is alive, as far as anybody can know.
       if (!member.isNew && (member.join !== undefined || member.sync !== undefined)) return;
       this.#drop(member);
-      this.#rebalance();
+      this.rebalance();
     });
   }
 }

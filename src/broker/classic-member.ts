@@ -7,6 +7,7 @@ export interface ClassicMember {
   readonly memberId: string;
   /** Set for a static member (KIP-345). */
   readonly groupInstanceId: string | null;
+  readonly clientId: string;
   sessionTimeoutMs: number;
   rebalanceTimeoutMs: number;
   protocols: readonly JoinGroupRequestProtocol[];
@@ -22,10 +23,11 @@ export interface ClassicMember {
 
 export const NO_ASSIGNMENT: Uint8Array = new Uint8Array(0);
 
-export function createMember(memberId: string, request: JoinGroupRequest): ClassicMember {
+export function createMember(memberId: string, clientId: string | null, request: JoinGroupRequest): ClassicMember {
   const member: ClassicMember = {
     memberId,
     groupInstanceId: request.groupInstanceId,
+    clientId: clientId ?? "",
     sessionTimeoutMs: 0,
     rebalanceTimeoutMs: 0,
     protocols: [],

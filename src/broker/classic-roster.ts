@@ -4,7 +4,7 @@ import type { JoinAnswer, SyncAnswer } from "./classic-answers.ts";
 import { type ClassicMember, commonProtocols, metadataFor, voteForProtocol } from "./classic-member.ts";
 
 /** What a coordinator writes down of a group, and so what outlives it. */
-interface StoredGroup {
+export interface StoredClassicGroup {
   readonly generationId: number;
   readonly leaderId: string | null;
   readonly protocolType: string | null;
@@ -16,11 +16,17 @@ interface StoredGroup {
 export class ClassicRoster {
   #members = new Map<string, ClassicMember>();
   readonly #staticIds = new Map<string, string>();
-  #protocolType: string | null = null;
-  #protocolName: string | null = null;
-  #stored: StoredGroup = { generationId: 0, leaderId: null, protocolType: null, protocolName: null, members: [] };
+  #stored: StoredClassicGroup = {
+    generationId: 0,
+    leaderId: null,
+    protocolType: null,
+    protocolName: null,
+    members: [],
+  };
   generationId = 0;
   leaderId: string | null = null;
+  protocolType: string | null = null;
+  protocolName: string | null = null;
 
   /** In the order of their first join. */
   get members(): Iterable<ClassicMember> {
@@ -48,11 +54,18 @@ export class ClassicRoster {
     return this.#members.has(memberId) ? ErrorCode.NONE : ErrorCode.UNKNOWN_MEMBER_ID;
   }
 
+  /** Whether a request of this generation is one of a member's: a Kafka error code. */
+  memberError(memberId: string, groupInstanceId: string | null, generationId: number): number {
+    const errorCode = this.identityError(memberId, groupInstanceId);
+    if (errorCode !== ErrorCode.NONE) return errorCode;
+    return generationId === this.generationId ? ErrorCode.NONE : ErrorCode.ILLEGAL_GENERATION;
+  }
+
   /** Whether the group could still agree on a protocol with this member in it. */
   accepts(request: JoinGroupRequest): boolean {
     if (request.protocolType === "" || request.protocols.length === 0) return false;
     if (this.#members.size === 0) return true;
-    if (request.protocolType !== this.#protocolType) return false;
+    if (request.protocolType !== this.protocolType) return false;
     const common = commonProtocols(this.#members.values());
     return request.protocols.some((protocol) => common.has(protocol.name));
   }
@@ -60,18 +73,18 @@ export class ClassicRoster {
   /** Whether a member means the protocol that was agreed on (KIP-559). */
   speaks(protocolType: string | null, protocolName: string | null): boolean {
     return (
-      (protocolType === null || protocolType === this.#protocolType) &&
-      (protocolName === null || protocolName === this.#protocolName)
+      (protocolType === null || protocolType === this.protocolType) &&
+      (protocolName === null || protocolName === this.protocolName)
     );
   }
 
   /** Whether the members would agree on the same protocol again. */
   keepsProtocol(): boolean {
-    return voteForProtocol(this.#members.values()) === this.#protocolName;
+    return voteForProtocol(this.#members.values()) === this.protocolName;
   }
 
   add(member: ClassicMember, protocolType: string): void {
-    if (this.#members.size === 0) this.#protocolType = protocolType;
+    if (this.#members.size === 0) this.protocolType = protocolType;
     this.#members.set(member.memberId, member);
     if (member.groupInstanceId !== null) this.#staticIds.set(member.groupInstanceId, member.memberId);
     this.leaderId ??= member.memberId;
@@ -102,15 +115,15 @@ export class ClassicRoster {
 
   nextGeneration(): void {
     this.generationId += 1;
-    this.#protocolName = voteForProtocol(this.#members.values());
+    this.protocolName = voteForProtocol(this.#members.values());
   }
 
   joinAnswer(member: ClassicMember): JoinAnswer {
     const isLeader = member.memberId === this.leaderId;
     return {
       generationId: this.generationId,
-      protocolType: this.#protocolType,
-      protocolName: this.#protocolName,
+      protocolType: this.protocolType,
+      protocolName: this.protocolName,
       leader: this.leaderId ?? "",
       memberId: member.memberId,
       members: isLeader ? [...this.#members.values()].map((one) => this.#describe(one)) : [],
@@ -118,12 +131,12 @@ export class ClassicRoster {
   }
 
   #describe(member: ClassicMember): { memberId: string; groupInstanceId: string | null; metadata: Uint8Array } {
-    const metadata = metadataFor(member, this.#protocolName);
+    const metadata = metadataFor(member, this.protocolName);
     return { memberId: member.memberId, groupInstanceId: member.groupInstanceId, metadata };
   }
 
   syncAnswer(member: ClassicMember): SyncAnswer {
-    return { protocolType: this.#protocolType, protocolName: this.#protocolName, assignment: member.assignment };
+    return { protocolType: this.protocolType, protocolName: this.protocolName, assignment: member.assignment };
   }
 
   /** Writes the group down as it is. */
@@ -131,15 +144,16 @@ export class ClassicRoster {
     this.#stored = {
       generationId: this.generationId,
       leaderId: this.leaderId,
-      protocolType: this.#protocolType,
-      protocolName: this.#protocolName,
+      protocolType: this.protocolType,
+      protocolName: this.protocolName,
       members: [...this.#members.values()].map((member) => ({ ...member, join: undefined, sync: undefined })),
     };
   }
 
-  /** Goes back to what was written down last. */
-  restore(): void {
-    const { members, generationId, leaderId, protocolType, protocolName } = this.#stored;
+  /** Goes back to what was written down last, or to what another group wrote. */
+  restore(stored: StoredClassicGroup = this.#stored): void {
+    this.#stored = stored;
+    const { members, generationId, leaderId, protocolType, protocolName } = stored;
     this.#members = new Map(members.map((member) => [member.memberId, { ...member, session: undefined }]));
     this.#staticIds.clear();
     for (const { groupInstanceId, memberId } of members) {
@@ -147,7 +161,7 @@ export class ClassicRoster {
     }
     this.generationId = generationId;
     this.leaderId = leaderId;
-    this.#protocolType = protocolType;
-    this.#protocolName = protocolName;
+    this.protocolType = protocolType;
+    this.protocolName = protocolName;
   }
 }

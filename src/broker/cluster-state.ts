@@ -2,6 +2,7 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import { ZERO_UUID } from "../../protocol/field.ts";
 import type { Clock } from "../net/clock.ts";
 import { inProcessClusterId } from "../net/in-process.ts";
+import type { GroupTopics } from "./consumer-group-subscriptions.ts";
 import { type FeatureLevels, Features } from "./features.ts";
 import { createGroups, type GroupSettings, type Groups } from "./groups.ts";
 import { type Journal, noJournal, openJournal } from "./journal.ts";
@@ -44,6 +45,7 @@ export class ClusterState {
   readonly #byName = new Map<string, Topic>();
   readonly #byId = new Map<string, Topic>();
   #nextProducerId = 1000;
+  #topicsVersion = 0;
   #nextFirstReplica = 0;
 
   constructor(settings: ClusterSettings, nodes: readonly NodeState[]) {
@@ -51,7 +53,20 @@ export class ClusterState {
     this.nodes = nodes;
     this.features = new Features(settings.features);
     this.clusterId = settings.clusterId ?? inProcessClusterId(settings.clock.uuid());
-    this.groups = createGroups(settings.clock, settings.groups, () => this.liveNodes());
+    this.groups = createGroups(settings.clock, settings.groups, this.#groupTopics(), () => this.liveNodes());
+  }
+
+  /** What groups follow: which topics there are, and how large they are. */
+  #groupTopics(): GroupTopics {
+    const version = (): number => this.#topicsVersion;
+    return {
+      get version() {
+        return version();
+      },
+      all: () => this.#byName.values(),
+      named: (name) => this.#byName.get(name),
+      byId: (id) => this.#byId.get(id),
+    };
   }
 
   get clock(): Clock {
@@ -99,10 +114,12 @@ export class ClusterState {
   /** Adds partitions to a topic. `replicas`: one list of nodes a partition. */
   growTopic(topic: Topic, replicas: readonly (readonly number[])[]): void {
     const first = topic.partitions.length;
+    this.#topicsVersion += 1;
     topic.grow(replicas.map((nodes, n) => new Partition(topic.name, first + n, nodes, this.#firstLive(nodes))));
   }
 
   deleteTopic(topic: Topic): void {
+    this.#topicsVersion += 1;
     this.#byName.delete(topic.name);
     this.#byId.delete(topic.id);
     this.groups.forgetTopic(topic.name);

@@ -188,6 +188,10 @@ export class Connection {
       onClose: (run) => this.#onClose(run),
       refuse: (reason) => this.#refuse(reason, header),
     };
+    const { needs } = handler;
+    if (needs !== undefined && this.#host.cluster.features.level(needs) === 0) {
+      return handler.fail(body, ErrorCode.UNSUPPORTED_VERSION, header.apiVersion);
+    }
     try {
       return handler.handle(context, body);
     } catch (error) {

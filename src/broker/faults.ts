@@ -72,10 +72,11 @@ export class Faults {
   expireSession(groupId: string, memberId?: string): void {
     const group = this.#cluster.groups.find(groupId);
     if (group === undefined) throw new RangeError(`there is no group ${groupId}`);
-    if (memberId !== undefined && group.classic.members.every((member) => member.memberId !== memberId)) {
+    const { members } = group;
+    if (memberId !== undefined && [...members.members].every((member) => member.memberId !== memberId)) {
       throw new RangeError(`group ${groupId} has no member ${memberId}`);
     }
-    group.classic.expire(memberId);
+    members.expire(memberId);
   }
 
   /** Makes a node the leader of a partition, with the next leader epoch. A node that has no replica gets the leader's. */

@@ -1,6 +1,7 @@
 import type { Api } from "../../protocol/api.ts";
 import type { Draft } from "../../protocol/field.ts";
 import type { ClusterState } from "./cluster-state.ts";
+import type { FeatureName } from "./features.ts";
 import type { FetchSessionCache } from "./fetch-session-cache.ts";
 
 /** What a handler knows beside the request's body. */
@@ -27,6 +28,8 @@ export interface Handler<Request, Response> {
   readonly api: Api<Request, Response>;
   /** The lowest version that ApiVersions claims, where that is below the lowest that is served. */
   readonly claimedMinVersion?: number | undefined;
+  /** The feature that has to be on: else the API is not offered, and refused with UNSUPPORTED_VERSION. */
+  readonly needs?: FeatureName | undefined;
   handle(context: RequestContext, request: Request): Answer<Response>;
   /** The answer that has `errorCode` wherever this API has its errors; undefined where the request has no answer. */
   fail(request: Request, errorCode: number, version: number): Draft<Response> | undefined;

@@ -5,9 +5,11 @@ import { Broker, BrokerError } from "./broker.ts";
 import type { BrokerEvent } from "./broker-event.ts";
 import { BrokerNode } from "./broker-node.ts";
 import { ClusterState, type NodeState } from "./cluster-state.ts";
+import type { MigrationPolicy } from "./consumer-group-core.ts";
 import { Faults } from "./faults.ts";
 import { type FeatureLevels, featureComplaint } from "./features.ts";
 import { FetchSessionCache } from "./fetch-session-cache.ts";
+import { groupDefaults } from "./groups.ts";
 import { handlers } from "./handlers/handlers.ts";
 import { RequestFaults } from "./request-faults.ts";
 import { configComplaint, type TopicConfigs } from "./topic-configs.ts";
@@ -44,6 +46,22 @@ export interface BrokerOptions {
   readonly minSessionTimeout?: number | undefined;
   /** The longest, in ms (`group.max.session.timeout.ms`). Default 1800000. */
   readonly maxSessionTimeout?: number | undefined;
+  /** Without a heartbeat for this long, a member of a consumer group is out, in ms (`group.consumer.session.timeout.ms`). Default 45000. */
+  readonly groupConsumerSessionTimeout?: number | undefined;
+  /** How often members of consumer groups are told to send one, in ms (`group.consumer.heartbeat.interval.ms`). Default 5000. */
+  readonly groupConsumerHeartbeatInterval?: number | undefined;
+  /**
+   * The least time between two assignments of a consumer group, in ms (`group.consumer.assignment.interval.ms`, which
+   * Kafka has from 4.3 on, by default 1000: a member that joins may be given nothing at first). Default 0.
+   */
+  readonly groupConsumerAssignmentInterval?: number | undefined;
+  /**
+   * Whether groups with members may change to the consumer protocol and back (`group.consumer.migration.policy`).
+   * Default "bidirectional".
+   */
+  readonly groupConsumerMigrationPolicy?: MigrationPolicy | undefined;
+  /** How many members a group may have (`group.max.size`, `group.consumer.max.size`). Default: any number. */
+  readonly groupMaxSize?: number | undefined;
   /** The largest request that is believed, in bytes (`socket.request.max.bytes`). Default 104857600. */
   readonly maxRequestBytes?: number | undefined;
   /** How many fetch sessions a node keeps (`max.incremental.fetch.session.cache.slots`). Default 1000; 0: none. */
@@ -90,10 +108,16 @@ function createCluster(options: BrokerOptions, states: readonly NodeState[]): Cl
     topicDefaults: options.topicDefaults ?? {},
     features: options.features ?? {},
     groups: {
-      initialRebalanceDelayMs: options.groupInitialRebalanceDelay ?? 0,
-      minSessionTimeoutMs: options.minSessionTimeout ?? 6000,
-      maxSessionTimeoutMs: options.maxSessionTimeout ?? 1_800_000,
-      offsetMetadataMaxBytes: 4096,
+      initialRebalanceDelayMs: options.groupInitialRebalanceDelay ?? groupDefaults.initialRebalanceDelayMs,
+      minSessionTimeoutMs: options.minSessionTimeout ?? groupDefaults.minSessionTimeoutMs,
+      maxSessionTimeoutMs: options.maxSessionTimeout ?? groupDefaults.maxSessionTimeoutMs,
+      consumerSessionTimeoutMs: options.groupConsumerSessionTimeout ?? groupDefaults.consumerSessionTimeoutMs,
+      consumerHeartbeatIntervalMs: options.groupConsumerHeartbeatInterval ?? groupDefaults.consumerHeartbeatIntervalMs,
+      consumerAssignmentIntervalMs:
+        options.groupConsumerAssignmentInterval ?? groupDefaults.consumerAssignmentIntervalMs,
+      migrationPolicy: options.groupConsumerMigrationPolicy ?? groupDefaults.migrationPolicy,
+      maxSize: options.groupMaxSize ?? groupDefaults.maxSize,
+      offsetMetadataMaxBytes: groupDefaults.offsetMetadataMaxBytes,
     },
   };
   return new ClusterState(settings, states);

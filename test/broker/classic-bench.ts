@@ -20,6 +20,8 @@ export interface Setup {
   join(overrides?: Partial<JoinGroupRequest>, version?: number): Promise<Joined>;
   /** The leader gives every member the assignment "for <id>". */
   sync(joined: Joined, overrides?: { groupInstanceId?: string }): Promise<Synced>;
+  /** By OffsetCommit. */
+  commitError(memberId: string, generationId: number, groupInstanceId?: string): number;
   settle(): Promise<void>;
 }
 
@@ -56,6 +58,10 @@ export function setUp(settings: Partial<ClassicGroupSettings> = {}): Setup {
       const { memberId = "", generationId = -1 } = joined;
       const identity = { groupId: "g", memberId, generationId, groupInstanceId: groupInstanceId ?? null };
       return (await group.sync({ ...identity, protocolType: null, protocolName: null, assignments })) as Synced;
+    },
+    commitError(memberId, epoch, groupInstanceId) {
+      const identity = { memberId, groupInstanceId: groupInstanceId ?? null, epoch };
+      return group.commitError({ ...identity, isTransactional: false, version: 8 });
     },
     settle: () => time.advance(0),
   };

@@ -231,17 +231,17 @@ describe("a classic group", () => {
 
   test("takes commits of its generation, also while members are gathered, and none before their sync", async () => {
     const setup = setUp();
-    assert.equal(setup.group.commitError("", null, -1), ErrorCode.NONE, "from outside while it is empty");
+    assert.equal(setup.commitError("", -1), ErrorCode.NONE, "from outside while it is empty");
     const first = await setup.join();
-    assert.equal(setup.group.commitError(first.memberId!, null, 1), ErrorCode.REBALANCE_IN_PROGRESS);
+    assert.equal(setup.commitError(first.memberId!, 1), ErrorCode.REBALANCE_IN_PROGRESS);
     await setup.sync(first);
-    assert.equal(setup.group.commitError(first.memberId!, null, 1), ErrorCode.NONE);
-    assert.equal(setup.group.commitError("", null, -1), ErrorCode.UNKNOWN_MEMBER_ID);
+    assert.equal(setup.commitError(first.memberId!, 1), ErrorCode.NONE);
+    assert.equal(setup.commitError("", -1), ErrorCode.UNKNOWN_MEMBER_ID);
     void setup.join();
     await setup.settle();
     assert.equal(setup.group.state, "PreparingRebalance");
-    assert.equal(setup.group.commitError(first.memberId!, null, 1), ErrorCode.NONE);
-    assert.equal(setup.group.commitError(first.memberId!, null, 0), ErrorCode.ILLEGAL_GENERATION);
+    assert.equal(setup.commitError(first.memberId!, 1), ErrorCode.NONE);
+    assert.equal(setup.commitError(first.memberId!, 0), ErrorCode.ILLEGAL_GENERATION);
   });
 
   test("keeps what was stored when its coordinator moves, and sends those who wait away", async () => {

@@ -25,7 +25,7 @@ describe("a static member", () => {
     assert.equal(setup.group.heartbeat(joined.memberId!, "worker-1", 1), ErrorCode.FENCED_INSTANCE_ID);
     assert.equal(setup.group.heartbeat(back.memberId!, "worker-1", 1), ErrorCode.NONE);
     assert.equal((await setup.join({ ...named, memberId: joined.memberId! })).errorCode, ErrorCode.FENCED_INSTANCE_ID);
-    assert.equal(setup.group.commitError(joined.memberId!, "worker-1", 1), ErrorCode.FENCED_INSTANCE_ID);
+    assert.equal(setup.commitError(joined.memberId!, 1, "worker-1"), ErrorCode.FENCED_INSTANCE_ID);
   });
 
   test("is not told that it leads by versions that know of no skipping", async () => {

@@ -187,7 +187,7 @@ describe("committed offsets", () => {
     assert.deepEqual(await commit({ ...mine, generationIdOrMemberEpoch: 0 }), all(ErrorCode.ILLEGAL_GENERATION));
     assert.deepEqual(await commit({ ...mine, memberId: "x" }), all(ErrorCode.UNKNOWN_MEMBER_ID));
     assert.deepEqual(await commit({}), all(ErrorCode.UNKNOWN_MEMBER_ID), "from outside while it has members");
-    assert.deepEqual(await commit({ ...mine, groupId: "none" }), all(ErrorCode.ILLEGAL_GENERATION));
+    assert.deepEqual(await commit({ ...mine, groupId: "none" }), all(ErrorCode.GROUP_ID_NOT_FOUND));
     const topics = [{ topicId: "00000000-0000-0000-0000-000000000009", partitions: [part(0)] }];
     const byId = await bench.run(client.call(offsetCommit, 10, { groupId: "g", topics, ...mine }));
     assert.equal(byId.topics[0]!.partitions[0]!.errorCode, ErrorCode.UNKNOWN_TOPIC_ID);

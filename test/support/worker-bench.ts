@@ -4,6 +4,7 @@ import { BrokerNode } from "../../src/broker/broker-node.ts";
 import { ClusterState, type NodeState } from "../../src/broker/cluster-state.ts";
 import { Faults } from "../../src/broker/faults.ts";
 import { FetchSessionCache } from "../../src/broker/fetch-session-cache.ts";
+import { groupDefaults } from "../../src/broker/groups.ts";
 import { handlers } from "../../src/broker/handlers/handlers.ts";
 import { Partition } from "../../src/broker/partition.ts";
 import type { PartitionLog } from "../../src/broker/partition-log.ts";
@@ -145,10 +146,7 @@ export class WorkerBench {
       {
         ...{ clock, clusterId: "bench", autoCreateTopics: false, topicDefaults: {}, features: {} },
         ...{ defaultPartitions: 1, defaultReplicationFactor: 1 },
-        groups: {
-          ...{ initialRebalanceDelayMs: 0, minSessionTimeoutMs: 3_000 },
-          ...{ maxSessionTimeoutMs: 1_800_000, offsetMetadataMaxBytes: 4096 },
-        },
+        groups: { ...groupDefaults, minSessionTimeoutMs: 3_000 },
       },
       states,
     );

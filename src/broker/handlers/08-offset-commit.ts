@@ -8,20 +8,20 @@ import {
 } from "../../../protocol/messages/08-offset-commit.ts";
 import type { TopicLookup } from "../cluster-state.ts";
 import { coordinatorError } from "../coordinated-group.ts";
-import type { Group } from "../groups.ts";
+import type { AcceptedCommit } from "../groups.ts";
 import type { Handler, RequestContext } from "../handler.ts";
 
 export const offsetCommitHandler: Handler<OffsetCommitRequest, OffsetCommitResponse> = {
   api: offsetCommit,
   handle(context, request) {
-    const group = committingGroup(context, request);
-    if (typeof group === "number") return failAll(request, group);
+    const accepted = accept(context, request);
+    if (typeof accepted === "number") return failAll(request, accepted);
     const { offsetMetadataMaxBytes } = context.cluster.groups.settings;
     const topics = request.topics.map(({ name, topicId, partitions }) => {
       const topic = context.cluster.lookUp(name, topicId);
       const commit = (wanted: OffsetCommitRequestPartition): { partitionIndex: number; errorCode: number } => ({
         partitionIndex: wanted.partitionIndex,
-        errorCode: commitOne(group, topic, wanted, offsetMetadataMaxBytes),
+        errorCode: commitOne(accepted, topic, wanted, offsetMetadataMaxBytes),
       });
       return { name, topicId, partitions: partitions.map(commit) };
     });
@@ -30,20 +30,17 @@ export const offsetCommitHandler: Handler<OffsetCommitRequest, OffsetCommitRespo
   fail: failAll,
 };
 
-/** The group that takes the commit, or why there is none, as a Kafka error code. */
-function committingGroup(context: RequestContext, request: OffsetCommitRequest): Group | number {
-  const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch: generationId } = request;
+/** The group that takes the commit, or why none does, as a Kafka error code. */
+function accept(context: RequestContext, request: OffsetCommitRequest): AcceptedCommit | number {
+  const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch: epoch } = request;
   const errorCode = coordinatorError(context, groupId);
   if (errorCode !== ErrorCode.NONE) return errorCode;
-  const { groups } = context.cluster;
-  // From outside of any group; else its member knows of a generation that is no longer there.
-  const group = generationId < 0 ? groups.obtain(groupId) : groups.find(groupId);
-  if (group === undefined) return ErrorCode.ILLEGAL_GENERATION;
-  return group.classic.commitError(memberId, groupInstanceId, generationId) || group;
+  const { version, cluster } = context;
+  return cluster.groups.accept(groupId, { memberId, groupInstanceId, epoch, isTransactional: false, version });
 }
 
 function commitOne(
-  group: Group,
+  { group, partitionError }: AcceptedCommit,
   topic: TopicLookup,
   wanted: OffsetCommitRequestPartition,
   maxMetadata: number,
@@ -53,6 +50,8 @@ function commitOne(
   if (topic.partitions[partitionIndex] === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
   const metadata = committedMetadata ?? "";
   if (metadata.length > maxMetadata) return ErrorCode.OFFSET_METADATA_TOO_LARGE;
+  const errorCode = partitionError(topic.id, partitionIndex);
+  if (errorCode !== ErrorCode.NONE) return errorCode;
   group.offsets.set(topic.name, partitionIndex, {
     offset: committedOffset,
     leaderEpoch: committedLeaderEpoch,

@@ -2,6 +2,7 @@ import { ErrorCode } from "../../../protocol/errors.ts";
 import { type Draft, ZERO_UUID } from "../../../protocol/field.ts";
 import {
   type OffsetFetchRequest,
+  type OffsetFetchRequestGroup,
   type OffsetFetchResponse,
   type OffsetFetchResponseGroup,
   type OffsetFetchResponsePartitions,
@@ -16,35 +17,30 @@ const GROUPS_SINCE = 8;
 /** The first version whose answer has a place for a group's error. */
 const GROUP_ERROR_SINCE = 2;
 
-/** What is asked of one group, in either form. */
-interface WantedTopic {
-  readonly name: string;
-  readonly topicId: string;
-  readonly partitionIndexes: readonly number[];
-}
-
 export const offsetFetchHandler: Handler<OffsetFetchRequest, OffsetFetchResponse> = {
   api: offsetFetch,
   handle(context, request) {
     if (context.version >= GROUPS_SINCE) {
-      return { groups: request.groups.map(({ groupId, topics }) => ofGroup(context, groupId, topics)) };
+      return { groups: request.groups.map((group) => ofGroup(context, group)) };
     }
     const wanted = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null;
-    const { topics, errorCode } = ofGroup(context, request.groupId, wanted);
+    const { groupId } = request;
+    const { topics, errorCode } = ofGroup(context, { groupId, memberId: null, memberEpoch: -1, topics: wanted });
     if (errorCode) return failAll(request, errorCode, context.version);
     return { topics: topics?.map(({ name, partitions }) => ({ name, partitions })) };
   },
   fail: failAll,
 };
 
-function ofGroup(
-  context: RequestContext,
-  groupId: string,
-  wanted: readonly WantedTopic[] | null,
-): Draft<OffsetFetchResponseGroup> {
-  const errorCode = groupId === "" ? ErrorCode.INVALID_GROUP_ID : coordinatorError(context, groupId);
+function ofGroup(context: RequestContext, request: OffsetFetchRequestGroup): Draft<OffsetFetchResponseGroup> {
+  const { groupId, memberId, memberEpoch, topics: wanted } = request;
+  const group = context.cluster.groups.find(groupId);
+  const errorCode =
+    groupId === ""
+      ? ErrorCode.INVALID_GROUP_ID
+      : coordinatorError(context, groupId) || (group?.fetchError(memberId, memberEpoch) ?? ErrorCode.NONE);
   if (errorCode !== ErrorCode.NONE) return { groupId, errorCode };
-  const offsets = context.cluster.groups.find(groupId)?.offsets;
+  const offsets = group?.offsets;
   if (wanted === null) return { groupId, topics: all(context, offsets) };
   const topics = wanted.map(({ name, topicId, partitionIndexes }) => {
     // A name that no topic has is answered all the same: there is just nothing committed for it.

@@ -15,7 +15,7 @@ export const joinGroupHandler: Handler<JoinGroupRequest, JoinGroupResponse> = {
     // Who has an id has been in a group; one that is not there has forgotten it.
     const group = memberId === "" ? groups.obtain(groupId) : groups.find(groupId);
     if (group === undefined) return failedJoin(memberId, ErrorCode.UNKNOWN_MEMBER_ID);
-    return group.classic.join(request, context.version, context.clientId);
+    return group.join(request, context.version, context.clientId);
   },
   fail: ({ memberId }, errorCode) => failedJoin(memberId, errorCode),
 };

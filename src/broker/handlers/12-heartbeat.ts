@@ -10,7 +10,7 @@ export const heartbeatHandler: Handler<HeartbeatRequest, HeartbeatResponse> = {
     if (errorCode !== ErrorCode.NONE) return { errorCode };
     const group = context.cluster.groups.find(groupId);
     if (group === undefined) return { errorCode: ErrorCode.UNKNOWN_MEMBER_ID };
-    return { errorCode: group.classic.heartbeat(memberId, groupInstanceId, generationId) };
+    return { errorCode: group.heartbeat(memberId, groupInstanceId, generationId) };
   },
   fail: (_request, errorCode) => ({ errorCode }),
 };

@@ -15,17 +15,15 @@ export const leaveGroupHandler: Handler<LeaveGroupRequest, LeaveGroupResponse> =
   handle(context, request) {
     const errorCode = coordinatorError(context, request.groupId);
     if (errorCode !== ErrorCode.NONE) return { errorCode };
-    const classic = context.cluster.groups.find(request.groupId)?.classic;
-    if (context.version < SEVERAL_SINCE) {
-      const { memberId } = request;
-      return { errorCode: classic?.leave({ memberId, groupInstanceId: null }) ?? ErrorCode.UNKNOWN_MEMBER_ID };
-    }
-    const members = request.members.map(({ memberId, groupInstanceId }) => ({
-      memberId,
-      groupInstanceId,
-      errorCode: classic?.leave({ memberId, groupInstanceId }) ?? ErrorCode.UNKNOWN_MEMBER_ID,
-    }));
-    return { members };
+    const leaving =
+      context.version < SEVERAL_SINCE
+        ? [{ memberId: request.memberId, groupInstanceId: null, reason: null }]
+        : request.members;
+    const codes = context.cluster.groups.find(request.groupId)?.leave(leaving);
+    const members = leaving.map(({ memberId, groupInstanceId }, i) => {
+      return { memberId, groupInstanceId, errorCode: codes?.[i] ?? ErrorCode.UNKNOWN_MEMBER_ID };
+    });
+    return context.version < SEVERAL_SINCE ? { errorCode: members[0]!.errorCode } : { members };
   },
   fail: (_request, errorCode) => ({ errorCode }),
 };

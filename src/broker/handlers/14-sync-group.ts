@@ -9,7 +9,7 @@ export const syncGroupHandler: Handler<SyncGroupRequest, SyncGroupResponse> = {
     const errorCode = coordinatorError(context, request.groupId);
     if (errorCode !== ErrorCode.NONE) return { errorCode };
     const group = context.cluster.groups.find(request.groupId);
-    return group?.classic.sync(request) ?? { errorCode: ErrorCode.UNKNOWN_MEMBER_ID };
+    return group?.sync(request) ?? { errorCode: ErrorCode.UNKNOWN_MEMBER_ID };
   },
   fail: (_request, errorCode) => ({ errorCode }),
 };

@@ -5,6 +5,7 @@ import {
   type ApiVersionsResponse,
   apiVersions,
 } from "../../../protocol/messages/18-api-versions.ts";
+import type { FeatureName, Features } from "../features.ts";
 import type { Handler } from "../handler.ts";
 
 /** The form that a client's name and version must have (KIP-511). */
@@ -17,16 +18,19 @@ const LEVEL_0_SINCE = 4;
 interface Served {
   readonly api: { readonly key: number; readonly minVersion: number; readonly maxVersion: number };
   readonly claimedMinVersion?: number | undefined;
+  readonly needs?: FeatureName | undefined;
 }
 
 /** `served`: all handlers of the broker. */
 export function apiVersionsHandler(served: () => Iterable<Served>): Handler<ApiVersionsRequest, ApiVersionsResponse> {
-  const apiKeys = (): ApiVersion[] =>
-    [...served()].map(({ api, claimedMinVersion }) => ({
-      apiKey: api.key,
-      minVersion: claimedMinVersion ?? api.minVersion,
-      maxVersion: api.maxVersion,
-    }));
+  const apiKeys = (features: Features): ApiVersion[] =>
+    [...served()]
+      .filter(({ needs }) => needs === undefined || features.level(needs) > 0)
+      .map(({ api, claimedMinVersion }) => ({
+        apiKey: api.key,
+        minVersion: claimedMinVersion ?? api.minVersion,
+        maxVersion: api.maxVersion,
+      }));
   return {
     api: apiVersions,
     handle({ cluster, version }, { clientSoftwareName, clientSoftwareVersion }) {
@@ -35,7 +39,7 @@ export function apiVersionsHandler(served: () => Iterable<Served>): Handler<ApiV
       }
       const { features } = cluster;
       return {
-        apiKeys: apiKeys(),
+        apiKeys: apiKeys(features),
         supportedFeatures: features.supported.filter((one) => version >= LEVEL_0_SINCE || one.minVersion > 0),
         finalizedFeaturesEpoch: features.epoch,
         finalizedFeatures: features.finalized.map(({ name, level }) => {

@@ -14,6 +14,8 @@ import { apiVersionsHandler } from "./18-api-versions.ts";
 import { createTopicsHandler } from "./19-create-topics.ts";
 import { deleteTopicsHandler } from "./20-delete-topics.ts";
 import { initProducerIdHandler } from "./22-init-producer-id.ts";
+import { consumerGroupHeartbeatHandler } from "./68-consumer-group-heartbeat.ts";
+import { consumerGroupDescribeHandler } from "./69-consumer-group-describe.ts";
 
 /** A handler whose body types only it knows: what it decodes is what it handles. */
 export type AnyHandler = Handler<unknown, unknown>;
@@ -33,6 +35,8 @@ const served = [
   createTopicsHandler,
   deleteTopicsHandler,
   initProducerIdHandler,
+  consumerGroupHeartbeatHandler,
+  consumerGroupDescribeHandler,
 ] as readonly unknown[] as AnyHandler[];
 served.push(apiVersionsHandler(() => served) as AnyHandler);
 

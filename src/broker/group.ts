@@ -1,0 +1,133 @@
+import { ErrorCode } from "../../protocol/errors.ts";
+import type { JoinGroupRequest } from "../../protocol/messages/11-join-group.ts";
+import type { MemberIdentity } from "../../protocol/messages/13-leave-group.ts";
+import type { SyncGroupRequest } from "../../protocol/messages/14-sync-group.ts";
+import type { ConsumerGroupHeartbeatRequest } from "../../protocol/messages/68-consumer-group-heartbeat.ts";
+import type { Clock } from "../net/clock.ts";
+import type { JoinAnswer, SyncAnswer } from "./classic-answers.ts";
+import { ClassicGroup, type ClassicGroupSettings } from "./classic-group.ts";
+import { ConsumerGroup, type HeartbeatAnswer, JOIN } from "./consumer-group.ts";
+import type { ConsumerGroupHost, ConsumerGroupSettings } from "./consumer-group-core.ts";
+import type { GroupTopics } from "./consumer-group-subscriptions.ts";
+import type { CommitCheck, Committer } from "./group-commit.ts";
+import { downgraded, upgraded } from "./group-conversion.ts";
+import { GroupError } from "./group-error.ts";
+import { GroupOffsets } from "./offsets.ts";
+
+export interface GroupHost {
+  readonly clock: Clock;
+  readonly settings: ClassicGroupSettings & ConsumerGroupSettings;
+  readonly topics: GroupTopics;
+}
+
+/**
+ * A group: its offsets, and its members by one of the two protocols. An empty group takes the protocol of who joins it;
+ * one with members changes over when the first of the consumer protocol comes, and back when the last one goes (KIP-848).
+ */
+export class Group {
+  readonly groupId: string;
+  readonly offsets: GroupOffsets = new GroupOffsets();
+  readonly #host: GroupHost;
+  #members: ClassicGroup | ConsumerGroup;
+
+  constructor(groupId: string, host: GroupHost) {
+    this.groupId = groupId;
+    this.#host = host;
+    this.#members = this.#newClassic();
+  }
+
+  get members(): ClassicGroup | ConsumerGroup {
+    return this.#members;
+  }
+
+  #newClassic(): ClassicGroup {
+    return new ClassicGroup(this.#host.clock, this.#host.settings);
+  }
+
+  #newConsumer(): ConsumerGroup {
+    const host: ConsumerGroupHost = {
+      ...this.#host,
+      downgrade: (roster, rebalance) => {
+        const classic = downgraded(roster, this.#host);
+        this.#members = classic;
+        if (rebalance) classic.rebalance();
+      },
+    };
+    return new ConsumerGroup(host);
+  }
+
+  /** ConsumerGroupHeartbeat. Throws a {@link GroupError}, and then nothing has changed. */
+  consumerHeartbeat(request: ConsumerGroupHeartbeatRequest, clientId: string | null): HeartbeatAnswer {
+    if (this.#members.kind === "consumer") return this.#members.consumerHeartbeat(request, clientId);
+    if (request.memberEpoch !== JOIN) throw this.#notConsumer();
+    const classic = this.#members;
+    const consumer = this.#newConsumer();
+    if (!classic.isEmpty) this.#upgrade(classic, consumer);
+    const answer = consumer.consumerHeartbeat(request, clientId);
+    classic.unload(ErrorCode.REBALANCE_IN_PROGRESS);
+    this.#members = consumer;
+    consumer.load();
+    return answer;
+  }
+
+  #upgrade(classic: ClassicGroup, consumer: ConsumerGroup): void {
+    const { migrationPolicy, maxSize } = this.#host.settings;
+    const complaint =
+      migrationPolicy === "disabled" || migrationPolicy === "downgrade"
+        ? "online upgrade is disabled"
+        : classic.members.length > maxSize
+          ? "the group size exceeds the consumer group maximum size"
+          : upgraded(classic, consumer.roster, this.#host.topics);
+    if (complaint === undefined) return;
+    const message = `Cannot upgrade classic group ${this.groupId} to consumer group because ${complaint}.`;
+    throw new GroupError(ErrorCode.GROUP_ID_NOT_FOUND, message);
+  }
+
+  #notConsumer(): GroupError {
+    return new GroupError(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${this.groupId} is not a consumer group.`);
+  }
+
+  join(request: JoinGroupRequest, version: number, clientId: string | null): Promise<JoinAnswer> {
+    if (this.#members.kind === "consumer" && this.#members.isEmpty) {
+      this.#members.unload();
+      this.#members = this.#newClassic();
+    }
+    return this.#members.join(request, version, clientId);
+  }
+
+  sync(request: SyncGroupRequest): Promise<SyncAnswer> {
+    return this.#members.sync(request);
+  }
+
+  heartbeat(memberId: string, groupInstanceId: string | null, generationId: number): number {
+    return this.#members.heartbeat(memberId, groupInstanceId, generationId);
+  }
+
+  /** Takes members out by LeaveGroup: an error code for each. */
+  leave(members: readonly MemberIdentity[]): number[] {
+    const current = this.#members;
+    return current.kind === "consumer" ? current.leave(members) : members.map((one) => current.leave(one));
+  }
+
+  /** Whether a commit is to be taken. Throws a {@link GroupError}, or gives a check for each partition. */
+  checkCommit(committer: Committer): CommitCheck {
+    if (this.#members.kind === "consumer") return this.#members.checkCommit(committer);
+    const errorCode = this.#members.commitError(committer);
+    if (errorCode === ErrorCode.NONE) return () => ErrorCode.NONE;
+    throw new GroupError(errorCode, `group ${this.groupId} does not take the commit`);
+  }
+
+  /** Whether a member of a consumer group, or somebody who names none, may read the offsets: a Kafka error code. */
+  fetchError(memberId: string | null, memberEpoch: number): number {
+    return this.#members.kind === "consumer" ? this.#members.fetchError(memberId, memberEpoch) : ErrorCode.NONE;
+  }
+
+  /** The coordinator gives the group up: all who wait are sent on with `errorCode`. */
+  unload(errorCode: number): void {
+    this.#members.unload(errorCode);
+  }
+  /** A coordinator takes the group over, with what its log would hold. */
+  load(): void {
+    this.#members.load();
+  }
+}
