@@ -1,4 +1,4 @@
-import type { ByteStream, Listener, ListeningTransport, StreamHandlers } from "../net/transport.ts";
+import type { ByteStream, Listener, ListeningTransport, ListenTlsOptions, StreamHandlers } from "../net/transport.ts";
 import type { NodeState } from "./cluster-state.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 
@@ -8,15 +8,23 @@ export class BrokerNode {
   readonly #listenHost: string;
   readonly #transport: ListeningTransport;
   readonly #host: ConnectionHost;
+  readonly #tls: ListenTlsOptions | undefined;
   readonly #connections = new Set<Connection>();
   #listener: Listener | undefined;
 
   /** `listenHost` is where it binds; `state.host`, what clients are told, may be another name for it. */
-  constructor(state: NodeState, listenHost: string, transport: ListeningTransport, host: ConnectionHost) {
+  constructor(
+    state: NodeState,
+    listenHost: string,
+    transport: ListeningTransport,
+    host: ConnectionHost,
+    tls?: ListenTlsOptions | undefined,
+  ) {
     this.#state = state;
     this.#listenHost = listenHost;
     this.#transport = transport;
     this.#host = host;
+    this.#tls = tls;
   }
 
   get nodeId(): number {
@@ -27,7 +35,7 @@ export class BrokerNode {
   async start(): Promise<void> {
     if (this.#listener !== undefined) return;
     const address = { host: this.#listenHost, port: this.#state.port };
-    this.#listener = await this.#transport.listen(address, (stream) => this.#accept(stream));
+    this.#listener = await this.#transport.listen(address, (stream) => this.#accept(stream), this.#tls);
     this.#state.port = this.#listener.address.port;
   }
 

@@ -56,3 +56,26 @@ export class UnsupportedVersionError extends KafkaError {
     super("UNSUPPORTED_VERSION", message, false, context);
   }
 }
+
+/** Kafka's own codes for SASL, and what can be wrong with TLS. */
+export type AuthenticationErrorCode =
+  | "SASL_AUTHENTICATION_FAILED"
+  | "UNSUPPORTED_SASL_MECHANISM"
+  | "ILLEGAL_SASL_STATE"
+  | "ENCRYPTION_REQUIRED"
+  | "CERTIFICATE_EXPIRED"
+  | "CERTIFICATE_NOT_TRUSTED"
+  | "CERTIFICATE_FOR_ANOTHER_HOST"
+  | "CLIENT_CERTIFICATE_REFUSED"
+  | "TLS_REQUIRED"
+  | "TLS_NOT_SPOKEN"
+  | "TLS_FAILED";
+
+/** The broker does not accept who this client is, or this client does not accept who the broker is. Not retriable. */
+export class AuthenticationError extends KafkaError {
+  override readonly name = "AuthenticationError";
+
+  constructor(code: AuthenticationErrorCode, message: string, context: KafkaErrorContext = {}) {
+    super(code, message, false, context);
+  }
+}

@@ -25,6 +25,8 @@ export interface MemoryTransport extends Transport, ListeningTransport {
   rejoin(): void;
 }
 
+const NO_TLS = "a network in memory has no TLS";
+
 class Party {
   readonly clock: Clock;
   readonly ends = new Set<End>();
@@ -70,8 +72,10 @@ export class MemoryNetwork {
   transport(clock: Clock): MemoryTransport {
     const party = new Party(clock);
     return {
-      connect: (address, handlers, signal) => this.#connect(address, handlers, signal, party),
-      listen: (address, accept) => this.#listen(address, accept, party),
+      connect: (address, handlers, signal, tls) =>
+        tls === undefined ? this.#connect(address, handlers, signal, party) : Promise.reject(new Error(NO_TLS)),
+      listen: (address, accept, tls) =>
+        tls === undefined ? this.#listen(address, accept, party) : Promise.reject(new Error(NO_TLS)),
       cut: () => {
         for (const end of [...party.ends]) end.vanish();
       },

@@ -1,27 +1,64 @@
-import { createServer, connect as netConnect, type Socket } from "node:net";
-import type { ByteStream, ListeningTransport, Transport } from "./transport.ts";
+import { createServer, isIP, connect as netConnect, type Server, type Socket } from "node:net";
+import {
+  checkServerIdentity,
+  createServer as createTlsServer,
+  type PeerCertificate,
+  type TLSSocket,
+  connect as tlsConnect,
+} from "node:tls";
+import { KafkaError } from "./errors.ts";
+import { tlsFailure } from "./tls-failure.ts";
+import type {
+  Address,
+  ByteStream,
+  ListeningTransport,
+  ListenTlsOptions,
+  Pem,
+  StreamHandlers,
+  TlsOptions,
+  Transport,
+} from "./transport.ts";
 
 const KEEP_ALIVE_MS = 30_000;
 
-/** Byte streams over TCP, the same on Node, Deno and Bun. */
+/** Byte streams over TCP, plain or with TLS, the same on Node, Deno and Bun. */
 export const tcp: Transport & ListeningTransport = {
-  connect(address, handlers, signal) {
+  connect(address, handlers, signal, tls) {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
-      const socket = netConnect({ host: address.host, port: address.port });
+      const explain = (error: Error): Error => (tls === undefined ? error : tlsFailure(address, error));
+      let socket: Socket;
+      try {
+        socket = dial(address, tls);
+      } catch (error) {
+        // A key or a certificate that cannot be read.
+        return reject(explain(error as Error));
+      }
       let cause: Error | undefined;
-      const abort = (): void => void socket.destroy(signal.reason as Error);
+      const abort = (): void => {
+        cause ??= signal.reason as Error;
+        socket.destroy();
+      };
       signal.addEventListener("abort", abort);
       // "error" is always followed by "close"; the first close decides between a failed connect and an ended stream.
       socket.on("error", (error) => {
-        cause ??= error;
+        cause ??= explain(error);
+      });
+      let isReached = false;
+      socket.once("connect", () => {
+        isReached = true;
       });
       const failed = (): void => {
         signal.removeEventListener("abort", abort);
-        reject(cause ?? new Error("the connection was closed before it opened"));
+        const error = cause ?? new Error("the connection was closed before it opened");
+        const isHandshake = tls !== undefined && isReached && !signal.aborted && !(error instanceof KafkaError);
+        reject(isHandshake ? interrupted(error) : error);
       };
       socket.once("close", failed);
-      socket.once("connect", () => {
+      socket.once(tls === undefined ? "connect" : "secureConnect", () => {
+        if (tls !== undefined && tls.rejectUnauthorized !== false && !(socket as TLSSocket).authorized) {
+          return void socket.destroy(asError((socket as TLSSocket).authorizationError));
+        }
         signal.removeEventListener("abort", abort);
         socket.removeListener("close", failed);
         resolve(open(socket, handlers, () => cause));
@@ -29,27 +66,15 @@ export const tcp: Transport & ListeningTransport = {
     });
   },
 
-  listen(address, accept) {
+  listen(address, accept, tls) {
     return new Promise((resolve, reject) => {
       const sockets = new Set<Socket>();
-      const server = createServer((socket) => {
-        let cause: Error | undefined;
-        socket.on("error", (error) => {
-          cause ??= error;
-        });
+      const server = serve(tls, (socket) => accepted(socket, accept));
+      // Before TLS is agreed on, too, so that closing waits for nobody's handshake.
+      server.on("connection", (socket: Socket) => {
+        socket.on("error", () => {});
         sockets.add(socket);
         socket.once("close", () => sockets.delete(socket));
-        const handlers: { current?: ReturnType<typeof accept> } = {};
-        const stream = open(
-          socket,
-          {
-            data: (chunk) => handlers.current?.data(chunk),
-            drain: () => handlers.current?.drain(),
-            close: (error) => handlers.current?.close(error),
-          },
-          () => cause,
-        );
-        handlers.current = accept(stream);
       });
       server.once("error", reject);
       server.listen(address.port, address.host, () => {
@@ -68,11 +93,69 @@ export const tcp: Transport & ListeningTransport = {
   },
 };
 
-function open(
-  socket: Socket,
-  handlers: { data(chunk: Uint8Array): void; drain(): void; close(cause: Error | undefined): void },
-  cause: () => Error | undefined,
-): ByteStream {
+function dial(address: Address, tls: TlsOptions | undefined): Socket {
+  const { host, port } = address;
+  if (tls === undefined) return netConnect({ host, port });
+  const servername = tls.servername ?? host;
+  // An address is no name to ask for (RFC 6066), yet the certificate is held against it.
+  const expected =
+    isIP(servername) === 0
+      ? { servername }
+      : { checkServerIdentity: (_: string, cert: PeerCertificate) => checkServerIdentity(servername, cert) };
+  return tlsConnect({
+    ...{ host, port, ...expected },
+    ...(tls.ca === undefined ? {} : { ca: pem(tls.ca) }),
+    ...(tls.cert === undefined ? {} : { cert: pem(tls.cert) }),
+    ...(tls.key === undefined ? {} : { key: pem(tls.key) }),
+    ...(tls.passphrase === undefined ? {} : { passphrase: tls.passphrase }),
+    rejectUnauthorized: tls.rejectUnauthorized !== false,
+  });
+}
+
+function serve(tls: ListenTlsOptions | undefined, take: (socket: Socket) => void): Server {
+  if (tls === undefined) return createServer(take);
+  const { cert, key, ca, requestCert = false } = tls;
+  const parts = { cert: pem(cert), key: pem(key), ...(ca === undefined ? {} : { ca: pem(ca) }) };
+  return createTlsServer({ ...parts, requestCert, rejectUnauthorized: requestCert }, take);
+}
+
+/** Text: the form that all runtimes take. */
+function pem(given: Pem | readonly Pem[]): string[] {
+  const list = typeof given === "string" || given instanceof Uint8Array ? [given] : given;
+  return list.map((one) => (typeof one === "string" ? one : new TextDecoder().decode(one)));
+}
+
+/** Kafka's listeners for plain text close a connection that begins with TLS, without a word. */
+function interrupted(cause: Error): Error {
+  return new Error(`${cause.message} (the broker may have been stopped, or this be its listener for plain text)`, {
+    cause,
+  });
+}
+
+function asError(reason: unknown): Error {
+  if (reason instanceof Error) return reason;
+  return Object.assign(new Error(`the certificate is not accepted: ${String(reason)}`), { code: String(reason) });
+}
+
+function accepted(socket: Socket, accept: (stream: ByteStream) => StreamHandlers): void {
+  let cause: Error | undefined;
+  socket.on("error", (error) => {
+    cause ??= error;
+  });
+  const handlers: { current?: StreamHandlers } = {};
+  const stream = open(
+    socket,
+    {
+      data: (chunk) => handlers.current?.data(chunk),
+      drain: () => handlers.current?.drain(),
+      close: (error) => handlers.current?.close(error),
+    },
+    () => cause,
+  );
+  handlers.current = accept(stream);
+}
+
+function open(socket: Socket, handlers: StreamHandlers, cause: () => Error | undefined): ByteStream {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
   // Plain views: a Buffer's subarray and its other methods are not those of Uint8Array.
@@ -92,5 +175,6 @@ function open(
     },
     destroy: (error) => void socket.destroy(error),
     hold: (active) => void (active ? socket.ref() : socket.unref()),
+    isEncrypted: (socket as Partial<TLSSocket>).encrypted === true,
   };
 }
