@@ -4,6 +4,7 @@
  * @module
  */
 export {
+  AuthenticationError,
   ClosedError,
   ConnectionError,
   InvalidArgumentError,

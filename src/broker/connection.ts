@@ -10,6 +10,7 @@ import {
 import { apiVersions } from "../../protocol/messages/18-api-versions.ts";
 import { DecodeError, Reader } from "../../protocol/reader.ts";
 import type { ByteStream, StreamHandlers } from "../net/transport.ts";
+import type { Authentication } from "./authentication.ts";
 import type { BrokerEvent } from "./broker-event.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { FetchSessionCache } from "./fetch-session-cache.ts";
@@ -24,6 +25,8 @@ export interface ConnectionHost {
   readonly faults: RequestFaults;
   readonly fetchSessions: FetchSessionCache;
   readonly maxRequestBytes: number;
+  /** Begins that of a new connection. Default: clients need not say who they are. */
+  readonly authentication?: (() => Authentication) | undefined;
   log(event: BrokerEvent): void;
 }
 
@@ -51,6 +54,7 @@ export class Connection {
   #isClosed = false;
   readonly #closers = new Set<() => void>();
   readonly #ended: () => void;
+  readonly #authentication: Authentication | undefined;
 
   /** `ended` is called once, when the connection is closed by either side. */
   constructor(host: ConnectionHost, stream: ByteStream, ended: () => void) {
@@ -58,6 +62,7 @@ export class Connection {
     this.#stream = stream;
     this.#splitter = new FrameSplitter(host.maxRequestBytes);
     this.#ended = ended;
+    this.#authentication = host.authentication?.();
   }
 
   get handlers(): StreamHandlers {
@@ -156,6 +161,8 @@ export class Connection {
       const { apiKey, apiVersion } = header;
       const handler = handlers.get(apiKey);
       if (handler === undefined) return this.#refuse(`API ${apiKey} is not served`, header);
+      const refusal = this.#authentication?.refusal(apiKey);
+      if (refusal !== undefined) return this.#refuse(refusal, header);
       const { name, minVersion, maxVersion } = handler.api;
       if (apiVersion < minVersion || apiVersion > maxVersion) {
         if (apiKey === apiVersions.key) return this.#offerApiVersions(header);
@@ -185,6 +192,7 @@ export class Connection {
       version: header.apiVersion,
       clientId: header.clientId,
       throttleMs,
+      authentication: this.#authentication,
       onClose: (run) => this.#onClose(run),
       refuse: (reason) => this.#refuse(reason, header),
     };
@@ -231,12 +239,25 @@ export class Connection {
     if (answer === undefined || this.#isClosed) return;
     try {
       this.#write(this.#encode(request, answer));
+      if (this.#authentication?.hasFailed) this.#endRefused(request.header);
     } catch (cause) {
       // An answer that this version cannot hold is our own mistake: say so, rather than leave the client waiting.
       const message = `${request.handler.api.name} could not be answered: ${String(cause)}`;
       this.#host.log({ kind: "failed", nodeId: this.#host.nodeId, message, ...named(request.header), cause });
       this.destroy();
     }
+  }
+
+  /** The client learns why before it is cut off. */
+  #endRefused(header: RequestHeader): void {
+    this.#host.log({
+      kind: "refused",
+      nodeId: this.#host.nodeId,
+      message: "authentication has failed",
+      ...named(header),
+    });
+    this.#close();
+    this.#stream.end();
   }
 
   #encode({ header, handler }: OpenRequest, answer: Draft<unknown>): Uint8Array {

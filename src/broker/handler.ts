@@ -1,5 +1,6 @@
 import type { Api } from "../../protocol/api.ts";
 import type { Draft } from "../../protocol/field.ts";
+import type { Authentication } from "./authentication.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { FeatureName } from "./features.ts";
 import type { FetchSessionCache } from "./fetch-session-cache.ts";
@@ -14,6 +15,8 @@ export interface RequestContext {
   readonly clientId: string | null;
   /** For how long the answer tells the client to wait (KIP-219), in ms; 0: not at all. The answer gets it by itself. */
   readonly throttleMs: number;
+  /** Undefined where clients need not say who they are. */
+  readonly authentication: Authentication | undefined;
   /** Calls `run` when the connection closes, until the returned function is called. */
   onClose(run: () => void): () => void;
   /** Closes the connection instead of an answer: where the protocol has no other way to say no. */

@@ -1,3 +1,4 @@
+export type { ListenTlsOptions, Pem } from "../net/transport.ts";
 export {
   type Broker,
   BrokerError,
@@ -10,5 +11,6 @@ export type { Faults } from "./faults.ts";
 export type { FeatureLevels } from "./features.ts";
 export type { GroupMemberSummary, GroupOffsetSummary, GroupSummary } from "./group-summary.ts";
 export type { FaultHandle, FaultMatch, FaultMoment, ObservedRequest } from "./request-faults.ts";
+export type { BrokerSaslOptions, SaslMechanismName, TokenOwner } from "./sasl-server.ts";
 export { type BrokerOptions, startBroker } from "./start-broker.ts";
 export type { TopicConfigs } from "./topic-configs.ts";

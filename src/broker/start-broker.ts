@@ -1,6 +1,8 @@
 import { type Clock, systemClock } from "../net/clock.ts";
 import { tcp } from "../net/tcp.ts";
-import { formatAddress, type ListeningTransport } from "../net/transport.ts";
+import { formatAddress, type ListeningTransport, type ListenTlsOptions } from "../net/transport.ts";
+import { webDigest } from "../net/web-digest.ts";
+import { Authentication } from "./authentication.ts";
 import { Broker, BrokerError } from "./broker.ts";
 import type { BrokerEvent } from "./broker-event.ts";
 import { BrokerNode } from "./broker-node.ts";
@@ -12,6 +14,7 @@ import { FetchSessionCache } from "./fetch-session-cache.ts";
 import { groupDefaults } from "./groups.ts";
 import { handlers } from "./handlers/handlers.ts";
 import { RequestFaults } from "./request-faults.ts";
+import { type BrokerSaslOptions, SaslServer } from "./sasl-server.ts";
 import { configComplaint, type TopicConfigs } from "./topic-configs.ts";
 
 export interface BrokerOptions {
@@ -23,6 +26,12 @@ export interface BrokerOptions {
   readonly port?: number | undefined;
   readonly clock?: Clock | undefined;
   readonly transport?: ListeningTransport | undefined;
+  /** Speaks TLS, by this certificate. Default: plain text. */
+  readonly tls?: ListenTlsOptions | undefined;
+  /** Who may use the broker. Default: anyone. */
+  readonly sasl?: BrokerSaslOptions | undefined;
+  /** How long clients may go on until they have to authenticate again, in ms (`connections.max.reauth.ms`). Default: for ever. */
+  readonly reauthenticate?: number | undefined;
   /** Default: an id by which apps know that this is no real cluster, so that they create the topics they name. */
   readonly clusterId?: string | undefined;
   /** How many broker nodes to run, with ids from 1 and all state shared. Default 1. */
@@ -88,14 +97,24 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const cluster = createCluster(options, states);
   const faults = new RequestFaults();
   const { maxRequestBytes = 100 * 1024 * 1024, log = () => undefined } = options;
+  const authentication = authentications(options, cluster.clock);
   const nodes = states.map((state) => {
     const fetchSessions = new FetchSessionCache(cluster.clock, options.fetchSessionSlots ?? 1000);
     const { nodeId } = state;
-    return new BrokerNode(state, host, transport, { cluster, nodeId, faults, fetchSessions, maxRequestBytes, log });
+    const parts = { cluster, nodeId, faults, fetchSessions, maxRequestBytes, log, authentication };
+    return new BrokerNode(state, host, transport, parts, options.tls);
   });
   await startAll(nodes, states, host);
   const apis = new Set([...handlers.values()].map((handler) => handler.api.name));
   return new Broker(cluster, nodes, faults, new Faults(faults, cluster, nodes, apis));
+}
+
+/** Makes what every new connection has to go through. */
+function authentications(options: BrokerOptions, clock: Clock): (() => Authentication) | undefined {
+  const { sasl, reauthenticate = 0 } = options;
+  if (sasl === undefined) return undefined;
+  const server = new SaslServer(sasl, clock, sasl.digest ?? webDigest);
+  return () => new Authentication(server, clock, reauthenticate);
 }
 
 function createCluster(options: BrokerOptions, states: readonly NodeState[]): ClusterState {
@@ -127,6 +146,13 @@ function check(options: BrokerOptions, nodes: number, port: number): void {
   if (!Number.isInteger(nodes) || nodes < 1) throw invalid(`nodes is ${nodes}: a broker has at least one node`);
   if (!Number.isInteger(port) || port < 0 || port + nodes - 1 > 65_535) {
     throw invalid(`port is ${port}: with ${nodes} nodes it has to be from 0 to ${65_536 - nodes}`);
+  }
+  if (options.sasl !== undefined && options.sasl.users === undefined && options.sasl.token === undefined) {
+    throw invalid("sasl has neither users nor token: nobody could use the broker");
+  }
+  const { reauthenticate = 0 } = options;
+  if (!(reauthenticate === 0 || reauthenticate >= 1_000)) {
+    throw invalid(`reauthenticate is ${reauthenticate}: at least 1000 ms, or 0 for never`);
   }
   for (const [name, value] of Object.entries(options.topicDefaults ?? {})) {
     const complaint = configComplaint(name, value);

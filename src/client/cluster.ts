@@ -5,7 +5,7 @@ import type { Connection } from "../net/connection.ts";
 import { type Address, formatAddress } from "../net/transport.ts";
 import { type BackoffOptions, backoffDelay } from "./backoff.ts";
 import { ConnectionPool, type ConnectionRole, noneReachable, type PoolOptions } from "./connection-pool.ts";
-import { KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
+import { AuthenticationError, KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
 import { Metadata, type TopicMetadata } from "./metadata.ts";
 import { within } from "./within.ts";
 
@@ -105,7 +105,8 @@ export class Cluster {
       try {
         return await this.#pool.get(address, role);
       } catch (error) {
-        if (this.#closed) throw error;
+        // Who is refused by one broker, or does not trust it, has nothing to hope for from the next.
+        if (this.#closed || error instanceof AuthenticationError) throw error;
         failures.push({ address, error });
       }
     }

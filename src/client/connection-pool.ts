@@ -1,6 +1,7 @@
 import { type Clock, sleep } from "../net/clock.ts";
 import { Connection } from "../net/connection.ts";
 import { ConnectionError, type KafkaError } from "../net/errors.ts";
+import type { SaslMechanism } from "../net/sasl-mechanism.ts";
 import { type Address, formatAddress, type Transport } from "../net/transport.ts";
 import { type BackoffOptions, backoffDelay } from "./backoff.ts";
 import { ClosedError } from "./errors.ts";
@@ -25,6 +26,7 @@ export interface PoolOptions {
   readonly connectTimeout: number;
   readonly requestTimeout: number;
   readonly maxFrameBytes: number;
+  readonly sasl?: SaslMechanism | undefined;
   readonly reconnectBackoff: BackoffOptions;
 }
 

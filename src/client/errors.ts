@@ -2,6 +2,7 @@ import { errorByCode } from "../../protocol/errors.ts";
 import { KafkaError, type KafkaErrorContext } from "../net/errors.ts";
 
 export {
+  AuthenticationError,
   ConnectionError,
   KafkaError,
   type KafkaErrorContext,

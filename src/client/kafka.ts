@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "../net/clock.ts";
+import { secureTransport } from "../net/secure-transport.ts";
 import { tcp } from "../net/tcp.ts";
-import type { Transport } from "../net/transport.ts";
+import type { TlsOptions, Transport } from "../net/transport.ts";
 import { parseAddress } from "./address.ts";
 import { Admin } from "./admin.ts";
 import { Cluster } from "./cluster.ts";
@@ -9,12 +10,21 @@ import type { ConsumerOptions } from "./consumer-options.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { Producer } from "./producer.ts";
 import type { ProducerOptions } from "./producer-options.ts";
+import { type SaslOptions, saslMechanism } from "./sasl-options.ts";
+import { checkTlsOptions } from "./tls-options.ts";
 
 export interface KafkaOptions {
   /** Some brokers of the cluster, as `host:port`; the rest is learned from them. */
   readonly brokers: readonly string[];
   /** How this client is named in the brokers' logs and quotas. Default "ottla". */
   readonly clientId?: string | undefined;
+  /**
+   * Whether to speak TLS: true, or how. The broker's certificate has to be valid, of a known authority, and for the host
+   * that is connected to. Default: plain text.
+   */
+  readonly tls?: boolean | TlsOptions | undefined;
+  /** How to authenticate. Default: not at all, or by the certificate in `tls`. */
+  readonly sasl?: SaslOptions | undefined;
   /** Opens byte streams. Default: TCP. */
   readonly transport?: Transport | undefined;
   /** Time and chance. Default: the machine's. */
@@ -32,7 +42,7 @@ const DEFAULTS: Readonly<Record<"connectTimeout" | "requestTimeout" | "metadataM
   requestTimeout: 30_000,
   metadataMaxAge: 300_000,
 };
-const KNOWN = new Set(["brokers", "clientId", "transport", "clock", ...Object.keys(DEFAULTS)]);
+const KNOWN = new Set(["brokers", "clientId", "tls", "sasl", "transport", "clock", ...Object.keys(DEFAULTS)]);
 const MAX_FRAME_BYTES = 512 * 1024 * 1024;
 
 /** A Kafka client. Nothing is connected before the first use; connections that have nothing to do hold no process. */
@@ -52,7 +62,8 @@ export class Kafka {
     this.clock = options.clock ?? systemClock;
     this.cluster = new Cluster({
       bootstrap: options.brokers.map(parseAddress),
-      transport: options.transport ?? tcp,
+      transport: transportFor(options),
+      sasl: options.sasl === undefined ? undefined : saslMechanism(options.sasl),
       clock: this.clock,
       clientId: options.clientId ?? "ottla",
       connectTimeout: milliseconds(options, "connectTimeout"),
@@ -92,6 +103,11 @@ export class Kafka {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** The options for TLS stay inside: keys are shown to nobody who looks at the client. */
+function transportFor({ transport = tcp, tls = false }: KafkaOptions): Transport {
+  return tls === false ? transport : secureTransport(transport, checkTlsOptions(tls));
 }
 
 function milliseconds(options: KafkaOptions, name: keyof typeof DEFAULTS): number {

@@ -5,12 +5,18 @@
  */
 export type { CompressionType } from "../../protocol/compression.ts";
 export { KafkaRecord, type RecordHeader } from "../../protocol/records.ts";
+export type { ScramDigest, ScramHash } from "../../protocol/scram.ts";
 export { type Clock, systemClock, type Timer } from "../net/clock.ts";
-export type { Address, ByteStream, StreamHandlers, Transport } from "../net/transport.ts";
+export type { AuthenticationErrorCode } from "../net/errors.ts";
+export type { OAuthBearerToken, TokenSource } from "../net/oauthbearer-mechanism.ts";
+export type { SaslContext, SaslMechanism } from "../net/sasl-mechanism.ts";
+export type { PasswordSource } from "../net/scram-mechanism.ts";
+export type { Address, ByteStream, Pem, StreamHandlers, TlsOptions, Transport } from "../net/transport.ts";
 export { Admin, type NewTopic, type TopicDescription } from "./admin.ts";
 export { Consumer, type ConsumerBatch } from "./consumer.ts";
 export type { ConsumerOptions } from "./consumer-options.ts";
 export {
+  AuthenticationError,
   ClosedError,
   ConnectionError,
   InvalidArgumentError,
@@ -25,4 +31,5 @@ export { Producer } from "./producer.ts";
 export type { ProducerOptions } from "./producer-options.ts";
 export type { HeaderInput, ProducerRecord, RecordMetadata } from "./producer-record.ts";
 export { SendManyError } from "./record-owners.ts";
+export type { CustomSaslOptions, OAuthBearerOptions, PlainOptions, SaslOptions, ScramOptions } from "./sasl-options.ts";
 export type { TopicPartition } from "./topic-partition.ts";

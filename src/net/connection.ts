@@ -1,10 +1,13 @@
 import type { Api } from "../../protocol/api.ts";
 import type { Draft } from "../../protocol/field.ts";
-import { correlationIdOf, decodeResponse, encodeRequest, FrameSplitter } from "../../protocol/frame.ts";
+import { decodeResponse, encodeRequest, FrameSplitter } from "../../protocol/frame.ts";
 import { apiVersions } from "../../protocol/messages/18-api-versions.ts";
 import type { Clock, Timer } from "./clock.ts";
-import { ConnectionError, KafkaError, TimeoutError } from "./errors.ts";
+import { AuthenticationError, ConnectionError, KafkaError, TimeoutError } from "./errors.ts";
+import { type LoginChannel, logIn } from "./log-in.ts";
 import { type AnyApi, NegotiatedVersions, readApiVersions } from "./negotiation.ts";
+import { RequestLine } from "./request-line.ts";
+import type { SaslMechanism } from "./sasl-mechanism.ts";
 import { type Address, type ByteStream, formatAddress, type Transport } from "./transport.ts";
 import { VERSION } from "./version.ts";
 
@@ -13,12 +16,14 @@ export interface ConnectionOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly clientId: string;
-  /** Milliseconds for opening the stream and agreeing on versions. */
+  /** Milliseconds for opening the stream, agreeing on versions and authentication. */
   readonly connectTimeout: number;
   /** Milliseconds for one answer, where a request says nothing else. */
   readonly requestTimeout: number;
   /** The largest response frame believed, in bytes. */
   readonly maxFrameBytes: number;
+  /** How to authenticate. Default: not at all. */
+  readonly sasl?: SaslMechanism | undefined;
   /** Gives up opening when it aborts. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -32,21 +37,12 @@ export interface RequestOptions {
   readonly bodySize?: number | undefined;
 }
 
-/** A request whose answer is awaited. It keeps its place after a timeout, so that a late answer finds and is dropped by it. */
-interface Pending {
-  readonly correlationId: number;
-  readonly name: string;
-  readonly receive: (frame: Uint8Array) => void;
-  readonly reject: (error: Error) => void;
-  timer: Timer | undefined;
-  isExpired: boolean;
-}
-
+/** When to authenticate again, in shares of the session's time; at random, so that connections do not do so together. */
+const REAUTHENTICATE_FROM = 0.85;
+const REAUTHENTICATE_UNTIL = 0.95;
 const LAST_CORRELATION_ID = 0x7fff_ffff;
 /** No answer to ApiVersions comes near this size: a frame that claims more is another protocol's text. */
 const HANDSHAKE_FRAME_BYTES = 1024 * 1024;
-/** A broker that said nothing for less than this long (ms) is not taken for gone, however short a request's timeout. */
-const SHORTEST_SILENCE = 1_000;
 /** How long (ms) what was sent without wanting an answer may take to leave this machine once the connection is closed. */
 const FLUSH_GRACE = 5_000;
 
@@ -58,50 +54,79 @@ const FLUSH_GRACE = 5_000;
 export class Connection {
   readonly broker: string;
   readonly #options: ConnectionOptions;
+  readonly #line: RequestLine;
   #splitter: FrameSplitter;
-  readonly #pending: Pending[] = [];
   #stream: ByteStream | undefined;
   #versions: NegotiatedVersions | undefined;
   #correlationId = 0;
-  /** Requests in #pending that somebody still waits for. */
-  #awaited = 0;
-  /** Since when (monotonic ms) the broker has owed an answer and has sent nothing. */
-  #silentSince = 0;
   #hasSentOneWay = false;
+  /** Whether the broker has answered anything that only those who may use it can ask. */
+  #isWelcome = false;
+  #reauthentication: Timer | undefined;
   #cause: KafkaError | undefined;
-  #whenClosed: ((cause: KafkaError) => void)[] = [];
+  readonly #whenClosed = new Set<(cause: KafkaError) => void>();
 
   private constructor(options: ConnectionOptions) {
     this.#options = options;
     this.broker = formatAddress(options.address);
     this.#splitter = new FrameSplitter(Math.min(HANDSHAKE_FRAME_BYTES, options.maxFrameBytes));
+    this.#line = new RequestLine({
+      broker: this.broker,
+      clock: options.clock,
+      write: (frame) => void this.#stream?.write(frame),
+      hold: (active) => this.#stream?.hold(active),
+      giveUp: (error) => void this.#close(error),
+    });
   }
 
-  /** Opens a stream and agrees on versions, or rejects with the reason why that cannot be. */
+  /** Opens a stream, agrees on versions and authenticates, or rejects with the reason why that cannot be. */
   static async open(options: ConnectionOptions): Promise<Connection> {
     const connection = new Connection(options);
     const { broker } = connection;
-    const { clock, connectTimeout, signal } = options;
-    const abort = new AbortController();
-    const giveUp = (error: KafkaError): void => abort.abort(connection.#close(error));
-    const stop = (): void => giveUp(new ConnectionError(`connecting to ${broker} was given up`, { broker }));
-    const timer = clock.timer(connectTimeout, () => {
-      giveUp(
-        new TimeoutError("CONNECT_TIMED_OUT", `no connection to ${broker} within ${connectTimeout} ms`, { broker }),
-      );
-    });
+    const { connectTimeout, signal } = options;
+    const stop = (): void => {
+      connection.#close(new ConnectionError(`connecting to ${broker} was given up`, { broker }));
+    };
     signal?.addEventListener("abort", stop);
     try {
       if (signal?.aborted) stop();
-      await connection.#connect(abort.signal);
-      await connection.#negotiate(apiVersions.maxVersion);
-      connection.#splitter = new FrameSplitter(options.maxFrameBytes);
+      await connection.#within(`no connection to ${broker} within ${connectTimeout} ms`, async (given) => {
+        await connection.#connect(given);
+        await connection.#negotiate(apiVersions.maxVersion);
+        if (options.sasl !== undefined) await connection.#logIn(options.sasl, given);
+        connection.#splitter = new FrameSplitter(options.maxFrameBytes);
+      });
       return connection;
     } catch (error) {
       throw connection.#close(asKafkaError(error, broker));
     } finally {
-      timer.cancel();
       signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  /**
+   * Does `work` within the connect timeout, or closes. Its signal aborts when the connection closes: what it waits for
+   * may be late in heeding that, and whoever waits for this connection must not be.
+   */
+  async #within(late: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { clock, connectTimeout } = this.#options;
+    const { broker } = this;
+    const abort = new AbortController();
+    const timer = clock.timer(connectTimeout, () => {
+      this.#close(new TimeoutError("CONNECT_TIMED_OUT", late, { broker }));
+    });
+    let forget!: () => void;
+    const closed = new Promise<never>((_, reject) => {
+      forget = this.onClose((cause) => {
+        abort.abort(cause);
+        reject(cause);
+      });
+    });
+    try {
+      await Promise.race([closed, work(abort.signal)]);
+    } finally {
+      timer.cancel();
+      forget();
     }
   }
 
@@ -112,38 +137,37 @@ export class Connection {
       drain: (): void => {},
       close: (cause: Error | undefined): void => this.#ended(cause),
     };
-    const opening = this.#options.transport.connect(this.#options.address, handlers, signal);
-    // A transport may be late in heeding the signal: whoever waits for this connection must not be.
-    const givenUp = new Promise<never>((_, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    });
-    const opened = opening.then((stream) => {
-      if (this.#cause === undefined) this.#stream = stream;
-      else stream.destroy();
-    });
-    await Promise.race([opened, givenUp]);
-    if (this.#cause !== undefined) throw this.#cause;
+    const stream = await this.#options.transport.connect(this.#options.address, handlers, signal);
+    if (this.#cause !== undefined) {
+      stream.destroy();
+      throw this.#cause;
+    }
+    this.#stream = stream;
   }
 
   #ended(cause: Error | undefined): void {
     const { broker } = this;
+    // A transport that knows better than that it ended.
+    if (cause instanceof KafkaError) return void this.#close(cause);
     const why = cause === undefined ? "the broker closed the connection" : reasonOf(cause);
-    const when =
-      this.#versions === undefined
-        ? " before it had named its API versions: it may want TLS or SASL, or may not be Kafka"
-        : "";
-    this.#close(new ConnectionError(`connection to ${broker} ended: ${why}${when}`, { broker, cause }));
+    this.#close(new ConnectionError(`connection to ${broker} ended: ${why}${this.#hint()}`, { broker, cause }));
+  }
+
+  /** What brokers do not say: they close a connection that should have begun otherwise. */
+  #hint(): string {
+    const isEncrypted = this.#stream?.isEncrypted === true;
+    if (this.#versions === undefined) {
+      const wants = isEncrypted ? "it may want a client certificate that it trusts" : "it may want TLS or SASL";
+      return ` before it had named its API versions: ${wants}, or may not be Kafka`;
+    }
+    if (this.#isWelcome || this.#options.sasl !== undefined) return "";
+    return " at the first request: it may want SASL, by the option sasl";
   }
 
   async #negotiate(version: number): Promise<void> {
     const body = { clientSoftwareName: "ottla", clientSoftwareVersion: VERSION };
-    const frame = await this.#exchange(
-      apiVersions,
-      version,
-      version >= 3 ? body : {},
-      this.#options.connectTimeout,
-      64,
-    );
+    const request = version >= 3 ? body : {};
+    const frame = await this.#exchange(apiVersions, version, request, this.#options.connectTimeout, 64);
     const answer = readApiVersions(version, frame);
     if ("retryWith" in answer) return this.#negotiate(answer.retryWith);
     const { errorCode } = answer.response;
@@ -155,17 +179,55 @@ export class Connection {
     this.#versions = new NegotiatedVersions(answer.response, this.broker);
   }
 
+  async #logIn(mechanism: SaslMechanism, signal: AbortSignal): Promise<void> {
+    const { address, clock, connectTimeout } = this.#options;
+    const channel: LoginChannel = {
+      broker: this.broker,
+      isEncrypted: this.#stream!.isEncrypted === true,
+      ask: async (api, minVersion, body) => {
+        const version = this.#versions!.require({ ...api, minVersion });
+        return decodeResponse(api, version, await this.#exchange(api, version, body, connectTimeout, 256, true));
+      },
+    };
+    const { host, port } = address;
+    const lifetime = await logIn(channel, mechanism, { host, port, clock, signal });
+    if (lifetime <= 0) return;
+    const share = REAUTHENTICATE_FROM + clock.random() * (REAUTHENTICATE_UNTIL - REAUTHENTICATE_FROM);
+    this.#reauthentication = clock.timer(lifetime * share, () => void this.#logInAgain(mechanism), { idle: true });
+  }
+
+  /**
+   * Authenticates anew before the session ends (KIP-368). Nothing may come between the handshake and the last token, so
+   * other requests wait; those already sent are answered first.
+   */
+  async #logInAgain(mechanism: SaslMechanism): Promise<void> {
+    if (this.#cause !== undefined) return;
+    const { broker } = this;
+    const { connectTimeout } = this.#options;
+    const release = this.#line.holdBack();
+    try {
+      await this.#line.answered();
+      const late = `authenticating again with ${broker} took longer than ${connectTimeout} ms`;
+      await this.#within(late, (signal) => this.#logIn(mechanism, signal));
+      release();
+    } catch (error) {
+      this.#close(asKafkaError(error, broker));
+    }
+  }
+
   /** Why it is closed; undefined while it is open. */
   get cause(): KafkaError | undefined {
     return this.#cause;
   }
   get inFlight(): number {
-    return this.#pending.length;
+    return this.#line.length;
   }
 
-  onClose(listener: (cause: KafkaError) => void): void {
+  /** Calls `listener` once this is closed, or now where it is; returns its remover. */
+  onClose(listener: (cause: KafkaError) => void): () => void {
     if (this.#cause !== undefined) listener(this.#cause);
-    else this.#whenClosed.push(listener);
+    else this.#whenClosed.add(listener);
+    return () => void this.#whenClosed.delete(listener);
   }
 
   /** The version that a request of `api` would have here. Throws where there is none. */
@@ -192,6 +254,7 @@ export class Connection {
     const version = this.versionOf(api, options.maxVersion);
     const timeout = options.timeout ?? this.#options.requestTimeout;
     const frame = await this.#exchange(api, version, body, timeout, options.bodySize);
+    this.#isWelcome = true;
     try {
       return decodeResponse(api, version, frame);
     } catch (error) {
@@ -205,7 +268,7 @@ export class Connection {
     if (this.#cause !== undefined) throw this.#cause;
     const version = this.versionOf(api, options.maxVersion);
     this.#hasSentOneWay = true;
-    this.#stream!.write(this.#encode(api, version, this.#nextId(), body, options.bodySize));
+    this.#line.sendOneWay(this.#encode(api, version, this.#nextId(), body, options.bodySize));
   }
 
   #exchange<Request, Response>(
@@ -214,22 +277,12 @@ export class Connection {
     body: Draft<Request>,
     timeout: number,
     bodySize: number | undefined,
+    urgent = false,
   ): Promise<Uint8Array> {
     if (this.#cause !== undefined) return Promise.reject(this.#cause);
     const correlationId = this.#nextId();
     const frame = this.#encode(api, version, correlationId, body, bodySize);
-    const { clock } = this.#options;
-    return new Promise((resolve, reject) => {
-      const pending: Pending = {
-        ...{ correlationId, name: api.name, receive: resolve, reject },
-        ...{ timer: undefined, isExpired: false },
-      };
-      pending.timer = clock.timer(timeout, () => this.#expire(pending, timeout));
-      if (this.#pending.length === 0) this.#silentSince = clock.monotonic();
-      this.#pending.push(pending);
-      if (this.#awaited++ === 0) this.#stream!.hold(true);
-      this.#stream!.write(frame);
-    });
+    return this.#line.exchange(correlationId, api.name, frame, timeout, urgent);
   }
 
   #encode<Request, Response>(
@@ -254,59 +307,22 @@ export class Connection {
     return id;
   }
 
-  #expire(pending: Pending, timeout: number): void {
-    const error = new TimeoutError(
-      "REQUEST_TIMED_OUT",
-      `${this.broker} did not answer ${pending.name} within ${timeout} ms`,
-      {
-        broker: this.broker,
-      },
-    );
-    pending.isExpired = true;
-    pending.reject(error);
-    this.#release();
-    // A broker that has been silent all that time is taken for gone; one that is only slow keeps its connection.
-    const silence = this.#options.clock.monotonic() - this.#silentSince;
-    if (silence >= Math.max(timeout, SHORTEST_SILENCE)) this.#close(error);
-  }
-
-  /** Nobody waits for a request any more: a connection that owes nothing keeps no process alive. */
-  #release(): void {
-    if (--this.#awaited === 0) this.#stream?.hold(false);
-  }
-
   #receive(chunk: Uint8Array): void {
     if (this.#cause !== undefined) return;
-    this.#silentSince = this.#options.clock.monotonic();
+    this.#line.heard();
     try {
-      for (const frame of this.#splitter.push(chunk)) this.#answer(frame);
+      if (this.#versions === undefined && isTlsAlert(chunk)) throw wantsTls(this.broker);
+      for (const frame of this.#splitter.push(chunk)) if (this.#cause === undefined) this.#line.take(frame);
     } catch (error) {
       this.#close(asKafkaError(error, this.broker));
     }
-  }
-
-  #answer(frame: Uint8Array): void {
-    if (this.#cause !== undefined) return;
-    const { broker } = this;
-    const correlationId = correlationIdOf(frame);
-    const pending = this.#pending[0];
-    if (pending?.correlationId !== correlationId) {
-      const expected =
-        pending === undefined ? "nothing was asked" : `${pending.name} with ${pending.correlationId} is due`;
-      const message = `${broker} answered out of turn: correlation id ${correlationId}, where ${expected}`;
-      throw new ConnectionError(message, { broker });
-    }
-    this.#pending.shift();
-    pending.timer?.cancel();
-    if (!pending.isExpired) this.#release();
-    pending.receive(frame);
   }
 
   /** Closes; what is unanswered rejects, and what wants no answer still goes out. */
   close(): void {
     const { broker } = this;
     const stream = this.#stream;
-    const lingers = stream !== undefined && this.#hasSentOneWay && this.#pending.length === 0;
+    const lingers = stream !== undefined && this.#hasSentOneWay && this.#line.length === 0;
     if (lingers && this.#cause === undefined) {
       stream.end();
       this.#options.clock.timer(FLUSH_GRACE, () => stream.destroy(), { idle: true });
@@ -318,12 +334,11 @@ export class Connection {
   #close(cause: KafkaError): KafkaError {
     if (this.#cause !== undefined) return this.#cause;
     this.#cause = cause;
+    this.#reauthentication?.cancel();
     this.#stream?.destroy();
-    for (const pending of this.#pending.splice(0)) {
-      pending.timer?.cancel();
-      pending.reject(cause);
-    }
-    for (const listener of this.#whenClosed.splice(0)) listener(cause);
+    this.#line.end(cause);
+    for (const listener of this.#whenClosed) listener(cause);
+    this.#whenClosed.clear();
     return cause;
   }
 }
@@ -338,4 +353,14 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof AggregateError && error.message === "") return error.errors.map(reasonOf).join(", ");
   return error.message || (error as { code?: string }).code || error.name;
+}
+
+/** A TLS record of an alert: what a TLS server says to somebody who speaks something else. */
+function isTlsAlert(chunk: Uint8Array): boolean {
+  return chunk[0] === 0x15 && chunk[1] === 0x03;
+}
+
+function wantsTls(broker: string): AuthenticationError {
+  const message = `${broker} speaks TLS, and this client was not told to: set the option tls`;
+  return new AuthenticationError("TLS_REQUIRED", message, { broker });
 }

@@ -82,7 +82,10 @@ test("a host that answers with a TLS alert is told from a broker", async () => {
   const opening = bench.open({ maxFrameBytes: 1 << 30 });
   await bench.time.advance(1);
   bench.streams[0]!.write(new Uint8Array([0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46]));
-  assert.match((await failure(bench.run(opening))).message, /not Kafka/);
+  const error = await failure(bench.run(opening));
+  assert.equal(error.code, "TLS_REQUIRED");
+  assert.equal(error.retriable, false);
+  assert.match(error.message, /broker:9092 speaks TLS/);
 });
 
 test("a host that closes before it names its versions: the error says what that may mean", async () => {

@@ -241,11 +241,22 @@ test("close lets what wants no answer go out, and rejects what waits for one", a
 });
 
 test("a connection that the broker closes gives every waiter the same cause", async () => {
-  const bench = await startScript(mute);
+  const bench = await startScript(
+    withVersions(ALL_VERSIONS, (request) => {
+      if (request.correlationId === 1) request.answer(heartbeat, {});
+    }),
+  );
   const connection = await bench.run(bench.open());
+  await bench.run(beat(connection));
   const waiting = Promise.all([failure(beat(connection)), failure(beat(connection))]);
   bench.streams[0]!.destroy();
   const [first, second] = await bench.run(waiting);
   assert.equal(first, second);
   assert.match(first!.message, /connection to broker:9092 ended: the broker closed the connection$/);
+});
+
+test("a broker that closes at the first request may want SASL, and the error says so", async () => {
+  const bench = await startScript(withVersions(ALL_VERSIONS, (request) => request.stream.destroy()));
+  const connection = await bench.run(bench.open());
+  assert.match((await bench.run(failure(beat(connection)))).message, /at the first request: it may want SASL/);
 });

@@ -10,10 +10,12 @@ import { joinGroupHandler } from "./11-join-group.ts";
 import { heartbeatHandler } from "./12-heartbeat.ts";
 import { leaveGroupHandler } from "./13-leave-group.ts";
 import { syncGroupHandler } from "./14-sync-group.ts";
+import { saslHandshakeHandler } from "./17-sasl-handshake.ts";
 import { apiVersionsHandler } from "./18-api-versions.ts";
 import { createTopicsHandler } from "./19-create-topics.ts";
 import { deleteTopicsHandler } from "./20-delete-topics.ts";
 import { initProducerIdHandler } from "./22-init-producer-id.ts";
+import { saslAuthenticateHandler } from "./36-sasl-authenticate.ts";
 import { consumerGroupHeartbeatHandler } from "./68-consumer-group-heartbeat.ts";
 import { consumerGroupDescribeHandler } from "./69-consumer-group-describe.ts";
 
@@ -37,6 +39,8 @@ const served = [
   initProducerIdHandler,
   consumerGroupHeartbeatHandler,
   consumerGroupDescribeHandler,
+  saslHandshakeHandler,
+  saslAuthenticateHandler,
 ] as readonly unknown[] as AnyHandler[];
 served.push(apiVersionsHandler(() => served) as AnyHandler);
 

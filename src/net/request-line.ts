@@ -1,0 +1,162 @@
+import { correlationIdOf } from "../../protocol/frame.ts";
+import type { Clock, Timer } from "./clock.ts";
+import { ConnectionError, type KafkaError, TimeoutError } from "./errors.ts";
+
+/** The connection that a line belongs to. */
+export interface LineHost {
+  readonly broker: string;
+  readonly clock: Clock;
+  write(frame: Uint8Array): void;
+  /** Whether somebody waits for an answer, so that the process has to live on. */
+  hold(active: boolean): void;
+  /** The broker is taken for gone. */
+  giveUp(error: KafkaError): void;
+}
+
+/** A request whose answer is awaited. It keeps its place after a timeout, so that a late answer finds and is dropped by it. */
+interface Pending {
+  readonly correlationId: number;
+  readonly name: string;
+  readonly receive: (frame: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+  /** Until it is sent. */
+  frame: Uint8Array | undefined;
+  timer: Timer | undefined;
+  isExpired: boolean;
+}
+
+/** A broker that said nothing for less than this long (ms) is not taken for gone, however short a request's timeout. */
+const SHORTEST_SILENCE = 1_000;
+
+/**
+ * The requests of one connection, in the order in which they were sent and will be answered, and behind them those that
+ * have to wait before they are sent.
+ */
+export class RequestLine {
+  readonly #host: LineHost;
+  readonly #sent: Pending[] = [];
+  /** Held back; a bare frame wants no answer. */
+  #waiting: (Pending | Uint8Array)[] = [];
+  #holds = 0;
+  /** Requests that somebody still waits for. */
+  #awaited = 0;
+  /** Since when (monotonic ms) the broker has owed an answer and has sent nothing. */
+  #silentSince = 0;
+  #whenAnswered: (() => void)[] = [];
+
+  constructor(host: LineHost) {
+    this.#host = host;
+  }
+
+  /** How many are without an answer, sent or not. */
+  get length(): number {
+    return this.#sent.length + this.#waiting.length;
+  }
+
+  /** Sends a request and resolves with the frame of its answer. An `urgent` one is not held back. */
+  exchange(
+    correlationId: number,
+    name: string,
+    frame: Uint8Array,
+    timeout: number,
+    urgent: boolean,
+  ): Promise<Uint8Array> {
+    return new Promise((receive, reject) => {
+      const pending: Pending = { correlationId, name, receive, reject, frame, timer: undefined, isExpired: false };
+      pending.timer = this.#host.clock.timer(timeout, () => this.#expire(pending, timeout));
+      if (this.#awaited++ === 0) this.#host.hold(true);
+      if (this.#holds > 0 && !urgent) this.#waiting.push(pending);
+      else this.#send(pending);
+    });
+  }
+
+  /** Sends a frame that has no answer. */
+  sendOneWay(frame: Uint8Array): void {
+    if (this.#holds > 0) this.#waiting.push(frame);
+    else this.#host.write(frame);
+  }
+
+  #send(pending: Pending): void {
+    const frame = pending.frame!;
+    pending.frame = undefined;
+    if (this.#sent.length === 0) this.#silentSince = this.#host.clock.monotonic();
+    this.#sent.push(pending);
+    this.#host.write(frame);
+  }
+
+  /** Nothing but urgent requests is sent until the function that is returned has been called. */
+  holdBack(): () => void {
+    this.#holds++;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      if (--this.#holds > 0) return;
+      for (const one of this.#waiting.splice(0)) {
+        if (one instanceof Uint8Array) this.#host.write(one);
+        else this.#send(one);
+      }
+    };
+  }
+
+  /** Resolves once whatever was sent is answered, or will never be. */
+  answered(): Promise<void> {
+    if (this.#sent.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenAnswered.push(resolve));
+  }
+
+  /** Bytes have come. */
+  heard(): void {
+    this.#silentSince = this.#host.clock.monotonic();
+  }
+
+  /** Gives a frame to the request that it answers. Throws where none is due. */
+  take(frame: Uint8Array): void {
+    const { broker } = this.#host;
+    const correlationId = correlationIdOf(frame);
+    const pending = this.#sent[0];
+    if (pending?.correlationId !== correlationId) {
+      const expected =
+        pending === undefined ? "nothing was asked" : `${pending.name} with ${pending.correlationId} is due`;
+      const message = `${broker} answered out of turn: correlation id ${correlationId}, where ${expected}`;
+      throw new ConnectionError(message, { broker });
+    }
+    this.#sent.shift();
+    pending.timer?.cancel();
+    if (!pending.isExpired) this.#release();
+    pending.receive(frame);
+    if (this.#sent.length === 0) this.#tellAnswered();
+  }
+
+  #expire(pending: Pending, timeout: number): void {
+    const { broker, clock } = this.#host;
+    const message = `${broker} did not answer ${pending.name} within ${timeout} ms`;
+    const error = new TimeoutError("REQUEST_TIMED_OUT", message, { broker });
+    pending.isExpired = true;
+    pending.reject(error);
+    this.#release();
+    if (pending.frame !== undefined) this.#waiting = this.#waiting.filter((one) => one !== pending);
+    // A broker that has been silent all that time is taken for gone; one that is only slow keeps its connection.
+    const silence = clock.monotonic() - this.#silentSince;
+    if (this.#sent.length > 0 && silence >= Math.max(timeout, SHORTEST_SILENCE)) this.#host.giveUp(error);
+  }
+
+  /** Nobody waits for a request any more: a connection that owes nothing keeps no process alive. */
+  #release(): void {
+    if (--this.#awaited === 0) this.#host.hold(false);
+  }
+
+  #tellAnswered(): void {
+    for (const resolve of this.#whenAnswered.splice(0)) resolve();
+  }
+
+  /** No answer will come any more. */
+  end(cause: KafkaError): void {
+    for (const one of [...this.#sent.splice(0), ...this.#waiting.splice(0)]) {
+      if (one instanceof Uint8Array) continue;
+      one.timer?.cancel();
+      one.reject(cause);
+    }
+    this.#tellAnswered();
+  }
+}
