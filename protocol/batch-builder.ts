@@ -1,7 +1,7 @@
 import { type CompressionType, codecIds, compress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { attributesOf, BATCH_HEADER_BYTES, BATCH_LENGTH_END, CRC_START, FIELD_AT } from "./record-batch.ts";
-import { type ByteSource, encodeUtf8 } from "./writer.ts";
+import { encodeUtf8 } from "./writer.ts";
 
 /** Who writes a batch, and where it stands in that producer's sequence on the partition (KIP-98). */
 export interface ProducerStamp {
@@ -33,6 +33,8 @@ export class BatchBuilder {
   #codecId = 0;
   #baseTimestamp = -1;
   #maxTimestamp = -1;
+  /** What {@link stamped} was last given. */
+  #stamp: ProducerStamp | undefined;
   recordCount = 0;
 
   /**
@@ -101,8 +103,16 @@ export class BatchBuilder {
     this.#position = BATCH_HEADER_BYTES + packed.length;
   }
 
-  /** The batch as bytes to send. A repetition may carry another stamp. */
-  stamped(stamp: ProducerStamp): ByteSource {
+  /**
+   * The batch as bytes to send, a view of its own buffer. A repetition may carry another stamp: what was given before
+   * stays as it is, since it may still be on its way out.
+   */
+  stamped(stamp: ProducerStamp): Uint8Array<ArrayBuffer> {
+    if (this.#stamp !== undefined) {
+      if (isSame(this.#stamp, stamp)) return this.#bytes.subarray(0, this.#position);
+      this.#moveTo(this.#position);
+    }
+    this.#stamp = stamp;
     const view = this.#view;
     view.setInt32(FIELD_AT.baseOffset, 0);
     view.setInt32(FIELD_AT.baseOffset + 4, 0);
@@ -118,13 +128,16 @@ export class BatchBuilder {
     view.setInt32(FIELD_AT.baseSequence, stamp.baseSequence);
     view.setInt32(FIELD_AT.recordCount, this.recordCount);
     view.setUint32(FIELD_AT.crc, crc32c(this.#bytes, CRC_START, this.#position));
-    const batch = this.#bytes.subarray(0, this.#position);
-    return { byteLength: batch.length, writeTo: (target, offset) => target.set(batch, offset) };
+    return this.#bytes.subarray(0, this.#position);
   }
 
   #ensure(needed: number): void {
     if (needed <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, Math.min(this.#bytes.length * 2, this.#maxBytes)));
+    this.#moveTo(Math.max(needed, Math.min(this.#bytes.length * 2, this.#maxBytes)));
+  }
+
+  #moveTo(capacity: number): void {
+    const grown = new Uint8Array(capacity);
     grown.set(this.#bytes.subarray(0, this.#position));
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
@@ -155,6 +168,15 @@ export class BatchBuilder {
     }
     this.#bytes[this.#position++] = zigzag;
   }
+}
+
+function isSame(a: ProducerStamp, b: ProducerStamp): boolean {
+  return (
+    a.producerId === b.producerId &&
+    a.producerEpoch === b.producerEpoch &&
+    a.baseSequence === b.baseSequence &&
+    a.transactional === b.transactional
+  );
 }
 
 function fieldSize(value: Uint8Array | null): number {

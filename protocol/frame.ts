@@ -26,6 +26,38 @@ export function encodeRequest<Request, Response>(
   bodySize = 192,
 ): Uint8Array<ArrayBuffer> {
   const writer = new Writer(64 + bodySize);
+  writeRequest(writer, api, version, correlationId, clientId, body);
+  return seal(writer);
+}
+
+/** A whole frame, in parts that follow one another. */
+export type FrameParts = readonly Uint8Array[];
+
+/** The same frame in parts: long bytes of the body are not copied, and must not change until the frame has been sent. */
+export function encodeRequestParts<Request, Response>(
+  api: Api<Request, Response>,
+  version: number,
+  correlationId: number,
+  clientId: string | null,
+  body: Draft<Request>,
+  bodySize = 192,
+): FrameParts {
+  const writer = new Writer(64 + bodySize, true);
+  writeRequest(writer, api, version, correlationId, clientId, body);
+  const parts = writer.parts();
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  new DataView(writer.bytes.buffer).setInt32(0, size - 4);
+  return parts;
+}
+
+function writeRequest<Request, Response>(
+  writer: Writer,
+  api: Api<Request, Response>,
+  version: number,
+  correlationId: number,
+  clientId: string | null,
+  body: Draft<Request>,
+): void {
   writer.int32(0);
   writer.int16(api.key);
   writer.int16(version);
@@ -34,7 +66,6 @@ export function encodeRequest<Request, Response>(
   // Header v2 adds tagged fields, but its client id stays in the old form.
   if (version >= api.flexibleSince) writer.uvarint(0);
   api.request.encode(writer, version, body);
-  return seal(writer);
 }
 
 /** Reads a request's header and leaves `reader` at the body. `flexibleSince` gives an API's first flexible version. */

@@ -16,20 +16,40 @@ export interface ByteSource {
 const encoder = new TextEncoder();
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+/** From this many bytes on, sending bytes from where they lie costs less than copying them into the frame. */
+export const WORTH_GATHERING = 16_384;
+
 /** Writes a frame into one buffer that doubles when it is full: give `capacity` where the size is known. */
 export class Writer {
   bytes: Uint8Array<ArrayBuffer>;
   position = 0;
   #view: DataView;
+  readonly #gathers: boolean;
+  /** Long bytes that are not copied, and where in `bytes` they belong. */
+  readonly #gathered: { readonly at: number; readonly bytes: Uint8Array }[] = [];
 
-  constructor(capacity = 256) {
+  /** `gathers`: long bytes are not copied but become {@link parts} of their own, and must not change afterwards. */
+  constructor(capacity = 256, gathers = false) {
     this.bytes = new Uint8Array(capacity);
     this.#view = new DataView(this.bytes.buffer);
+    this.#gathers = gathers;
   }
 
   /** What has been written, a view of the buffer. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.bytes.subarray(0, this.position);
+  }
+
+  /** What has been written, in order, by a writer that gathers. */
+  parts(): Uint8Array[] {
+    const parts: Uint8Array[] = [];
+    let from = 0;
+    for (const { at, bytes } of this.#gathered) {
+      parts.push(this.bytes.subarray(from, at), bytes);
+      from = at;
+    }
+    parts.push(this.bytes.subarray(from, this.position));
+    return parts.filter((part) => part.length > 0);
   }
 
   /** Moves past `length` bytes, making room for them, and returns where they begin. */
@@ -102,6 +122,10 @@ export class Writer {
   }
 
   raw(bytes: Uint8Array): void {
+    if (this.#gathers && bytes.length >= WORTH_GATHERING) {
+      this.#gathered.push({ at: this.position, bytes });
+      return;
+    }
     const at = this.reserve(bytes.length);
     this.bytes.set(bytes, at);
   }

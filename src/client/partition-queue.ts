@@ -96,8 +96,9 @@ export class PartitionQueue {
   #lastOrdinal = 0;
   #recovering = false;
   #gap = false;
-  /** Size of the batch that was taken last: the next is likely to be like it. */
+  /** Sizes of the two batches that were taken last: full ones are often followed by a rest, and the next is like one of them. */
   #lastBytes = 0;
+  #bytesBefore = 0;
   /** Until when (monotonic ms) the broker surely knows the producer under its present epoch. */
   #knownUntil = Number.NEGATIVE_INFINITY;
   /** Nothing is sent before this instant (monotonic ms). */
@@ -119,6 +120,10 @@ export class PartitionQueue {
   get oldest(): QueuedBatch | undefined {
     return this.#waiting[0];
   }
+  /** Size of the batch that is sent next. */
+  get nextBytes(): number {
+    return this.#waiting[0]?.builder.byteLength ?? 0;
+  }
 
   /** The batch that takes the next record. */
   openBatch(maxBytes: number, now: number): QueuedBatch {
@@ -130,7 +135,7 @@ export class PartitionQueue {
   startBatch(maxBytes: number, now: number): QueuedBatch {
     const last = this.#waiting.at(-1);
     if (last !== undefined) last.closed = true;
-    const batch = new QueuedBatch(maxBytes, this.#lastBytes, now);
+    const batch = new QueuedBatch(maxBytes, Math.max(this.#lastBytes, this.#bytesBefore), now);
     this.#waiting.push(batch);
     return batch;
   }
@@ -162,6 +167,7 @@ export class PartitionQueue {
   take(identity: ProducerIdentity | undefined): { readonly batch: QueuedBatch; readonly stamp: ProducerStamp } {
     const batch = this.#waiting.shift()!;
     batch.closed = true;
+    this.#bytesBefore = this.#lastBytes;
     this.#lastBytes = batch.builder.byteLength;
     this.#inFlight.push(batch);
     if (identity === undefined) return { batch, stamp: NO_PRODUCER };

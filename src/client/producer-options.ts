@@ -15,8 +15,10 @@ export interface ProducerOptions {
   readonly linger?: number | undefined;
   /** Milliseconds from the call until a record is given up. Default 120,000. */
   readonly deliveryTimeout?: number | undefined;
-  /** Bytes of a batch, and so of the largest record. Default 1,000,000. */
+  /** Bytes at which a batch is full, before compression; a larger record has one of its own. Default 262,144. */
   readonly batchSize?: number | undefined;
+  /** Bytes of a request, and so of the largest record. Topics have limits of their own. Default 8,388,608. */
+  readonly maxRequestSize?: number | undefined;
   /** Bytes of records that may wait for their verdicts; calls beyond that wait their turn. Default 64 MiB. */
   readonly maxBufferedBytes?: number | undefined;
 }
@@ -31,9 +33,9 @@ export const PRODUCER_DEFAULTS: ProducerSettings = {
   compression: "none",
   linger: 0,
   deliveryTimeout: 120_000,
-  batchSize: 1_000_000,
+  batchSize: 256 * 1024,
+  maxRequestSize: 8 * 1024 * 1024,
   maxBufferedBytes: 64 * 1024 * 1024,
-  maxRequestBytes: 8 * 1024 * 1024,
 };
 
 /** Fills in defaults; throws an {@link InvalidArgumentError} that names a wrong option. */
@@ -43,8 +45,7 @@ export function producerSettings(
 ): ProducerSettings {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   for (const [name] of given) {
-    if (!(name in PRODUCER_DEFAULTS) || name === "maxRequestBytes")
-      throw new InvalidArgumentError(`unknown producer option ${name}`);
+    if (!Object.hasOwn(PRODUCER_DEFAULTS, name)) throw new InvalidArgumentError(`unknown producer option ${name}`);
   }
   const settings: ProducerSettings = { ...base, ...Object.fromEntries(given) };
   if (!["all", "leader", "none"].includes(settings.acks)) {
@@ -64,8 +65,9 @@ export function producerSettings(
   atLeast("linger", settings.linger, 0);
   atLeast("deliveryTimeout", settings.deliveryTimeout, 1);
   atLeast("batchSize", settings.batchSize, 1);
+  atLeast("maxRequestSize", settings.maxRequestSize, 1);
   atLeast("maxBufferedBytes", settings.maxBufferedBytes, 1);
-  return settings;
+  return { ...settings, batchSize: Math.min(settings.batchSize, settings.maxRequestSize) };
 }
 
 function atLeast(name: string, value: number, least: number): void {

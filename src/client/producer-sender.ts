@@ -2,7 +2,7 @@ import type { CompressionType } from "../../protocol/compression.ts";
 import { ErrorCode, errorByCode } from "../../protocol/errors.ts";
 import { ZERO_UUID } from "../../protocol/field.ts";
 import { type PartitionProduceResponse, type ProduceResponse, produce } from "../../protocol/messages/00-produce.ts";
-import type { ByteSource } from "../../protocol/writer.ts";
+import { WORTH_GATHERING } from "../../protocol/writer.ts";
 import type { Timer } from "../net/clock.ts";
 import type { Connection } from "../net/connection.ts";
 import { backoffDelay } from "./backoff.ts";
@@ -19,13 +19,13 @@ export interface SenderOptions {
   readonly linger: number;
   readonly deliveryTimeout: number;
   /** Bytes of batches in one request; one batch always fits. */
-  readonly maxRequestBytes: number;
+  readonly maxRequestSize: number;
 }
 
 interface Shipment {
   readonly queue: PartitionQueue;
   readonly batch: QueuedBatch;
-  readonly records: ByteSource;
+  readonly records: Uint8Array;
   /** As it was when the request was built: the answer says no other. */
   readonly topicId: string;
 }
@@ -33,7 +33,7 @@ interface Shipment {
 interface TopicShipments {
   readonly name: string;
   readonly topicId: string;
-  readonly partitionData: { index: number; records: ByteSource }[];
+  readonly partitionData: { index: number; records: Uint8Array }[];
 }
 
 const ACKS: Readonly<Record<SenderOptions["acks"], number>> = { all: -1, leader: 1, none: 0 };
@@ -184,11 +184,11 @@ export class ProducerSender {
       let taken = 0;
       let bytes = 0;
       for (const queue of ready) {
-        if (bytes >= this.#options.maxRequestBytes) break;
+        if (bytes > 0 && bytes + queue.nextBytes > this.#options.maxRequestSize) break;
         taken += 1;
         const shipment = this.#pack(queue, identity);
         if (shipment === undefined) continue;
-        bytes += shipment.records.byteLength;
+        bytes += shipment.records.length;
         shipments.push(shipment);
       }
       // Those that were passed over come first in the next request.
@@ -197,7 +197,7 @@ export class ProducerSender {
       );
       if (shipments.length === 0) continue;
       this.#inFlight.set(node, (this.#inFlight.get(node) ?? 0) + 1);
-      void this.#deliver(node, shipments, bytes);
+      void this.#deliver(node, shipments);
     }
   }
 
@@ -216,7 +216,7 @@ export class ProducerSender {
     return { queue, batch, records: batch.builder.stamped(stamp), topicId: this.#topicId(queue.topic) };
   }
 
-  async #deliver(node: number, shipments: readonly Shipment[], bytes: number): Promise<void> {
+  async #deliver(node: number, shipments: readonly Shipment[]): Promise<void> {
     const { clock, options: clusterOptions } = this.#cluster;
     let sent = false;
     try {
@@ -226,7 +226,7 @@ export class ProducerSender {
       const options = {
         timeout: Math.max(1, Math.min(clusterOptions.requestTimeout, deadline - clock.monotonic())),
         maxVersion: this.#maxVersion(shipments),
-        bodySize: bytes + shipments.length * OVERHEAD_PER_BATCH,
+        bodySize: shipments.reduce((sum, shipment) => sum + bytesInFrame(shipment), 0),
       };
       const transactionalId = this.#identities?.transactionalId ?? null;
       const timeoutMs = Math.ceil(options.timeout);
@@ -362,6 +362,11 @@ export class ProducerSender {
     if (at < Number.POSITIVE_INFINITY)
       this.#wake = this.#cluster.clock.timer(Math.max(1, at - now), () => this.#drain());
   }
+}
+
+/** What a batch takes of the frame's own buffer. */
+function bytesInFrame({ records }: Shipment): number {
+  return OVERHEAD_PER_BATCH + (records.length < WORTH_GATHERING ? records.length : 0);
 }
 
 function byTopic(shipments: readonly Shipment[]): TopicShipments[] {

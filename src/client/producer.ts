@@ -160,13 +160,13 @@ export class Producer {
     state.queues[partition] ??= new PartitionQueue(topic, partition, this.#sender.maxInFlightPerPartition);
     const queue = state.queues[partition];
     const timestamp = record.timestamp ?? this.#cluster.clock.now();
-    const { batchSize } = this.#settings;
+    const { batchSize, maxRequestSize } = this.#settings;
     let batch = queue.openBatch(batchSize, at);
     if (!batch.builder.append(record.key, record.value, timestamp, record.headers)) {
       batch = queue.startBatch(batchSize, at);
       batch.builder.append(record.key, record.value, timestamp, record.headers);
     }
-    if (batch.builder.byteLength > batchSize) return this.#tooLarge(queue, batch, arrival);
+    if (batch.builder.byteLength > maxRequestSize) return this.#tooLarge(queue, batch, arrival);
     batch.owners.push(owner);
     batch.slots.push(slot);
     batch.timestamps.push(timestamp);
@@ -180,7 +180,7 @@ export class Producer {
   #tooLarge(queue: PartitionQueue, batch: QueuedBatch, { record, owner, slot }: Arrival): void {
     queue.withdraw(batch);
     const { topic } = record;
-    const message = `a record of ${batch.builder.byteLength} bytes for ${topic}: the most is batchSize, ${this.#settings.batchSize} bytes`;
+    const message = `a record of ${batch.builder.byteLength} bytes for ${topic}: the most is maxRequestSize, ${this.#settings.maxRequestSize} bytes`;
     owner.failed(slot, new KafkaError("MESSAGE_TOO_LARGE", message, false, { topic, partition: queue.partition }));
   }
 

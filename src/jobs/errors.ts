@@ -104,7 +104,7 @@ export class PayloadTooLargeError extends JobError {
 
   constructor(job: string, topic: string, cause: Error) {
     const hint =
-      "enqueue a reference to the data, or raise max.message.bytes of the topic and batchSize of the producer";
+      "enqueue a reference to the data, or raise max.message.bytes of the topic and maxRequestSize of the producer";
     super(
       "PAYLOAD_TOO_LARGE",
       `a payload of "${job}" is too large for topic ${topic} (${cause.message}): ${hint}`,

@@ -13,15 +13,25 @@ export interface ProducerSettings {
   readonly linger?: Duration | undefined;
   /** How long a record may be on its way before it is given up. Default 120 s. */
   readonly deliveryTimeout?: Duration | undefined;
-  /** Bytes of a batch, and so of the largest record. Default 1,000,000. */
+  /** Bytes at which a batch is full, before compression; a larger record has one of its own. Default 262,144. */
   readonly batchSize?: number | undefined;
+  /** Bytes of a request, and so of the largest record. Topics have limits of their own. Default 8,388,608. */
+  readonly maxRequestSize?: number | undefined;
   /** Bytes of records that may wait for their verdicts; enqueues beyond that wait their turn. Default 64 MiB. */
   readonly maxBufferedBytes?: number | undefined;
 }
 
 const ACKS = ["all", "leader", "none"] as const;
 const COMPRESSION = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
-const OPTIONS = ["acks", "compression", "linger", "deliveryTimeout", "batchSize", "maxBufferedBytes"] as const;
+const OPTIONS = [
+  "acks",
+  "compression",
+  "linger",
+  "deliveryTimeout",
+  "batchSize",
+  "maxRequestSize",
+  "maxBufferedBytes",
+] as const;
 
 /** The settings as the client takes them: times in milliseconds, and only what is set. */
 export function resolveProducerSettings(value: unknown, path: string): ProducerOptions {
@@ -32,6 +42,7 @@ export function resolveProducerSettings(value: unknown, path: string): ProducerO
     linger: optionalTime(options.linger, within(path, "linger"), 0),
     deliveryTimeout: optionalTime(options.deliveryTimeout, within(path, "deliveryTimeout"), 1),
     batchSize: optionalInteger(options.batchSize, within(path, "batchSize"), 1, 2 ** 31 - 1),
+    maxRequestSize: optionalInteger(options.maxRequestSize, within(path, "maxRequestSize"), 1, 2 ** 31 - 1),
     maxBufferedBytes: optionalInteger(
       options.maxBufferedBytes,
       within(path, "maxBufferedBytes"),

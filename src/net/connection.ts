@@ -1,6 +1,6 @@
 import type { Api } from "../../protocol/api.ts";
 import type { Draft } from "../../protocol/field.ts";
-import { decodeResponse, encodeRequest, FrameSplitter } from "../../protocol/frame.ts";
+import { decodeResponse, encodeRequestParts, type FrameParts, FrameSplitter } from "../../protocol/frame.ts";
 import { apiVersions } from "../../protocol/messages/18-api-versions.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { AuthenticationError, ConnectionError, KafkaError, TimeoutError } from "./errors.ts";
@@ -73,7 +73,9 @@ export class Connection {
     this.#line = new RequestLine({
       broker: this.broker,
       clock: options.clock,
-      write: (frame) => void this.#stream?.write(frame),
+      write: (frame) => {
+        for (const part of frame) this.#stream?.write(part);
+      },
       hold: (active) => this.#stream?.hold(active),
       giveUp: (error) => void this.#close(error),
     });
@@ -291,9 +293,9 @@ export class Connection {
     correlationId: number,
     body: Draft<Request>,
     bodySize: number | undefined,
-  ): Uint8Array {
+  ): FrameParts {
     try {
-      return encodeRequest(api, version, correlationId, this.#options.clientId, body, bodySize);
+      return encodeRequestParts(api, version, correlationId, this.#options.clientId, body, bodySize);
     } catch (error) {
       const { broker } = this;
       const message = `cannot write a ${api.name} request of version ${version} for ${broker}: ${reasonOf(error)}`;

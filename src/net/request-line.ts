@@ -1,4 +1,4 @@
-import { correlationIdOf } from "../../protocol/frame.ts";
+import { correlationIdOf, type FrameParts } from "../../protocol/frame.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { ConnectionError, type KafkaError, TimeoutError } from "./errors.ts";
 
@@ -6,7 +6,7 @@ import { ConnectionError, type KafkaError, TimeoutError } from "./errors.ts";
 export interface LineHost {
   readonly broker: string;
   readonly clock: Clock;
-  write(frame: Uint8Array): void;
+  write(frame: FrameParts): void;
   /** Whether somebody waits for an answer, so that the process has to live on. */
   hold(active: boolean): void;
   /** The broker is taken for gone. */
@@ -20,7 +20,7 @@ interface Pending {
   readonly receive: (frame: Uint8Array) => void;
   readonly reject: (error: Error) => void;
   /** Until it is sent. */
-  frame: Uint8Array | undefined;
+  frame: FrameParts | undefined;
   timer: Timer | undefined;
   isExpired: boolean;
 }
@@ -36,7 +36,7 @@ export class RequestLine {
   readonly #host: LineHost;
   readonly #sent: Pending[] = [];
   /** Held back; a bare frame wants no answer. */
-  #waiting: (Pending | Uint8Array)[] = [];
+  #waiting: (Pending | FrameParts)[] = [];
   #holds = 0;
   /** Requests that somebody still waits for. */
   #awaited = 0;
@@ -57,7 +57,7 @@ export class RequestLine {
   exchange(
     correlationId: number,
     name: string,
-    frame: Uint8Array,
+    frame: FrameParts,
     timeout: number,
     urgent: boolean,
   ): Promise<Uint8Array> {
@@ -71,7 +71,7 @@ export class RequestLine {
   }
 
   /** Sends a frame that has no answer. */
-  sendOneWay(frame: Uint8Array): void {
+  sendOneWay(frame: FrameParts): void {
     if (this.#holds > 0) this.#waiting.push(frame);
     else this.#host.write(frame);
   }
@@ -93,8 +93,8 @@ export class RequestLine {
       held = false;
       if (--this.#holds > 0) return;
       for (const one of this.#waiting.splice(0)) {
-        if (one instanceof Uint8Array) this.#host.write(one);
-        else this.#send(one);
+        if ("correlationId" in one) this.#send(one);
+        else this.#host.write(one);
       }
     };
   }
@@ -153,7 +153,7 @@ export class RequestLine {
   /** No answer will come any more. */
   end(cause: KafkaError): void {
     for (const one of [...this.#sent.splice(0), ...this.#waiting.splice(0)]) {
-      if (one instanceof Uint8Array) continue;
+      if (!("correlationId" in one)) continue;
       one.timer?.cancel();
       one.reject(cause);
     }

@@ -166,8 +166,20 @@ function open(socket: Socket, handlers: StreamHandlers, cause: () => Error | und
   // The other side said it is done: Kafka has no half-open streams.
   socket.once("end", () => socket.destroy());
   socket.once("close", () => handlers.close(cause()));
+  let isCorked = false;
   return {
-    write: (chunk) => !socket.destroyed && socket.write(chunk),
+    write: (chunk) => {
+      // The parts of a frame, and the frames of a moment, leave together.
+      if (!isCorked) {
+        isCorked = true;
+        socket.cork();
+        queueMicrotask(() => {
+          isCorked = false;
+          socket.uncork();
+        });
+      }
+      return !socket.destroyed && socket.write(chunk);
+    },
     end: () => {
       // The process must not exit with bytes queued; the other side's own end is not waited for.
       socket.ref();

@@ -112,8 +112,5 @@ export function batchOf(
   for (const [key, value] of records)
     builder.append(key === null ? null : text.encode(key), text.encode(value), timestamp);
   builder.close(compression);
-  const source = builder.stamped(producer);
-  const bytes = new Uint8Array(source.byteLength);
-  source.writeTo(bytes, 0);
-  return bytes;
+  return builder.stamped(producer);
 }

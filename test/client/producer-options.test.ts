@@ -13,7 +13,7 @@ test("settings are the defaults, overridden by what is given; undefined is not g
 test("a wrong option is refused by its name", () => {
   const wrong: readonly (readonly [unknown, RegExp])[] = [
     [{ ack: "all" }, /unknown producer option ack/],
-    [{ maxRequestBytes: 5 }, /unknown producer option maxRequestBytes/],
+    [{ toString: 5 }, /unknown producer option toString/],
     [{ acks: "some" }, /acks "some"/],
     [{ acks: -1 }, /acks -1/],
     [{ compression: "brotli" }, /compression "brotli": one of none, gzip/],
@@ -22,6 +22,7 @@ test("a wrong option is refused by its name", () => {
     [{ linger: Number.NaN }, /linger is NaN/],
     [{ deliveryTimeout: 0 }, /deliveryTimeout is 0/],
     [{ batchSize: "1" }, /batchSize is 1/],
+    [{ maxRequestSize: 0 }, /maxRequestSize is 0/],
     [{ maxBufferedBytes: Number.POSITIVE_INFINITY }, /maxBufferedBytes is Infinity/],
   ];
   for (const [options, pattern] of wrong) {

@@ -159,17 +159,25 @@ test("a partition that the topic does not have is refused by its number", async 
   }
 });
 
-test("a record larger than a batch is refused, and the records around it are sent", async (t) => {
+test("a record larger than a request is refused, and the records around it are sent", async (t) => {
   const bench = await startClientBench(t);
-  const producer = bench.kafka.producer({ batchSize: 1_000 });
+  const producer = bench.kafka.producer({ maxRequestSize: 1_000 });
   const before = producer.send({ topic: "t", value: "a", partition: 0 });
   const large = producer.send({ topic: "t", value: "x".repeat(1_000), partition: 0 });
   const after = producer.send({ topic: "t", value: "b", partition: 0 });
   const error = await bench.failure(large);
   assert.equal(error.code, "MESSAGE_TOO_LARGE");
-  assert.match(error.message, /10\d\d bytes for t: the most is batchSize, 1000 bytes/);
+  assert.match(error.message, /10\d\d bytes for t: the most is maxRequestSize, 1000 bytes/);
   await bench.run(Promise.all([before, after]));
   assert.deepEqual(await bench.values("t", 0), ["a", "b"]);
+});
+
+test("a record larger than a batch travels alone, between those before and after it", async (t) => {
+  const bench = await startClientBench(t);
+  const producer = bench.kafka.producer({ batchSize: 200 });
+  const values = ["a", "x".repeat(1_000), "b"];
+  await bench.run(Promise.all(values.map((value) => producer.send({ topic: "t", value, partition: 0 }))));
+  assert.deepEqual(await bench.values("t", 0), values);
 });
 
 test("a topic that does not exist rejects all that waited for it, soon, and by its name", async (t) => {

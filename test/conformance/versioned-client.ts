@@ -57,10 +57,7 @@ export function plainBatch(value: string): Uint8Array<ArrayBuffer> {
   const builder = new BatchBuilder(1 << 16);
   builder.append(null, new TextEncoder().encode(value), Date.now());
   builder.close("none");
-  const source = builder.stamped(NO_PRODUCER);
-  const bytes = new Uint8Array(source.byteLength);
-  source.writeTo(bytes, 0);
-  return bytes;
+  return builder.stamped(NO_PRODUCER);
 }
 
 /** A connection to the leader of partition 0 of a new topic. */

@@ -74,9 +74,7 @@ function append(
     builder.append(key, text.encode(JSON.stringify(payload)), bench.time.time, headers);
   }
   builder.close("none");
-  const source = builder.stamped(NO_PRODUCER);
-  const bytes = new Uint8Array(source.byteLength);
-  source.writeTo(bytes, 0);
+  const bytes = builder.stamped(NO_PRODUCER).slice();
   const view = new DataView(bytes.buffer);
   const offsetCount = payloads.length + (more.gone ?? 0);
   view.setInt32(FIELD_AT.lastOffsetDelta, offsetCount - 1);

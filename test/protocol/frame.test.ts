@@ -6,13 +6,16 @@ import {
   decodeRequestHeader,
   decodeResponse,
   encodeRequest,
+  encodeRequestParts,
   encodeResponse,
   expectEnd,
   FrameSplitter,
 } from "../../protocol/frame.ts";
+import { produce } from "../../protocol/messages/00-produce.ts";
 import { heartbeat } from "../../protocol/messages/12-heartbeat.ts";
 import { apiVersions } from "../../protocol/messages/18-api-versions.ts";
 import { DecodeError, Reader } from "../../protocol/reader.ts";
+import { WORTH_GATHERING } from "../../protocol/writer.ts";
 import { apis } from "../support/messages.ts";
 
 const hex = (data: Uint8Array): string => Buffer.from(data).toString("hex");
@@ -46,6 +49,27 @@ describe("request frame", () => {
     const reader = new Reader(frame);
     assert.equal(decodeRequestHeader(reader, flexibleSince).clientId, null);
     assert.equal(reader.int8(), 1);
+  });
+
+  test("a frame in parts is the same frame, with its whole size first, and long records are not copied", () => {
+    const records = new Uint8Array(WORTH_GATHERING).fill(3);
+    const body = {
+      acks: -1,
+      topicData: [
+        {
+          name: "t",
+          partitionData: [
+            { index: 0, records },
+            { index: 1, records },
+          ],
+        },
+      ],
+    };
+    for (const version of [3, 9]) {
+      const parts = encodeRequestParts(produce, version, 1, "c", body);
+      assert.equal(parts.filter((part) => part === records).length, 2);
+      assert.deepEqual(Buffer.concat(parts), Buffer.from(encodeRequest(produce, version, 1, "c", body)));
+    }
   });
 
   test("a frame is the same whatever size was expected", () => {

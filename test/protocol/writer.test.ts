@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { EncodeError, Writer } from "../../protocol/writer.ts";
+import { EncodeError, WORTH_GATHERING, Writer } from "../../protocol/writer.ts";
 
 function hex(write: (writer: Writer) => void): string {
   const writer = new Writer();
@@ -120,5 +120,29 @@ describe("Writer", () => {
         assert.deepEqual(small.finish(), large.finish());
       }),
     );
+  });
+
+  test("Writer that gathers gives the same bytes in parts, and does not copy long ones", () => {
+    const long = new Uint8Array(WORTH_GATHERING).fill(7);
+    const short = new Uint8Array(WORTH_GATHERING - 1).fill(8);
+    const steps: ((writer: Writer) => void)[] = [
+      (w) => w.raw(long),
+      (w) => w.int32(1),
+      (w) => w.raw(short),
+      (w) => w.raw(long),
+      (w) => w.raw(long),
+      (w) => w.int32(2),
+    ];
+    const plain = new Writer();
+    const gathering = new Writer(16, true);
+    for (const step of steps) {
+      step(plain);
+      step(gathering);
+    }
+    const parts = gathering.parts();
+    assert.equal(parts.filter((part) => part === long).length, 3);
+    assert.equal(parts.length, 5);
+    assert.deepEqual(Buffer.concat(parts), Buffer.from(plain.finish()));
+    assert.deepEqual(new Writer(16, true).parts(), []);
   });
 });
