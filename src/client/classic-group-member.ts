@@ -1,16 +1,17 @@
-import { ErrorCode } from "../../protocol/errors.ts";
+import { ErrorCode, errorByCode } from "../../protocol/errors.ts";
 import { heartbeat } from "../../protocol/messages/12-heartbeat.ts";
 import { leaveGroup } from "../../protocol/messages/13-leave-group.ts";
 import { sleep, type Timer } from "../net/clock.ts";
+import type { AssignorName } from "./assignor.ts";
 import { backoffDelay } from "./backoff.ts";
 import { type JoinedGeneration, joinClassicGroup } from "./classic-join.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ConnectionRole } from "./connection-pool.ts";
 import { type Coordinator, isCoordinatorMoved } from "./coordinator.ts";
 import { asKafkaError, type KafkaError, ProtocolError } from "./errors.ts";
-import type { GroupMember, GroupMemberOptions } from "./group-member.ts";
+import { fenced, type GroupMember, type GroupMemberOptions } from "./group-member.ts";
 import type { Lease } from "./lease.ts";
-import type { GroupHandlers, Membership } from "./membership.ts";
+import { type GroupHandlers, identityOf, type Membership } from "./membership.ts";
 import { OwnedPartitions } from "./owned-partitions.ts";
 import { within } from "./within.ts";
 
@@ -39,10 +40,12 @@ export class ClassicGroupMember implements GroupMember {
   readonly #owned: OwnedPartitions;
   readonly #role: ConnectionRole;
   readonly #stop = new AbortController();
-  #membership: Membership = { memberId: "", generationId: -1 };
+  readonly #assignors: readonly AssignorName[];
+  #membership: Membership;
   #joining = false;
   #rejoin: (() => void) | undefined;
   #rejoinWanted = false;
+  #reason = "the member starts";
   #heartbeatTimer: Timer | undefined;
   /** The membership whose heartbeat has no answer yet. */
   #beatingFor: Membership | undefined;
@@ -63,16 +66,22 @@ export class ClassicGroupMember implements GroupMember {
     this.#handlers = handlers;
     this.coordinator = coordinator;
     this.lease = lease;
+    this.#assignors = options.assignors ?? ["cooperative-sticky"];
+    this.#membership = this.#identify("", -1);
     this.#role = `group/${cluster.takeNumber()}`;
-    this.#owned = new OwnedPartitions(handlers, () => this.#wantRejoin());
+    this.#owned = new OwnedPartitions(handlers, () => this.#wantRejoin("partitions were released"));
   }
 
   start(): void {
     this.#forgetCluster = this.#cluster.onUpdate(() => {
       if (!this.#joining && this.#membership.generationId >= 0 && this.#countTopics() !== this.#topicCounts)
-        this.#wantRejoin();
+        this.#wantRejoin("topics have other partitions than before");
     });
     void this.#run();
+  }
+
+  #identify(memberId: string, generationId: number): Membership {
+    return { memberId, generationId, groupInstanceId: this.#options.groupInstanceId };
   }
 
   get membership(): Membership {
@@ -87,6 +96,8 @@ export class ClassicGroupMember implements GroupMember {
     for (let failures = 0; !this.#stop.signal.aborted; ) {
       try {
         this.#joining = true;
+        // An assignor that does not look at what members have gives it to others at once.
+        if (this.#assignors.includes("range")) await this.#owned.releaseAll();
         this.#rejoinWanted = false;
         const joined = await this.#join();
         if (this.#stop.signal.aborted) return;
@@ -118,8 +129,10 @@ export class ClassicGroupMember implements GroupMember {
       topics,
       owned: this.#owned.claims(),
       membership: this.#membership,
+      assignors: this.#assignors,
+      reason: this.#reason,
       named: (memberId) => {
-        this.#membership = { memberId, generationId: this.#membership.generationId };
+        this.#membership = this.#identify(memberId, this.#membership.generationId);
       },
     });
     this.#membership = joined.membership;
@@ -143,14 +156,15 @@ export class ClassicGroupMember implements GroupMember {
     });
   }
 
-  #wantRejoin(): void {
+  #wantRejoin(reason: string): void {
     this.#rejoinWanted = true;
+    this.#reason = reason;
     this.#rejoin?.();
   }
 
   /** Takes the topics wanted now to the group. */
   topicsChanged(): void {
-    this.#wantRejoin();
+    this.#wantRejoin("other topics are wanted");
   }
 
   /** Answers whether joining may be tried again after `error`. */
@@ -175,7 +189,7 @@ export class ClassicGroupMember implements GroupMember {
     }
     if (isCoordinatorMoved(error.errorCode)) this.coordinator.forget();
     else if (!error.retriable) {
-      this.#fail(error);
+      this.#fail(error.errorCode === ErrorCode.FENCED_INSTANCE_ID ? fenced(this.#options) : error);
       return false;
     }
     this.#trouble(error);
@@ -196,7 +210,8 @@ export class ClassicGroupMember implements GroupMember {
   }
 
   #lose(memberId: string): void {
-    this.#membership = { memberId, generationId: -1 };
+    this.#membership = this.#identify(memberId, -1);
+    this.#reason = "the member was put out";
     this.lease.end();
     this.#owned.lose();
   }
@@ -210,10 +225,9 @@ export class ClassicGroupMember implements GroupMember {
     if (errorCode === ErrorCode.UNKNOWN_MEMBER_ID) this.#lose("");
     if (this.#joining) return;
     if (errorCode === ErrorCode.ILLEGAL_GENERATION) this.#lose(this.#membership.memberId);
-    else if (errorCode === ErrorCode.FENCED_INSTANCE_ID)
-      return this.#fail(new ProtocolError(errorCode, `group ${this.#options.groupId}`));
+    else if (errorCode === ErrorCode.FENCED_INSTANCE_ID) return this.#fail(fenced(this.#options));
     else if (errorCode !== ErrorCode.REBALANCE_IN_PROGRESS && errorCode !== ErrorCode.UNKNOWN_MEMBER_ID) return;
-    this.#wantRejoin();
+    this.#wantRejoin(`the coordinator said ${errorByCode(errorCode).name}`);
   }
 
   get #interval(): number {
@@ -244,7 +258,7 @@ export class ClassicGroupMember implements GroupMember {
     const wallSentAt = clock.now();
     try {
       const connection = await this.coordinator.connection("heartbeat");
-      const body = { groupId: this.#options.groupId, generationId, memberId };
+      const body = { groupId: this.#options.groupId, generationId, ...identityOf(membership) };
       // One that hangs must leave time for others before the session ends.
       const { errorCode } = await connection.send(heartbeat, body, { timeout: this.#interval });
       if (this.#stop.signal.aborted || memberId !== this.#membership.memberId) return;
@@ -284,8 +298,8 @@ export class ClassicGroupMember implements GroupMember {
     const { memberId } = this.#membership;
     this.lease.end();
     this.#owned.clear();
-    // Unheard, the goodbye only costs the others a session timeout.
-    if (memberId !== "")
+    // A static member keeps its partitions while it is away. Unheard, a goodbye only costs the others a session timeout.
+    if (memberId !== "" && this.#options.groupInstanceId === undefined)
       await within(this.#cluster.clock, LEAVE_TIMEOUT, this.#leave(memberId), () => {}).catch(() => {});
     this.#cluster.release(this.#role);
   }
@@ -293,7 +307,10 @@ export class ClassicGroupMember implements GroupMember {
   async #leave(memberId: string): Promise<void> {
     const { groupId } = this.#options;
     const connection = await this.coordinator.connection("heartbeat");
-    const body = connection.versionOf(leaveGroup) >= 3 ? { groupId, members: [{ memberId }] } : { groupId, memberId };
+    const body =
+      connection.versionOf(leaveGroup) >= 3
+        ? { groupId, members: [{ memberId, reason: "the member was closed" }] }
+        : { groupId, memberId };
     await connection.send(leaveGroup, body, { timeout: LEAVE_TIMEOUT });
   }
 }

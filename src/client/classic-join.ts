@@ -8,12 +8,14 @@ import {
   encodeSubscription,
 } from "../../protocol/messages/consumer-protocol.ts";
 import type { Connection } from "../net/connection.ts";
-import { type AssignorMember, cooperativeSticky } from "./assignor.ts";
+import type { Assignment, AssignorMember, AssignorName } from "./assignor.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ConnectionRole } from "./connection-pool.ts";
+import { cooperativeSticky } from "./cooperative-sticky.ts";
 import { type Coordinator, refuse } from "./coordinator.ts";
-import { ProtocolError } from "./errors.ts";
-import type { Membership } from "./membership.ts";
+import { KafkaError, ProtocolError } from "./errors.ts";
+import { identityOf, type Membership } from "./membership.ts";
+import { rangeAssignor } from "./range-assignor.ts";
 import { groupByTopic, type TopicPartition } from "./topic-partition.ts";
 
 export interface JoinOptions {
@@ -28,6 +30,10 @@ export interface JoinOptions {
   /** What this member has and does not mean to give up unasked. */
   readonly owned: readonly TopicPartition[];
   readonly membership: Membership;
+  /** What is offered, most wanted first: the coordinator takes one that all members have. */
+  readonly assignors: readonly AssignorName[];
+  /** Why, for the coordinator's log (KIP-800). */
+  readonly reason: string;
   /** Told of the id the coordinator gave, before joining is done: it must be kept through a failure (KIP-394). */
   readonly named: (memberId: string) => void;
 }
@@ -40,7 +46,9 @@ export interface JoinedGeneration {
 }
 
 const PROTOCOL_TYPE = "consumer";
-const ASSIGNOR = "cooperative-sticky";
+const ASSIGN: Readonly<
+  Record<AssignorName, (members: readonly AssignorMember[], counts: ReadonlyMap<string, number>) => Assignment>
+> = { "cooperative-sticky": cooperativeSticky, range: rangeAssignor };
 /** Longest wait (ms) for metadata of topics that the group wants. */
 const TOPIC_TIMEOUT = 5_000;
 /** The join's answer comes when all members are there, at the latest after the rebalance timeout: this much later (ms) it is overdue. */
@@ -50,14 +58,16 @@ const JOIN_GRACE = 5_000;
 export async function joinClassicGroup(options: JoinOptions): Promise<JoinedGeneration> {
   const connection = await options.coordinator.connection(options.role);
   const joined = await join(connection, options, options.membership.memberId);
-  const membership: Membership = { memberId: joined.memberId, generationId: joined.generationId };
+  const { memberId, generationId } = joined;
+  const membership: Membership = { ...options.membership, memberId, generationId };
   const leads = joined.leader === joined.memberId && !joined.skipAssignment;
   const assignment = leads ? await assign(options.cluster, joined) : undefined;
   const response = await connection.send(
     syncGroup,
     {
       groupId: options.groupId,
-      ...membership,
+      ...identityOf(membership),
+      generationId,
       ...(connection.versionOf(syncGroup) >= 5
         ? { protocolType: PROTOCOL_TYPE, protocolName: joined.protocolName }
         : {}),
@@ -77,15 +87,17 @@ export async function joinClassicGroup(options: JoinOptions): Promise<JoinedGene
 }
 
 async function join(connection: Connection, options: JoinOptions, memberId: string): Promise<JoinGroupResponse> {
+  const metadata = subscription(options);
   const response = await connection.send(
     joinGroup,
     {
       groupId: options.groupId,
       sessionTimeoutMs: options.sessionTimeout,
       rebalanceTimeoutMs: options.rebalanceTimeout,
-      memberId,
+      ...identityOf({ ...options.membership, memberId }),
       protocolType: PROTOCOL_TYPE,
-      protocols: [{ name: ASSIGNOR, metadata: subscription(options) }],
+      protocols: options.assignors.map((name) => ({ name, metadata })),
+      reason: options.reason,
     },
     { timeout: options.rebalanceTimeout + JOIN_GRACE },
   );
@@ -115,12 +127,12 @@ async function assign(
   readonly assignments: { memberId: string; assignment: Uint8Array }[];
   readonly partitionCounts: ReadonlyMap<string, number>;
 }> {
-  const members = joined.members.map(({ memberId, metadata }): AssignorMember => {
+  const members = joined.members.map(({ memberId, groupInstanceId, metadata }): AssignorMember => {
     const { topics, ownedPartitions, generationId } = decodeSubscription(metadata);
     const owned = ownedPartitions.flatMap(({ topic, partitions }) =>
       partitions.map((partition) => ({ topic, partition })),
     );
-    return { memberId, topics, owned, generation: generationId };
+    return { memberId, groupInstanceId, topics, owned, generation: generationId };
   });
   const topics = [...new Set(members.flatMap((member) => member.topics))];
   for (const topic of topics) cluster.watch(topic);
@@ -129,7 +141,7 @@ async function assign(
   const partitionCounts = new Map(
     await Promise.all(topics.map(async (topic) => [topic, await countPartitions(cluster, topic)] as const)),
   );
-  const assignments = [...cooperativeSticky(members, partitionCounts)].map(([memberId, partitions]) => ({
+  const assignments = [...assignorOf(joined)(members, partitionCounts)].map(([memberId, partitions]) => ({
     memberId,
     assignment: encodeAssignment({
       assignedPartitions: [...groupByTopic(partitions)].map(([topic, list]) => ({
@@ -139,6 +151,15 @@ async function assign(
     }),
   }));
   return { assignments, partitionCounts };
+}
+
+function assignorOf({ protocolName }: JoinGroupResponse): (typeof ASSIGN)[AssignorName] {
+  if (protocolName !== null && Object.hasOwn(ASSIGN, protocolName)) return ASSIGN[protocolName as AssignorName];
+  throw new KafkaError(
+    "UNKNOWN_ASSIGNOR",
+    `the coordinator chose the assignor ${protocolName}, which was not offered`,
+    false,
+  );
 }
 
 /** A topic that one broker does not know for a moment must not be taken from its owners. */

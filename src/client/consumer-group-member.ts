@@ -9,7 +9,7 @@ import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Coordinator, isCoordinatorMoved } from "./coordinator.ts";
 import { asKafkaError, type KafkaError, ProtocolError } from "./errors.ts";
-import type { GroupMember, GroupMemberOptions } from "./group-member.ts";
+import { fenced, type GroupMember, type GroupMemberOptions } from "./group-member.ts";
 import { groupSessionTimeout } from "./group-session-timeout.ts";
 import type { Lease } from "./lease.ts";
 import type { GroupHandlers, Membership } from "./membership.ts";
@@ -256,7 +256,7 @@ export class ConsumerGroupMember implements GroupMember {
     }
     const isMoved = errorCode !== undefined && isCoordinatorMoved(errorCode);
     if (!isMoved && !known.retriable) {
-      this.#fail(known);
+      this.#fail(errorCode === ErrorCode.FENCED_INSTANCE_ID ? fenced(this.#options) : known);
       return false;
     }
     if (isMoved || errorCode === undefined) this.coordinator.forget();
@@ -278,7 +278,7 @@ export class ConsumerGroupMember implements GroupMember {
         // The answer that brings the new epoch is on its way, or was lost.
         return this.#beatNow();
       case ErrorCode.FENCED_INSTANCE_ID:
-        return this.#fail(new ProtocolError(errorCode, `group ${this.#options.groupId}`));
+        return this.#fail(fenced(this.#options));
     }
   }
 

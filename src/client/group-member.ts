@@ -1,5 +1,7 @@
+import { ErrorCode } from "../../protocol/errors.ts";
 import type { AssignorName } from "./assignor.ts";
 import type { Coordinator } from "./coordinator.ts";
+import { ProtocolError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
 import type { Membership } from "./membership.ts";
 
@@ -35,4 +37,13 @@ export interface GroupMember {
   refused(errorCode: number, generationId: number): void;
   /** Leaves the group, so that others need not wait for the session to expire; a static member keeps its place. What it owned must have been let go. */
   close(): Promise<void>;
+}
+
+/** Another member has taken this static member's name: one of them is one too many. */
+export function fenced({
+  groupId,
+  groupInstanceId,
+}: Pick<GroupMemberOptions, "groupId" | "groupInstanceId">): ProtocolError {
+  const what = `static member ${groupInstanceId} of group ${groupId} (each process needs a groupInstanceId of its own)`;
+  return new ProtocolError(ErrorCode.FENCED_INSTANCE_ID, what);
 }

@@ -5,7 +5,7 @@ import type { Connection } from "../net/connection.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { refuse } from "./coordinator.ts";
 import { KafkaError, ProtocolError } from "./errors.ts";
-import type { Membership } from "./membership.ts";
+import { identityOf, type Membership } from "./membership.ts";
 import { groupByTopic, partitionKey, type TopicPartition } from "./topic-partition.ts";
 
 /** An offset that a group has committed: the next to read. */
@@ -110,7 +110,7 @@ async function fetchOnce(
  */
 export async function commitOffsets(
   coordinator: Coordinator,
-  { memberId, generationId, groupInstanceId }: Membership,
+  membership: Membership,
   offsets: readonly OffsetToCommit[],
 ): Promise<Map<string, number>> {
   const { key: groupId } = coordinator;
@@ -119,9 +119,8 @@ export async function commitOffsets(
     offsetCommit,
     {
       groupId,
-      generationIdOrMemberEpoch: generationId,
-      memberId,
-      ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
+      generationIdOrMemberEpoch: membership.generationId,
+      ...identityOf(membership),
       topics: [...groupByTopic(offsets)].map(([name, list]) => ({
         name,
         partitions: list.map(({ partition, offset, leaderEpoch, metadata }) => ({

@@ -30,3 +30,8 @@ export interface Membership {
   /** Default "classic". */
   readonly protocol?: GroupProtocol | undefined;
 }
+
+/** Who asks, as requests say it; brokers that know no static members get no name of one. */
+export function identityOf({ memberId, groupInstanceId }: Membership): { memberId: string; groupInstanceId?: string } {
+  return groupInstanceId === undefined ? { memberId } : { memberId, groupInstanceId };
+}

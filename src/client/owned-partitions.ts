@@ -23,6 +23,7 @@ export class OwnedPartitions {
   #entries = new Map<string, Entry>();
   #assigned = new Map<string, AssignedPartition>();
   #revision = 0;
+  readonly #whenLess: (() => void)[] = [];
 
   constructor(handlers: Pick<GroupHandlers, "assigned" | "revoked" | "lost">, released: () => void) {
     this.#handlers = handlers;
@@ -59,6 +60,12 @@ export class OwnedPartitions {
     if (leaving.length > 0) void this.#release(leaving);
   }
 
+  /** Gives up everything, and resolves once nothing is claimed: it was let go, or lost. */
+  async releaseAll(): Promise<void> {
+    this.accept([]);
+    while (this.#entries.size > 0) await new Promise<void>((resolve) => this.#whenLess.push(resolve));
+  }
+
   #takeNew(): void {
     const fresh = [...this.#assigned].filter(([key]) => !this.#entries.has(key));
     for (const [key, partition] of fresh) this.#entries.set(key, { partition, state: "held" });
@@ -76,7 +83,7 @@ export class OwnedPartitions {
       // Lost meanwhile, and perhaps owned anew: that entry is another one.
       if (entry === undefined || this.#entries.get(key) !== entry) return;
       this.#entries.delete(key);
-      this.#revision++;
+      this.#less();
       // A later assignment may have given it back while it was being released.
       this.#takeNew();
       this.#released();
@@ -98,8 +105,13 @@ export class OwnedPartitions {
   }
 
   clear(): void {
-    this.#revision++;
     this.#entries = new Map();
     this.#assigned = new Map();
+    this.#less();
+  }
+
+  #less(): void {
+    this.#revision++;
+    for (const resolve of this.#whenLess.splice(0)) resolve();
   }
 }

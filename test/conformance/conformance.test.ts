@@ -5,6 +5,7 @@ import { groupConformance } from "./group.ts";
 import { idempotenceConformance } from "./idempotence.ts";
 import { jobsConformance } from "./jobs.ts";
 import { offsetsConformance } from "./offsets.ts";
+import { patternConformance } from "./patterns.ts";
 import { produceConformance } from "./produce.ts";
 import { protocolConformance } from "./protocol.ts";
 import { memoryTarget, probedTarget, type Target, tcpTarget } from "./target.ts";
@@ -18,6 +19,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   idempotenceConformance,
   offsetsConformance,
   groupConformance,
+  patternConformance,
   protocolConformance,
   jobsConformance,
 ];

@@ -183,7 +183,7 @@ function membershipConformance(test: Declare, groupProtocol: GroupProtocol): voi
     let total = 0;
     let wake = (): void => {};
     const consume = async (name: string): Promise<void> => {
-      const consumer = consumerOf(cluster, { topics: [topic], groupId }, cluster.otherKafka());
+      const consumer = consumerOf(cluster, { topics: [topic], groupId, groupProtocol }, cluster.otherKafka());
       for await (const batch of consumer) {
         for (const value of values(batch.records)) seen.push(`${name} ${batch.partition} ${value}`);
         total += batch.records.length;
@@ -223,12 +223,12 @@ function membershipConformance(test: Declare, groupProtocol: GroupProtocol): voi
       .producer()
       .sendMany(Array.from({ length: 10 }, (_, i) => ({ topic, value: String(i) })));
     const { kafka, transport } = cluster.unreliableKafka();
-    const first = consumerOf(cluster, { topics: [topic], groupId }, kafka);
+    const first = consumerOf(cluster, { topics: [topic], groupId, groupProtocol }, kafka);
     const batches: AsyncIterator<ConsumerBatch> = first[Symbol.asyncIterator]();
     await take(batches, 10);
     await first.commit({ topic, partition: 0, nextOffset: 6, leaderEpoch: -1 });
     transport.kill();
-    const next = consumerOf(cluster, { topics: [topic], groupId }, cluster.otherKafka());
+    const next = consumerOf(cluster, { topics: [topic], groupId, groupProtocol }, cluster.otherKafka());
     const rest = await take(next[Symbol.asyncIterator](), 4);
     assert.deepEqual(values(rest.flatMap(({ records }) => records)), ["6", "7", "8", "9"]);
   });
