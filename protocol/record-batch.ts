@@ -60,8 +60,8 @@ export const FIELD_AT: {
 
 const CODEC_MASK = 0x07;
 const LOG_APPEND_TIME = 0x08;
-const TRANSACTIONAL = 0x10;
-const CONTROL = 0x20;
+export const TRANSACTIONAL = 0x10;
+export const CONTROL = 0x20;
 const DELETE_HORIZON = 0x40;
 
 export function attributesOf(codecId: number, transactional: boolean): number {

@@ -97,9 +97,7 @@ function checkHeader(header: BatchHeader, version: number): void {
   if (header.producerId >= 0 && (header.baseSequence < 0 || header.producerEpoch < 0)) {
     throw invalid(`producer ${header.producerId} sent epoch ${header.producerEpoch}, sequence ${header.baseSequence}`);
   }
-  if (isTransactional(header)) {
-    throw new BatchRefused(ErrorCode.INVALID_TXN_STATE, "the partition is part of no transaction");
-  }
+  if (isTransactional(header) && header.producerId < 0) throw invalid("a transaction's batch has no producer id");
 }
 
 /** Walks over all records; gives the greatest timestamp, or undefined where this runtime cannot decompress them. */

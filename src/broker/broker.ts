@@ -109,8 +109,7 @@ export class Broker implements AsyncDisposable {
       const message = `offset ${beforeOffset} of ${topic}-${partition}: its log ends at ${found.log.endOffset}`;
       throw new BrokerError(errorByCode(ErrorCode.OFFSET_OUT_OF_RANGE).name, message);
     }
-    found.log.deleteBefore(beforeOffset);
-    found.wake();
+    found.deleteBefore(beforeOffset);
   }
 
   /** All groups that have members or offsets, or had. */
@@ -133,7 +132,7 @@ export class Broker implements AsyncDisposable {
   /** Stops all nodes and forgets everything. */
   async close(): Promise<void> {
     await Promise.all(this.#nodes.map((node) => node.stop()));
-    this.#cluster.groups.close();
+    this.#cluster.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

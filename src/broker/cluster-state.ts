@@ -1,8 +1,10 @@
 import { ErrorCode } from "../../protocol/errors.ts";
 import { ZERO_UUID } from "../../protocol/field.ts";
+import type { TransactionMarker } from "../../protocol/transaction-marker.ts";
 import type { Clock } from "../net/clock.ts";
 import { inProcessClusterId } from "../net/in-process.ts";
 import type { GroupTopics } from "./consumer-group-subscriptions.ts";
+import { CoordinatorChoice } from "./coordinator-choice.ts";
 import { type FeatureLevels, Features } from "./features.ts";
 import { createGroups, type GroupSettings, type Groups } from "./groups.ts";
 import { type Journal, noJournal, openJournal } from "./journal.ts";
@@ -10,6 +12,7 @@ import { Partition } from "./partition.ts";
 import type { Storage } from "./storage.ts";
 import { Topic } from "./topic.ts";
 import type { TopicConfigs } from "./topic-configs.ts";
+import { Transactions } from "./transactions.ts";
 
 /** A node as clients are told of it. */
 export interface NodeState {
@@ -30,18 +33,21 @@ export interface ClusterSettings {
   readonly groups: GroupSettings;
   /** Default: everything is kept in memory alone. */
   readonly storage?: Storage | undefined;
+  /** The longest timeout that a transaction may have, in ms (`transaction.max.timeout.ms`). */
+  readonly transactionMaxTimeoutMs: number;
 }
 
 /** A topic that cannot be found, as a Kafka error code. */
 export type TopicLookup = Topic | number;
 
-/** Everything that the nodes share: topics with their records, groups with their offsets, producer ids. */
+/** Everything that the nodes share: topics with their records, groups with their offsets, transactional ids. */
 export class ClusterState {
   readonly clusterId: string;
   readonly settings: ClusterSettings;
   readonly nodes: readonly NodeState[];
   readonly features: Features;
   readonly groups: Groups;
+  readonly transactions: Transactions;
   readonly #byName = new Map<string, Topic>();
   readonly #byId = new Map<string, Topic>();
   #nextProducerId = 1000;
@@ -53,7 +59,9 @@ export class ClusterState {
     this.nodes = nodes;
     this.features = new Features(settings.features);
     this.clusterId = settings.clusterId ?? inProcessClusterId(settings.clock.uuid());
-    this.groups = createGroups(settings.clock, settings.groups, this.#groupTopics(), () => this.liveNodes());
+    const coordinators = new CoordinatorChoice(() => this.liveNodes());
+    this.groups = createGroups(settings.clock, settings.groups, this.#groupTopics(), coordinators);
+    this.transactions = this.#createTransactions();
   }
 
   /** What groups follow: which topics there are, and how large they are. */
@@ -67,6 +75,25 @@ export class ClusterState {
       named: (name) => this.#byName.get(name),
       byId: (id) => this.#byId.get(id),
     };
+  }
+
+  #createTransactions(): Transactions {
+    const host = {
+      clock: this.settings.clock,
+      maxTimeoutMs: this.settings.transactionMaxTimeoutMs,
+      bumpsEpoch: () => this.features.level("transaction.version") >= 2,
+      newProducerId: () => this.nextProducerId(),
+      writeMarker: (topic: string, index: number, marker: TransactionMarker) => {
+        const partition = this.#byName.get(topic)?.partitions[index];
+        if (partition?.leaderId === -1) return false;
+        partition?.appendMarker(marker, this.settings.clock.now());
+        return true;
+      },
+      endOffsets: (groupId: string, { producerId, committed }: TransactionMarker) => {
+        this.groups.find(groupId)?.offsets.endTransaction(producerId, committed);
+      },
+    };
+    return new Transactions(host, new CoordinatorChoice(() => this.liveNodes()));
   }
 
   get clock(): Clock {
@@ -124,6 +151,7 @@ export class ClusterState {
     this.#byId.delete(topic.id);
     this.groups.forgetTopic(topic.name);
     for (const partition of topic.partitions) partition.wake();
+    this.transactions.clusterChanged();
   }
 
   /** Spreads partitions over the nodes that are up, each on `replicationFactor` of them. */
@@ -152,6 +180,13 @@ export class ClusterState {
       }
     }
     this.groups.nodesChanged();
+    this.transactions.clusterChanged();
+  }
+
+  /** Stops all timers. */
+  close(): void {
+    this.groups.close();
+    this.transactions.close();
   }
 
   /** How many of the partition's nodes are up: all of those are in sync. */

@@ -49,7 +49,9 @@ export function summariseGroup({ groupId, members, offsets }: Group, coordinator
           }),
     coordinatorId,
     offsets: [...offsets.topics].flatMap(([topic, partitions]) =>
-      [...partitions].map(([partition, committed]) => ({ topic, partition, ...committed })),
+      [...partitions].map(([partition, { offset, leaderEpoch, metadata }]) => {
+        return { topic, partition, offset, leaderEpoch, metadata };
+      }),
     ),
   };
 }

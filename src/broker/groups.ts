@@ -3,6 +3,7 @@ import type { Clock } from "../net/clock.ts";
 import type { ClassicGroupSettings } from "./classic-group.ts";
 import type { ConsumerGroupSettings } from "./consumer-group-core.ts";
 import type { GroupTopics } from "./consumer-group-subscriptions.ts";
+import type { CoordinatorChoice } from "./coordinator-choice.ts";
 import { Group } from "./group.ts";
 import type { CommitCheck, Committer } from "./group-commit.ts";
 import { orErrorCode } from "./group-error.ts";
@@ -24,11 +25,6 @@ export const groupDefaults: GroupSettings = {
   maxSize: Number.POSITIVE_INFINITY,
   offsetMetadataMaxBytes: 4096,
 };
-
-/** A node that can coordinate. */
-interface Coordinating {
-  readonly nodeId: number;
-}
 
 /** A commit that a group takes, as far as its partitions allow. */
 export interface AcceptedCommit {
@@ -70,19 +66,12 @@ export function createGroups(
   clock: Clock,
   settings: GroupSettings,
   topics: GroupTopics,
-  liveNodes: () => readonly Coordinating[],
+  coordinators: CoordinatorChoice,
 ): Groups {
   const groups = new Map<string, Group>();
-  const chosen = new Map<string, number>();
   const holders = new Map<string, number>();
 
-  const coordinatorOf = (groupId: string): number => {
-    const live = liveNodes();
-    if (live.length === 0) return -1;
-    const wanted = chosen.get(groupId);
-    if (live.some((node) => node.nodeId === wanted)) return wanted!;
-    return live[hash(groupId) % live.length]!.nodeId;
-  };
+  const coordinatorOf = (groupId: string): number => coordinators.of(groupId);
   const settle = (group: Group): void => {
     const nodeId = coordinatorOf(group.groupId);
     if (holders.get(group.groupId) === nodeId) return;
@@ -124,7 +113,7 @@ export function createGroups(
     },
     coordinatorOf,
     moveCoordinator(groupId, nodeId) {
-      chosen.set(groupId, nodeId);
+      coordinators.move(groupId, nodeId);
       settle(obtain(groupId));
     },
     nodesChanged() {
@@ -142,11 +131,4 @@ export function createGroups(
 /** Producers know of generations, not of members' epochs. */
 function forCommit(errorCode: number, isTransactional: boolean): number {
   return isTransactional && errorCode === ErrorCode.STALE_MEMBER_EPOCH ? ErrorCode.ILLEGAL_GENERATION : errorCode;
-}
-
-/** Spreads groups over the nodes: the same one for the same id, whatever the machine. */
-function hash(text: string): number {
-  let sum = 0;
-  for (let i = 0; i < text.length; i++) sum = (Math.imul(sum, 31) + text.charCodeAt(i)) | 0;
-  return sum & 0x7fff_ffff;
 }

@@ -1,5 +1,9 @@
+import { ErrorCode } from "../../protocol/errors.ts";
+import { type BatchHeader, isControl, isTransactional } from "../../protocol/record-batch.ts";
+import { markerBatch, readMarker, type TransactionMarker } from "../../protocol/transaction-marker.ts";
 import { BatchRefused, type BatchRules, checkBatch } from "./batch-check.ts";
 import { PartitionLog } from "./partition-log.ts";
+import { PartitionTransactions } from "./partition-transactions.ts";
 import { ProducerState } from "./producer-state.ts";
 
 /** Where a batch went. */
@@ -9,17 +13,21 @@ export interface Appended {
   readonly logAppendTimeMs: number;
 }
 
+/** Asked for the first batch of a transaction on a partition. Throws {@link BatchRefused} where it may not begin. */
+export type BeginTransaction = (batch: BatchHeader) => void;
+
 /** One partition: its log, its leader, and who waits for records. All nodes share it, so all replicas are in sync. */
 export class Partition {
   readonly topicName: string;
   readonly index: number;
   readonly log: PartitionLog = new PartitionLog();
+  readonly producers: ProducerState = new ProducerState();
+  readonly transactions: PartitionTransactions = new PartitionTransactions();
   /** The nodes that hold it; the first one alive leads. */
   replicas: readonly number[];
   /** -1: none of its nodes is up. */
   leaderId: number;
   leaderEpoch = 0;
-  readonly #producers = new ProducerState();
   readonly #waiting = new Set<() => void>();
 
   constructor(topicName: string, index: number, replicas: readonly number[], leaderId: number) {
@@ -30,18 +38,83 @@ export class Partition {
     this.log.beginEpoch(this.leaderEpoch);
   }
 
+  /** Everything before it is committed or aborted for good. */
+  get lastStableOffset(): number {
+    const firstOpen = this.transactions.firstOpenOffset;
+    return firstOpen === undefined ? this.log.endOffset : Math.max(firstOpen, this.log.startOffset);
+  }
+
   /** Appends the batch, or finds that it was appended before. Throws {@link BatchRefused}. `now`: epoch ms. */
-  append(records: Uint8Array | null, version: number, rules: BatchRules, now: number): Appended {
+  append(
+    records: Uint8Array | null,
+    version: number,
+    rules: BatchRules,
+    now: number,
+    beginTransaction: BeginTransaction,
+  ): Appended {
     const { header, bytes, maxTimestamp } = checkBatch(records, version, rules, now);
-    const verdict = this.#producers.judge(header);
+    this.#checkTransaction(header, beginTransaction);
+    const verdict = this.producers.judge(header);
     if (verdict.kind === "refuse") throw new BatchRefused(verdict.errorCode, verdict.reason);
     if (verdict.kind === "duplicate") {
       return { baseOffset: verdict.baseOffset, logAppendTimeMs: rules.logAppendTime ? verdict.timestamp : -1 };
     }
     const baseOffset = this.log.append({ bytes, offsetCount: header.recordCount, maxTimestamp }, this.leaderEpoch);
-    this.#producers.appended(header, baseOffset, maxTimestamp);
+    this.#note(header, baseOffset, maxTimestamp);
     this.wake();
     return { baseOffset, logAppendTimeMs: rules.logAppendTime ? maxTimestamp : -1 };
+  }
+
+  #checkTransaction(header: BatchHeader, beginTransaction: BeginTransaction): void {
+    const { producerId, producerEpoch } = header;
+    const isOpen = this.transactions.openSince(producerId) !== undefined;
+    if (!isTransactional(header)) {
+      if (!isOpen) return;
+      const message = `producer ${producerId} has a transaction open, and the batch is part of none`;
+      throw new BatchRefused(ErrorCode.INVALID_TXN_STATE, message);
+    }
+    if (!isOpen || this.producers.epochOf(producerId) !== producerEpoch) beginTransaction(header);
+  }
+
+  #note(header: BatchHeader, baseOffset: number, maxTimestamp: number): void {
+    this.producers.appended(header, baseOffset, maxTimestamp);
+    if (isTransactional(header)) this.transactions.appended(header.producerId, baseOffset);
+  }
+
+  /** Ends a producer's transaction on this partition. */
+  appendMarker(marker: TransactionMarker, now: number): void {
+    const batch = { bytes: markerBatch(marker, now), offsetCount: 1, maxTimestamp: now };
+    this.#noteMarker(marker, this.log.append(batch, this.leaderEpoch), now);
+    this.wake();
+  }
+
+  #noteMarker(marker: TransactionMarker, offset: number, timestamp: number): void {
+    this.producers.marked(marker, timestamp);
+    this.transactions.ended(marker.producerId, marker.committed, offset);
+  }
+
+  /** Forgets the records below `offset`, which must not be beyond the end. */
+  deleteBefore(offset: number): void {
+    this.log.deleteBefore(offset);
+    this.transactions.deleteBefore(this.log.startOffset);
+    this.wake();
+  }
+
+  /** Loses the batch that contains `offset` and all that follow, as a replica does that was behind and leads now. */
+  truncate(offset: number): void {
+    this.log.truncate(offset);
+    this.recover();
+  }
+
+  /** Learns from its log anew which producers it knows and which transactions are open or were aborted. */
+  recover(): void {
+    this.producers.clear();
+    this.transactions.clear();
+    for (const { header, bytes } of this.log.batches()) {
+      const { baseOffset, maxTimestamp } = header;
+      if (isControl(header)) this.#noteMarker(readMarker(bytes, header), baseOffset, maxTimestamp);
+      else this.#note(header, baseOffset, maxTimestamp);
+    }
   }
 
   /** Gives the partition to another node, or to none (-1). Whoever waits learns of it. */

@@ -1,4 +1,5 @@
 import { ErrorCode } from "../../protocol/errors.ts";
+import type { TransactionMarker } from "../../protocol/transaction-marker.ts";
 
 /** What a batch says of its producer. */
 export interface SequencedBatch {
@@ -18,8 +19,21 @@ interface RememberedBatch {
 
 interface ProducerEntry {
   epoch: number;
-  /** The last batches of this epoch, oldest first. */
+  /** The last batches of this epoch, oldest first; none where a marker began it. */
   batches: RememberedBatch[];
+  lastTimestamp: number;
+  /** Of the last marker, or -1. */
+  coordinatorEpoch: number;
+}
+
+/** A producer that a partition knows. */
+export interface KnownProducer {
+  readonly producerId: number;
+  readonly epoch: number;
+  /** -1: it wrote nothing in this epoch. */
+  readonly lastSequence: number;
+  readonly lastTimestamp: number;
+  readonly coordinatorEpoch: number;
 }
 
 export type SequenceVerdict =
@@ -55,21 +69,49 @@ export class ProducerState {
     if (repeated !== undefined) {
       return { kind: "duplicate", baseOffset: repeated.baseOffset, timestamp: repeated.timestamp };
     }
-    const expected = sequenceAfter(entry.batches.at(-1)!.lastSequence, 1);
+    const last = entry.batches.at(-1);
+    const expected = last === undefined ? 0 : sequenceAfter(last.lastSequence, 1);
     return batch.baseSequence === expected ? APPEND : outOfOrder(batch, expected);
   }
 
   /** Takes note of a batch that {@link judge} let through. */
   appended(batch: SequencedBatch, baseOffset: number, timestamp: number): void {
     if (batch.producerId < 0) return;
-    let entry = this.#producers.get(batch.producerId);
-    if (entry === undefined || entry.epoch !== batch.producerEpoch) {
-      entry = { epoch: batch.producerEpoch, batches: [] };
-      this.#producers.set(batch.producerId, entry);
-    }
+    const entry = this.#entry(batch.producerId, batch.producerEpoch, timestamp);
     const lastSequence = sequenceAfter(batch.baseSequence, batch.lastOffsetDelta);
     entry.batches.push({ baseSequence: batch.baseSequence, lastSequence, baseOffset, timestamp });
     if (entry.batches.length > REMEMBERED) entry.batches.shift();
+  }
+
+  /** Takes note of a marker: one of a new epoch fences the old one, and the sequence begins at 0 again (KIP-890). */
+  marked({ producerId, producerEpoch, coordinatorEpoch }: TransactionMarker, timestamp: number): void {
+    this.#entry(producerId, producerEpoch, timestamp).coordinatorEpoch = coordinatorEpoch;
+  }
+
+  #entry(producerId: number, epoch: number, lastTimestamp: number): ProducerEntry {
+    let entry = this.#producers.get(producerId);
+    if (entry === undefined || entry.epoch !== epoch) {
+      entry = { epoch, batches: [], lastTimestamp, coordinatorEpoch: entry?.coordinatorEpoch ?? -1 };
+      this.#producers.set(producerId, entry);
+    }
+    entry.lastTimestamp = lastTimestamp;
+    return entry;
+  }
+
+  /** The producer's epoch, or undefined where it is not known. */
+  epochOf(producerId: number): number | undefined {
+    return this.#producers.get(producerId)?.epoch;
+  }
+
+  get known(): readonly KnownProducer[] {
+    return [...this.#producers].map(([producerId, { epoch, batches, lastTimestamp, coordinatorEpoch }]) => {
+      return { producerId, epoch, lastSequence: batches.at(-1)?.lastSequence ?? -1, lastTimestamp, coordinatorEpoch };
+    });
+  }
+
+  /** Forgets everything: the log is about to be told anew. */
+  clear(): void {
+    this.#producers.clear();
   }
 }
 

@@ -71,6 +71,8 @@ export interface BrokerOptions {
   readonly groupConsumerMigrationPolicy?: MigrationPolicy | undefined;
   /** How many members a group may have (`group.max.size`, `group.consumer.max.size`). Default: any number. */
   readonly groupMaxSize?: number | undefined;
+  /** The longest timeout that a transaction may have, in ms (`transaction.max.timeout.ms`). Default 900000. */
+  readonly transactionMaxTimeout?: number | undefined;
   /** The largest request that is believed, in bytes (`socket.request.max.bytes`). Default 104857600. */
   readonly maxRequestBytes?: number | undefined;
   /** How many fetch sessions a node keeps (`max.incremental.fetch.session.cache.slots`). Default 1000; 0: none. */
@@ -126,6 +128,7 @@ function createCluster(options: BrokerOptions, states: readonly NodeState[]): Cl
     defaultReplicationFactor: options.defaultReplicationFactor ?? Math.min(3, states.length),
     topicDefaults: options.topicDefaults ?? {},
     features: options.features ?? {},
+    transactionMaxTimeoutMs: options.transactionMaxTimeout ?? 900_000,
     groups: {
       initialRebalanceDelayMs: options.groupInitialRebalanceDelay ?? groupDefaults.initialRebalanceDelayMs,
       minSessionTimeoutMs: options.minSessionTimeout ?? groupDefaults.minSessionTimeoutMs,

@@ -63,9 +63,6 @@ describe("a produced batch is refused", () => {
   void refused("when it is a control batch", ErrorCode.INVALID_RECORD, (now) =>
     edited(batchOf(text("a"), now), (view) => view.setInt16(FIELD_AT.attributes, 0x20)),
   );
-  void refused("when it is part of a transaction", ErrorCode.INVALID_TXN_STATE, (now) =>
-    batchOf(text("a"), now, { producerId: 1, producerEpoch: 0, baseSequence: 0, transactional: true }),
-  );
   void refused("when a compacted topic gets no key", ErrorCode.INVALID_RECORD, (now) => batchOf(text("a"), now), {
     "cleanup.policy": "compact",
   });

@@ -10,6 +10,7 @@ import { produceConformance } from "./produce.ts";
 import { protocolConformance } from "./protocol.ts";
 import { memoryTarget, probedTarget, type Target, tcpTarget } from "./target.ts";
 import { topicsConformance } from "./topics.ts";
+import { transactionsConformance } from "./transactions.ts";
 
 const SUITES: readonly ((target: Target) => void)[] = [
   topicsConformance,
@@ -17,6 +18,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   consumeConformance,
   fetchSessionsConformance,
   idempotenceConformance,
+  transactionsConformance,
   offsetsConformance,
   groupConformance,
   patternConformance,

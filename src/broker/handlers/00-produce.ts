@@ -1,4 +1,4 @@
-import { ErrorCode } from "../../../protocol/errors.ts";
+import { ErrorCode, errorByCode } from "../../../protocol/errors.ts";
 import type { Draft } from "../../../protocol/field.ts";
 import {
   type PartitionProduceData,
@@ -9,22 +9,32 @@ import {
   type TopicProduceData,
   type TopicProduceResponse,
 } from "../../../protocol/messages/00-produce.ts";
+import { FIELD_AT, TRANSACTIONAL } from "../../../protocol/record-batch.ts";
 import { BatchRefused } from "../batch-check.ts";
-import type { TopicLookup } from "../cluster-state.ts";
+import type { ClusterState, TopicLookup } from "../cluster-state.ts";
 import type { Handler, RequestContext } from "../handler.ts";
 import { LeaderHints, ledPartition } from "../leader-check.ts";
+import type { BeginTransaction, Partition } from "../partition.ts";
 import type { Topic } from "../topic.ts";
+import type { Transaction } from "../transaction.ts";
+import { enterTransaction } from "../transaction-entry.ts";
 
 /** The first version that says who leads instead (KIP-951). */
 const HINTS_SINCE = 10;
+/** The first version that knows TRANSACTION_ABORTABLE, and the first that adds the partition to the transaction (KIP-890). */
+const ABORTABLE_SINCE = 11;
+const ADDS_SINCE = 12;
 
 export const produceHandler: Handler<ProduceRequest, ProduceResponse> = {
   api: produce,
   // Some versions of librdkafka take a higher minimum for a broker without compression, so Kafka claims 0 too.
   claimedMinVersion: 0,
   handle(context, request) {
+    if (request.transactionalId === null && hasTransactionalBatch(request)) {
+      return produceHandler.fail(request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, context.version);
+    }
     const hints = new LeaderHints(context.cluster, context.version >= HINTS_SINCE);
-    const responses = request.topicData.map((topic) => appendTopic(context, request.acks, topic, hints));
+    const responses = request.topicData.map((topic) => appendTopic(context, request, topic, hints));
     if (request.acks !== 0) return { responses, nodeEndpoints: hints.endpoints };
     // Without an answer, only a closed connection makes the client look for what is wrong.
     const failed = responses.flatMap((topic) => topic.partitionResponses ?? []).find((one) => one.errorCode);
@@ -42,20 +52,26 @@ export const produceHandler: Handler<ProduceRequest, ProduceResponse> = {
   },
 };
 
+function hasTransactionalBatch({ topicData }: ProduceRequest): boolean {
+  const isTransactional = ({ records }: PartitionProduceData): boolean =>
+    records !== null && ((records[FIELD_AT.attributes + 1] ?? 0) & TRANSACTIONAL) !== 0;
+  return topicData.some(({ partitionData }) => partitionData.some(isTransactional));
+}
+
 function appendTopic(
   context: RequestContext,
-  acks: number,
+  request: ProduceRequest,
   data: TopicProduceData,
   hints: LeaderHints,
 ): Draft<TopicProduceResponse> {
   const topic = context.cluster.lookUp(data.name, data.topicId);
-  const partitionResponses = data.partitionData.map((part) => append(context, acks, topic, part, hints));
+  const partitionResponses = data.partitionData.map((part) => append(context, request, topic, part, hints));
   return { name: data.name, topicId: data.topicId, partitionResponses };
 }
 
 function append(
   { cluster, nodeId, version }: RequestContext,
-  acks: number,
+  { acks, transactionalId }: ProduceRequest,
   lookup: TopicLookup,
   { index, records }: PartitionProduceData,
   hints: LeaderHints,
@@ -70,12 +86,40 @@ function append(
     return failed(index, ErrorCode.NOT_ENOUGH_REPLICAS);
   }
   try {
-    const appended = partition.append(records, version, topic.batchRules, cluster.clock.now());
+    const begin = transactionalId === null ? outsideOfAny : beginning(cluster, transactionalId, partition, version);
+    const appended = partition.append(records, version, topic.batchRules, cluster.clock.now(), begin);
     return { index, ...appended, logStartOffset: partition.log.startOffset };
   } catch (error) {
     if (!(error instanceof BatchRefused)) throw error;
     return { ...failed(index, error.errorCode), ...explain(error) };
   }
+}
+
+const outsideOfAny: BeginTransaction = () => {
+  throw new BatchRefused(ErrorCode.INVALID_TXN_STATE, "the request names no transactional id");
+};
+
+function beginning(
+  cluster: ClusterState,
+  transactionalId: string,
+  { topicName, index }: Partition,
+  version: number,
+): BeginTransaction {
+  const part = {
+    isIn: (one: Transaction) => one.has(topicName, index),
+    addTo: (one: Transaction) => one.add(topicName, index),
+  };
+  const rules = { adds: version >= ADDS_SINCE, knowsAbortable: version >= ABORTABLE_SINCE };
+  return (batch) => {
+    const errorCode = enterTransaction(cluster, transactionalId, batch, part, rules);
+    if (errorCode === ErrorCode.NONE) return;
+    // What clients of these versions try again, without looking for another leader first.
+    const isConcurrent = errorCode === ErrorCode.CONCURRENT_TRANSACTIONS && !rules.adds;
+    throw new BatchRefused(
+      isConcurrent ? ErrorCode.NOT_ENOUGH_REPLICAS : errorCode,
+      `${topicName}-${index} is not part of the transaction of ${transactionalId}: ${errorByCode(errorCode).name}`,
+    );
+  };
 }
 
 function failed(index: number, errorCode: number): Draft<PartitionProduceResponse> {

@@ -18,6 +18,9 @@ import type { Partition } from "../partition.ts";
 const LEADER_SINCE = 12;
 const ENDPOINTS_SINCE = 16;
 
+/** The isolation level of readers that are to see nothing but what was committed. */
+const READ_COMMITTED = 1;
+
 /** What one look at the logs gave, and whether it can be sent as it is. */
 interface Look {
   readonly found: readonly FoundPartition[];
@@ -124,15 +127,15 @@ function read(
   if (errorCode !== ErrorCode.NONE || partition === undefined) {
     return { ...failedPart(wanted.partition, errorCode), currentLeader: hints.for(partition, errorCode) };
   }
-  const { log } = partition;
+  const { log, lastStableOffset } = partition;
   const { fetchOffset, lastFetchedEpoch } = wanted;
   const known: Draft<PartitionData> = {
     partitionIndex: wanted.partition,
     errorCode: ErrorCode.NONE,
     highWatermark: log.endOffset,
-    lastStableOffset: log.endOffset,
+    lastStableOffset,
     logStartOffset: log.startOffset,
-    abortedTransactions: isolationLevel === 1 ? [] : null,
+    abortedTransactions: isolationLevel === READ_COMMITTED ? [] : null,
     records: NO_RECORDS,
   };
   if (fetchOffset < log.startOffset) return failedPart(wanted.partition, ErrorCode.OFFSET_OUT_OF_RANGE);
@@ -143,7 +146,10 @@ function read(
     if (end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset) return { ...known, divergingEpoch: end };
   }
   if (fetchOffset > log.endOffset) return failedPart(wanted.partition, ErrorCode.OFFSET_OUT_OF_RANGE);
-  return { ...known, records: log.read(fetchOffset, maxBytes, atLeastOne).records };
+  if (isolationLevel !== READ_COMMITTED)
+    return { ...known, records: log.read(fetchOffset, maxBytes, atLeastOne).records };
+  const { records, endOffset } = log.read(fetchOffset, maxBytes, atLeastOne, lastStableOffset);
+  return { ...known, records, abortedTransactions: partition.transactions.abortedIn(fetchOffset, endOffset) };
 }
 
 const NO_RECORDS = new Uint8Array(0);

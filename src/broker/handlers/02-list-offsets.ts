@@ -9,10 +9,14 @@ import {
 } from "../../../protocol/messages/02-list-offsets.ts";
 import type { Handler } from "../handler.ts";
 import { ledPartition } from "../leader-check.ts";
-import type { PartitionLog } from "../partition-log.ts";
+import type { Partition } from "../partition.ts";
+import type { TimedOffset } from "../partition-log.ts";
 
 /** The first version whose answer has leader epochs. */
 const EPOCH_SINCE = 4;
+
+/** The isolation level of readers that are to see nothing but what was committed. */
+const READ_COMMITTED = 1;
 
 const LATEST = -1;
 const EARLIEST = -2;
@@ -30,7 +34,7 @@ export const listOffsetsHandler: Handler<ListOffsetsRequest, ListOffsetsResponse
         const { partitionIndex, currentLeaderEpoch } = wanted;
         const { partition, errorCode } = ledPartition(topic, partitionIndex, nodeId, currentLeaderEpoch);
         if (errorCode !== ErrorCode.NONE || partition === undefined) return { partitionIndex, errorCode };
-        const found = find(partition.log, wanted.timestamp);
+        const found = find(partition, wanted.timestamp, request.isolationLevel === READ_COMMITTED);
         return { partitionIndex, ...found, leaderEpoch: version >= EPOCH_SINCE ? found.leaderEpoch : undefined };
       };
       return { name, partitions: partitions.map(answer) };
@@ -46,21 +50,26 @@ export const listOffsetsHandler: Handler<ListOffsetsRequest, ListOffsetsResponse
   },
 };
 
-function find(log: PartitionLog, timestamp: number): Draft<ListOffsetsPartitionResponse> {
+/** `committedOnly`: as if the log ended where its first open transaction begins. */
+function find(partition: Partition, timestamp: number, committedOnly: boolean): Draft<ListOffsetsPartitionResponse> {
+  const { log, leaderEpoch, lastStableOffset } = partition;
+  const end = committedOnly ? lastStableOffset : log.endOffset;
+  const before = (found: TimedOffset | undefined): Draft<ListOffsetsPartitionResponse> =>
+    found === undefined || found.offset >= end ? {} : found;
   switch (timestamp) {
     case LATEST:
-      return { offset: log.endOffset, leaderEpoch: log.epochOf(log.endOffset) };
+      return { offset: end, leaderEpoch };
     case EARLIEST:
     case EARLIEST_LOCAL:
       return { offset: log.startOffset, leaderEpoch: log.epochOf(log.startOffset) };
     case GREATEST_TIMESTAMP:
-      return log.greatestTimestamp() ?? {};
+      return before(log.greatestTimestamp());
     case LATEST_REMOTE:
     case EARLIEST_NOT_UPLOADED:
       // There is no remote storage, so nothing in it has an offset.
       return {};
     default:
       if (timestamp < 0) return { errorCode: ErrorCode.UNSUPPORTED_VERSION };
-      return log.firstSince(timestamp) ?? {};
+      return before(log.firstSince(timestamp));
   }
 }

@@ -21,18 +21,22 @@ export const offsetFetchHandler: Handler<OffsetFetchRequest, OffsetFetchResponse
   api: offsetFetch,
   handle(context, request) {
     if (context.version >= GROUPS_SINCE) {
-      return { groups: request.groups.map((group) => ofGroup(context, group)) };
+      return { groups: request.groups.map((group) => ofGroup(context, group, request.requireStable)) };
     }
     const wanted = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null;
-    const { groupId } = request;
-    const { topics, errorCode } = ofGroup(context, { groupId, memberId: null, memberEpoch: -1, topics: wanted });
+    const group = { groupId: request.groupId, memberId: null, memberEpoch: -1, topics: wanted };
+    const { topics, errorCode } = ofGroup(context, group, request.requireStable);
     if (errorCode) return failAll(request, errorCode, context.version);
     return { topics: topics?.map(({ name, partitions }) => ({ name, partitions })) };
   },
   fail: failAll,
 };
 
-function ofGroup(context: RequestContext, request: OffsetFetchRequestGroup): Draft<OffsetFetchResponseGroup> {
+function ofGroup(
+  context: RequestContext,
+  request: OffsetFetchRequestGroup,
+  requireStable: boolean,
+): Draft<OffsetFetchResponseGroup> {
   const { groupId, memberId, memberEpoch, topics: wanted } = request;
   const group = context.cluster.groups.find(groupId);
   const errorCode =
@@ -41,13 +45,13 @@ function ofGroup(context: RequestContext, request: OffsetFetchRequestGroup): Dra
       : coordinatorError(context, groupId) || (group?.fetchError(memberId, memberEpoch) ?? ErrorCode.NONE);
   if (errorCode !== ErrorCode.NONE) return { groupId, errorCode };
   const offsets = group?.offsets;
-  if (wanted === null) return { groupId, topics: all(context, offsets) };
+  if (wanted === null) return { groupId, topics: all(context, offsets, requireStable) };
   const topics = wanted.map(({ name, topicId, partitionIndexes }) => {
     // A name that no topic has is answered all the same: there is just nothing committed for it.
     const topic = topicId === ZERO_UUID ? name : context.cluster.topicById(topicId)?.name;
     const partitions = partitionIndexes.map((index) => {
       if (topic === undefined) return { ...describe(index, undefined), errorCode: ErrorCode.UNKNOWN_TOPIC_ID };
-      return describe(index, offsets?.get(topic, index));
+      return look(offsets, topic, index, requireStable);
     });
     return { name, topicId, partitions };
   });
@@ -57,12 +61,26 @@ function ofGroup(context: RequestContext, request: OffsetFetchRequestGroup): Dra
 function all(
   { cluster }: RequestContext,
   offsets: GroupOffsets | undefined,
+  requireStable: boolean,
 ): Draft<OffsetFetchResponseGroup["topics"]> {
   return [...(offsets?.topics ?? [])].map(([name, partitions]) => ({
     name,
     topicId: cluster.topicNamed(name)?.id,
-    partitions: [...partitions].map(([index, committed]) => describe(index, committed)),
+    partitions: [...partitions.keys()].map((index) => look(offsets, name, index, requireStable)),
   }));
+}
+
+/** `requireStable`: no offset that an open transaction may be about to replace (KIP-447). */
+function look(
+  offsets: GroupOffsets | undefined,
+  topic: string,
+  index: number,
+  requireStable: boolean,
+): OffsetFetchResponsePartitions {
+  if (requireStable && offsets?.isPending(topic, index) === true) {
+    return { ...describe(index, undefined), errorCode: ErrorCode.UNSTABLE_OFFSET_COMMIT };
+  }
+  return describe(index, offsets?.get(topic, index));
 }
 
 function describe(partitionIndex: number, committed: CommittedOffset | undefined): OffsetFetchResponsePartitions {

@@ -29,13 +29,11 @@ export const findCoordinatorHandler: Handler<FindCoordinatorRequest, FindCoordin
 /** The fields that both forms of the answer have. */
 type Found = Draft<Omit<Coordinator, "key">>;
 
-function find(cluster: ClusterState, groupId: string, keyType: number): Found {
-  if (keyType === TRANSACTION) {
-    return refused(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "this broker has no transactions");
-  }
-  if (keyType !== GROUP)
+function find(cluster: ClusterState, key: string, keyType: number): Found {
+  if (keyType !== GROUP && keyType !== TRANSACTION) {
     return refused(ErrorCode.INVALID_REQUEST, `this broker coordinates no keys of type ${keyType}`);
-  const nodeId = cluster.groups.coordinatorOf(groupId);
+  }
+  const nodeId = keyType === GROUP ? cluster.groups.coordinatorOf(key) : cluster.transactions.coordinators.of(key);
   const node = cluster.nodes.find((one) => one.nodeId === nodeId);
   if (node === undefined) return refused(ErrorCode.COORDINATOR_NOT_AVAILABLE, "no node is up");
   return { nodeId, host: node.host, port: node.port };

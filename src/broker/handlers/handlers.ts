@@ -15,6 +15,10 @@ import { apiVersionsHandler } from "./18-api-versions.ts";
 import { createTopicsHandler } from "./19-create-topics.ts";
 import { deleteTopicsHandler } from "./20-delete-topics.ts";
 import { initProducerIdHandler } from "./22-init-producer-id.ts";
+import { addPartitionsToTxnHandler } from "./24-add-partitions-to-txn.ts";
+import { addOffsetsToTxnHandler } from "./25-add-offsets-to-txn.ts";
+import { endTxnHandler } from "./26-end-txn.ts";
+import { txnOffsetCommitHandler } from "./28-txn-offset-commit.ts";
 import { saslAuthenticateHandler } from "./36-sasl-authenticate.ts";
 import { consumerGroupHeartbeatHandler } from "./68-consumer-group-heartbeat.ts";
 import { consumerGroupDescribeHandler } from "./69-consumer-group-describe.ts";
@@ -41,6 +45,10 @@ const served = [
   consumerGroupDescribeHandler,
   saslHandshakeHandler,
   saslAuthenticateHandler,
+  addPartitionsToTxnHandler,
+  addOffsetsToTxnHandler,
+  endTxnHandler,
+  txnOffsetCommitHandler,
 ] as readonly unknown[] as AnyHandler[];
 served.push(apiVersionsHandler(() => served) as AnyHandler);
 

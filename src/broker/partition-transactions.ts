@@ -1,0 +1,76 @@
+import type { AbortedTransaction } from "../../protocol/messages/01-fetch.ts";
+
+/** A transaction that was aborted on a partition, from its first record to its marker. */
+interface AbortedRange {
+  readonly producerId: number;
+  readonly firstOffset: number;
+  readonly markerOffset: number;
+  /** Everything before it was decided when this one was: what ended later has no record below it. */
+  readonly stableOffset: number;
+}
+
+/** The transactions on one partition: which are open, and which were aborted, as readers of committed records need it. */
+export class PartitionTransactions {
+  /** The first offset of each open transaction by its producer, in the order of offsets. */
+  readonly #open = new Map<number, number>();
+  /** In the order of their markers. */
+  #aborted: AbortedRange[] = [];
+
+  /** The first offset of the oldest open transaction: nothing from there on is decided. */
+  get firstOpenOffset(): number | undefined {
+    return this.#open.values().next().value;
+  }
+  /** Where the producer's open transaction begins. */
+  openSince(producerId: number): number | undefined {
+    return this.#open.get(producerId);
+  }
+
+  /** A transactional batch was appended. */
+  appended(producerId: number, baseOffset: number): void {
+    if (!this.#open.has(producerId)) this.#open.set(producerId, baseOffset);
+  }
+
+  /** A marker was appended. One without records before it is of no consequence. */
+  ended(producerId: number, committed: boolean, markerOffset: number): void {
+    const firstOffset = this.#open.get(producerId);
+    if (firstOffset === undefined) return;
+    this.#open.delete(producerId);
+    if (committed) return;
+    const stableOffset = this.firstOpenOffset ?? markerOffset + 1;
+    this.#aborted.push({ producerId, firstOffset, markerOffset, stableOffset });
+  }
+
+  /** Aborted transactions that have a record or their marker at `from` or later, and a record before `to`. */
+  abortedIn(from: number, to: number): AbortedTransaction[] {
+    const found: AbortedTransaction[] = [];
+    for (let i = this.#firstEndingAt(from); i < this.#aborted.length; i++) {
+      const { producerId, firstOffset, stableOffset } = this.#aborted[i]!;
+      if (firstOffset < to) found.push({ producerId, firstOffset });
+      if (stableOffset >= to) break;
+    }
+    return found;
+  }
+
+  /** The index of the first one whose marker is at `offset` or later. */
+  #firstEndingAt(offset: number): number {
+    let low = 0;
+    let high = this.#aborted.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#aborted[middle]!.markerOffset < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The records below `offset` are gone. */
+  deleteBefore(offset: number): void {
+    this.#aborted = this.#aborted.slice(this.#firstEndingAt(offset));
+  }
+
+  /** Forgets everything: the log is about to be told anew. */
+  clear(): void {
+    this.#open.clear();
+    this.#aborted = [];
+  }
+}

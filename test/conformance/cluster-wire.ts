@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import type { Api } from "../../protocol/api.ts";
+import type { Draft } from "../../protocol/field.ts";
+import { Coordinator } from "../../src/client/coordinator.ts";
+import type { Kafka } from "../../src/client/mod.ts";
+import { sleep } from "../../src/net/clock.ts";
+import type { Connection } from "../../src/net/connection.ts";
+import type { Wire } from "../support/raw-transactions.ts";
+
+/** How long to wait before asking a real cluster again, in ms: for what passes by itself there is no event. */
+const PAUSE = 20;
+
+/** The way of raw transactions to whichever broker of a cluster is responsible. */
+export function clusterWire({ cluster }: Kafka): Wire {
+  const coordinators = new Map<string, Coordinator>();
+  const coordinator = (kind: "group" | "transaction", key: string): Promise<Connection> => {
+    const known = coordinators.get(kind + key) ?? new Coordinator(cluster, key, kind);
+    coordinators.set(kind + key, known);
+    return known.connection("general");
+  };
+  const send = async <Q, R>(connection: Connection, api: Api<Q, R>, version: number, body: Draft<Q>): Promise<R> => {
+    assert.equal(connection.versionOf(api, version), version, `${api.name} v${version} is served`);
+    return connection.send(api, body, { maxVersion: version });
+  };
+  return {
+    toTransactions: async (id, api, version, body) => send(await coordinator("transaction", id), api, version, body),
+    toGroup: async (id, api, version, body) => send(await coordinator("group", id), api, version, body),
+    toLeader: async (topic, partition, api, version, body) => {
+      if (cluster.metadata.partition(topic, partition) === undefined) await cluster.refresh([topic]);
+      const leader = cluster.metadata.partition(topic, partition)!.leader;
+      return send(await cluster.node(leader, "general"), api, version, body);
+    },
+    now: () => cluster.clock.now(),
+    pause: () => sleep(cluster.clock, PAUSE),
+  };
+}
