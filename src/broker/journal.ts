@@ -1,16 +1,7 @@
 import { crc32c } from "../../protocol/crc32c.ts";
 import { encodeUtf8 } from "../../protocol/writer.ts";
+import { decodeJournalValue, encodeJournalValue, type JournalValue } from "./journal-value.ts";
 import { type Storage, StorageError, type StoredFile } from "./storage.ts";
-
-/** What a journal keeps: JSON, and bytes anywhere in it. */
-export type JournalValue =
-  | null
-  | boolean
-  | number
-  | string
-  | Uint8Array
-  | readonly JournalValue[]
-  | { readonly [name: string]: JournalValue | undefined };
 
 /** One entry's new value; undefined: it is forgotten. */
 export type JournalChange = readonly [key: string, value: JournalValue | undefined];
@@ -57,11 +48,13 @@ export function openJournal(storage: Storage, path: string): Journal {
   };
   return {
     get entries() {
-      return Array.from(texts, ([key, text]) => [key, decode(text)] as const);
+      return Array.from(texts, ([key, text]) => [key, decodeJournalValue(text)] as const);
     },
     write(changes) {
       if (changes.length === 0) return;
-      const encoded = changes.map(([key, value]) => [key, value === undefined ? undefined : encode(value)] as const);
+      const encoded = changes.map(
+        ([key, value]) => [key, value === undefined ? undefined : encodeJournalValue(value)] as const,
+      );
       file.append(frameOf(encoded));
       for (const [key, text] of encoded) {
         live += sizeOf(key, text) - sizeOf(key, texts.get(key));
@@ -134,23 +127,4 @@ function joined(frames: readonly Uint8Array[]): Uint8Array {
     at += frame.length;
   }
   return all;
-}
-
-/** Bytes in JSON: an object of this one field, the bytes as base64. */
-const BYTES = "$bytes";
-
-function encode(value: JournalValue): string {
-  return JSON.stringify(value, (_name, part: unknown) => {
-    return part instanceof Uint8Array
-      ? { [BYTES]: btoa(Array.from(part, (byte) => String.fromCharCode(byte)).join("")) }
-      : part;
-  });
-}
-
-function decode(text: string): JournalValue {
-  return JSON.parse(text, (_name, part: unknown) => {
-    if (typeof part !== "object" || part === null) return part;
-    const base64 = (part as { [BYTES]?: unknown })[BYTES];
-    return typeof base64 === "string" ? Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)) : part;
-  }) as JournalValue;
 }

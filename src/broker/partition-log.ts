@@ -1,7 +1,11 @@
 import { type BatchHeader, readBatchHeaders } from "../../protocol/record-batch.ts";
 import { readRecords } from "../../protocol/records.ts";
 import type { ByteSource } from "../../protocol/writer.ts";
-import { type AppendedBatch, FIRST_SEGMENT_BYTES, LogSegment, SEGMENT_BYTES } from "./log-segment.ts";
+import { GrowingBytes } from "./growing-bytes.ts";
+import type { JournalValue } from "./journal-value.ts";
+import { LeaderEpochs } from "./leader-epochs.ts";
+import { type AppendedBatch, LogChunk } from "./log-chunk.ts";
+import type { PartitionFiles } from "./partition-files.ts";
 
 /** A record found by its time. */
 export interface TimedOffset {
@@ -17,23 +21,59 @@ export interface LogRead {
   readonly endOffset: number;
 }
 
-/** Where the offsets of a leader epoch begin. */
-interface EpochStart {
-  readonly epoch: number;
-  readonly startOffset: number;
+/** When a log begins a new segment: retention and compaction leave the last one alone. */
+export interface SegmentRules {
+  /** How large a segment may grow, in bytes (`segment.bytes`). */
+  readonly segmentBytes: number;
+  /** How far its timestamps may go beyond its first one, in ms (`segment.ms`). */
+  readonly segmentMs: number;
 }
 
+/** Where a log is kept, and what of its partition is kept with it. */
+export interface LogOptions {
+  /** Default: in memory. */
+  readonly files?: PartitionFiles | undefined;
+  /** What is to be remembered of the batches up to the log's end, the log itself aside. `from`: where its last chunk begins. */
+  readonly state?: ((from: number) => JournalValue) | undefined;
+}
+
+/** The first chunk in memory starts small, so that a quiet partition costs little, and doubles up to the full size. */
+const FIRST_CHUNK_BYTES = 4 * 1024;
+/** How large a chunk may grow, in memory and in a file. */
+export const CHUNK_BYTES: number = 1024 * 1024;
+export const FILE_CHUNK_BYTES: number = 16 * 1024 * 1024;
 /** How much one batch may decompress to when a look-up by time reads into it. */
 const DECOMPRESSED_LIMIT = 256 * 1024 * 1024;
 const NO_BYTES = new Uint8Array(0);
 
 /** The records of one partition, as the batches in which they came. */
 export class PartitionLog {
-  #segments: LogSegment[] = [];
-  #epochs: EpochStart[] = [];
-  #startOffset = 0;
-  #endOffset = 0;
-  #endPosition = 0;
+  readonly #files: PartitionFiles | undefined;
+  readonly #state: (from: number) => JournalValue;
+  readonly #epochs: LeaderEpochs;
+  #chunks: LogChunk[];
+  #rules: SegmentRules = { segmentBytes: Number.POSITIVE_INFINITY, segmentMs: Number.POSITIVE_INFINITY };
+  #mustRoll = false;
+  /** Bytes of the active segment, and its first batch's timestamp. */
+  #segmentSize = 0;
+  #segmentTimestamp = -1;
+  #startOffset: number;
+  #endOffset: number;
+  /** What was remembered of the batches before `from`: one for each chunk that was full when the process ended. */
+  readonly recovered: { readonly states: readonly JournalValue[]; readonly from: number };
+
+  /** Reads what there is in `files`. Throws a {@link StorageError} where that is damaged. */
+  constructor({ files, state = () => null }: LogOptions = {}) {
+    this.#files = files;
+    this.#state = state;
+    const found = files?.load() ?? { chunks: [], startOffset: 0, epochs: [], states: [], from: 0 };
+    this.#chunks = found.chunks;
+    this.#epochs = new LeaderEpochs(found.epochs);
+    this.#startOffset = found.startOffset;
+    this.#endOffset = found.chunks.at(-1)?.endOffset ?? found.startOffset;
+    this.recovered = { states: found.states, from: found.from };
+    this.#measureSegment();
+  }
 
   /** The first offset that can be read. */
   get startOffset(): number {
@@ -45,23 +85,67 @@ export class PartitionLog {
   }
   /** Bytes that are kept. */
   get size(): number {
-    return this.#endPosition - (this.#segments[0]?.logPosition ?? this.#endPosition);
+    return this.#chunks.reduce((sum, chunk) => sum + chunk.size, 0);
+  }
+  /** In the order of their offsets, without gaps between them. The last one is the only one that grows. */
+  get chunks(): readonly LogChunk[] {
+    return this.#chunks;
+  }
+  /** Where the segment begins that is appended to: nothing from here on is old enough for anything. */
+  get activeBase(): number {
+    return this.#mustRoll ? this.#endOffset : (this.#chunks.at(-1)?.segmentBase ?? this.#endOffset);
   }
 
-  /** Stores a batch and gives the offset of its first record. */
+  configure(rules: SegmentRules): void {
+    this.#rules = rules;
+  }
+
+  /** Ends the active segment: what is appended next begins another. */
+  roll(): void {
+    this.#mustRoll = this.#chunks.length > 0;
+  }
+
+  /** Stores a batch and gives the offset of its first record. Where it cannot be written, nothing has changed. */
   append(batch: AppendedBatch, leaderEpoch: number): number {
     const baseOffset = this.#endOffset;
-    if (this.#epochs.at(-1)?.epoch !== leaderEpoch) this.#epochs.push({ epoch: leaderEpoch, startOffset: baseOffset });
-    let segment = this.#segments.at(-1);
-    if (segment === undefined || !segment.hasRoom(batch.bytes.length)) {
-      const capacity = Math.max(segment === undefined ? FIRST_SEGMENT_BYTES : SEGMENT_BYTES, batch.bytes.length);
-      segment = new LogSegment(baseOffset, this.#endPosition, capacity);
-      this.#segments.push(segment);
-    }
-    segment.append(batch, leaderEpoch);
-    this.#endOffset = segment.endOffset;
-    this.#endPosition += batch.bytes.length;
+    const chunk = this.#chunkFor(batch);
+    chunk.append(batch, leaderEpoch);
+    this.#epochs.begin(leaderEpoch, baseOffset);
+    this.#endOffset = chunk.endOffset;
+    if (this.#segmentSize === 0) this.#segmentTimestamp = batch.maxTimestamp;
+    this.#segmentSize += batch.bytes.length;
     return baseOffset;
+  }
+
+  #chunkFor({ bytes, maxTimestamp }: AppendedBatch): LogChunk {
+    const last = this.#chunks.at(-1);
+    if (last === undefined) return this.#begin(this.#endOffset, FIRST_CHUNK_BYTES);
+    const isRolled =
+      this.#mustRoll ||
+      (this.#segmentSize > 0 &&
+        (this.#segmentSize + bytes.length > this.#rules.segmentBytes ||
+          maxTimestamp - this.#segmentTimestamp > this.#rules.segmentMs));
+    const limit = this.#files === undefined ? CHUNK_BYTES : FILE_CHUNK_BYTES;
+    if (!isRolled && !last.isSealed && (last.size === 0 || last.size + bytes.length <= limit)) return last;
+    if (!last.isSealed) this.#files?.seal(last, isRolled, this.#epochs.starts, this.#state(last.baseOffset));
+    if (!isRolled) return this.#begin(last.segmentBase, CHUNK_BYTES);
+    this.#mustRoll = false;
+    return this.#begin(this.#endOffset, FIRST_CHUNK_BYTES);
+  }
+
+  #begin(segmentBase: number, capacity: number): LogChunk {
+    const place = { baseOffset: this.#endOffset, segmentBase };
+    const chunk = this.#files?.create(place) ?? new LogChunk(place, new GrowingBytes(capacity, CHUNK_BYTES));
+    this.#chunks.push(chunk);
+    this.#measureSegment();
+    return chunk;
+  }
+
+  #measureSegment(): void {
+    const { segmentBase } = this.#chunks.at(-1) ?? {};
+    const chunks = this.#chunks.filter((chunk) => chunk.segmentBase === segmentBase);
+    this.#segmentSize = chunks.reduce((sum, chunk) => sum + chunk.size, 0);
+    this.#segmentTimestamp = chunks.find((chunk) => chunk.batchCount > 0)?.timestampOf(0) ?? -1;
   }
 
   /**
@@ -73,37 +157,30 @@ export class PartitionLog {
     const views: Uint8Array[] = [];
     let left = maxBytes;
     let endOffset = offset;
-    for (let s = this.#segmentOf(offset); s < this.#segments.length; s++) {
-      const segment = this.#segments[s]!;
-      const from = views.length === 0 ? segment.indexOf(offset) : 0;
-      if (offset >= segment.endOffset) break;
-      let to = segment.fitting(from, left);
-      if (to === from && atLeastOne && views.length === 0) to = from + 1;
-      if (upTo < segment.endOffset) to = Math.min(to, segment.indexOf(upTo));
-      if (to <= from) break;
-      const view = segment.view(from, to);
-      views.push(view);
-      left -= view.length;
-      endOffset = segment.offsetOf(to);
-      if (to < segment.batchCount) break;
+    for (let c = this.#chunkOf(offset); c < this.#chunks.length; c++) {
+      const chunk = this.#chunks[c]!;
+      const from = views.length === 0 ? chunk.indexOf(offset) : 0;
+      let to = chunk.fitting(from, left);
+      if (to === from && to < chunk.batchCount && atLeastOne && views.length === 0) to = from + 1;
+      if (upTo < chunk.endOffset) to = Math.min(to, chunk.indexOf(upTo));
+      if (to > from) {
+        const view = chunk.view(from, to);
+        views.push(view);
+        left -= view.length;
+        endOffset = chunk.offsetOf(to);
+      }
+      if (to < chunk.batchCount) break;
     }
     return { records: views.length > 1 ? concatenation(views) : (views[0] ?? NO_BYTES), endOffset };
   }
 
-  /** How many bytes a read from `offset` could give without a limit. */
-  bytesFrom(offset: number): number {
-    const segment = this.#segments[this.#segmentOf(offset)];
-    if (segment === undefined || offset >= segment.endOffset) return 0;
-    return this.#endPosition - segment.logPosition - segment.positionOf(segment.indexOf(offset));
-  }
-
   /** The first record whose timestamp is at least `timestamp`. */
   firstSince(timestamp: number): TimedOffset | undefined {
-    for (const segment of this.#segments) {
-      if (segment.maxTimestamp < timestamp) continue;
-      for (let i = 0; i < segment.batchCount; i++) {
-        if (segment.timestampOf(i) < timestamp) continue;
-        const found = this.#recordsOf(segment, i).find((record) => record.timestamp >= timestamp);
+    for (const chunk of this.#chunks) {
+      if (chunk.maxTimestamp < timestamp) continue;
+      for (let i = 0; i < chunk.batchCount; i++) {
+        if (chunk.timestampOf(i) < timestamp) continue;
+        const found = this.#recordsOf(chunk, i).find((record) => record.timestamp >= timestamp);
         if (found !== undefined) return found;
       }
     }
@@ -112,23 +189,22 @@ export class PartitionLog {
 
   /** The first of the records with the greatest timestamp. */
   greatestTimestamp(): TimedOffset | undefined {
-    let best: { segment: LogSegment; index: number; timestamp: number } | undefined;
-    for (const segment of this.#segments) {
-      if (segment.maxTimestamp <= (best?.timestamp ?? -1)) continue;
-      for (let index = 0; index < segment.batchCount; index++) {
-        const timestamp = segment.timestampOf(index);
-        if (timestamp > (best?.timestamp ?? -1)) best = { segment, index, timestamp };
+    let best: { chunk: LogChunk; index: number; timestamp: number } | undefined;
+    for (const chunk of this.#chunks) {
+      if (chunk.maxTimestamp <= (best?.timestamp ?? -1)) continue;
+      for (let index = 0; index < chunk.batchCount; index++) {
+        const timestamp = chunk.timestampOf(index);
+        if (timestamp > (best?.timestamp ?? -1)) best = { chunk, index, timestamp };
       }
     }
     if (best === undefined) return undefined;
-    const records = this.#recordsOf(best.segment, best.index);
+    const records = this.#recordsOf(best.chunk, best.index);
     return records.find((record) => record.timestamp === best.timestamp);
   }
 
   /** A leader begins: what is appended from here on is of its epoch. */
   beginEpoch(epoch: number): void {
-    this.#epochs = this.#epochs.filter((entry) => entry.startOffset < this.#endOffset);
-    this.#epochs.push({ epoch, startOffset: this.#endOffset });
+    this.#epochs.begin(epoch, this.#endOffset);
   }
 
   /**
@@ -136,52 +212,65 @@ export class PartitionLog {
    * for an epoch that has not begun.
    */
   endOfEpoch(epoch: number): { readonly epoch: number; readonly endOffset: number } | undefined {
-    const last = this.#epochs.at(-1);
-    if (last === undefined || epoch > last.epoch) return undefined;
-    if (epoch === last.epoch) return { epoch, endOffset: this.#endOffset };
-    const next = this.#epochs.findIndex((entry) => entry.epoch > epoch);
-    return { epoch: this.#epochs[next - 1]?.epoch ?? epoch, endOffset: this.#epochs[next]!.startOffset };
+    return this.#epochs.endOf(epoch, this.#endOffset);
   }
 
   /** The epoch in which the record at `offset` was written, or -1. */
   epochOf(offset: number): number {
-    return this.#epochs.findLast((entry) => entry.startOffset <= offset)?.epoch ?? -1;
+    return this.#epochs.of(offset);
   }
 
   /** Forgets the records below `offset`, which must not be beyond the end. */
   deleteBefore(offset: number): void {
     if (offset <= this.#startOffset) return;
+    this.#keepStart(offset);
+    const kept = this.#chunks.findIndex((chunk) => chunk.endOffset > offset);
+    const gone = this.#chunks.splice(0, kept === -1 ? this.#chunks.length : kept);
+    for (const chunk of gone) this.#files?.remove(chunk);
+  }
+
+  #keepStart(offset: number): void {
+    const isEmpty = offset === this.#endOffset;
+    this.#files?.keepStart({ offset, state: isEmpty ? this.#state(offset) : null });
     this.#startOffset = offset;
-    const kept = this.#segments.findIndex((segment) => segment.endOffset > offset);
-    this.#segments = kept === -1 ? [] : this.#segments.slice(kept);
   }
 
   /** Forgets the batch that contains `offset` and all that follow it. */
   truncate(offset: number): void {
     if (offset >= this.#endOffset) return;
-    const index = this.#segmentOf(offset);
-    const segment = this.#segments[index];
-    const isKept = segment !== undefined && offset > this.#startOffset;
-    const batch = isKept ? segment.indexOf(offset) : 0;
-    this.#endOffset = isKept ? segment.offsetOf(batch) : offset;
-    if (batch > 0) segment!.truncate(batch);
-    this.#segments = isKept ? this.#segments.slice(0, batch > 0 ? index + 1 : index) : [];
-    const last = this.#segments.at(-1);
-    this.#endPosition = last === undefined ? 0 : last.logPosition + last.size;
-    this.#startOffset = Math.min(this.#startOffset, this.#endOffset);
-    this.#epochs = this.#epochs.filter((entry) => entry.startOffset < this.#endOffset);
+    const index = this.#chunkOf(offset);
+    const chunk = this.#chunks[index];
+    const isKept = chunk !== undefined && offset > this.#startOffset;
+    const count = isKept ? chunk.indexOf(offset) : 0;
+    const end = isKept ? Math.min(offset, chunk.offsetOf(count)) : offset;
+    while (this.#chunks.length > index + (count > 0 ? 1 : 0)) this.#drop();
+    if (count > 0) {
+      this.#files?.unseal(chunk!);
+      chunk!.truncate(count, end);
+    }
+    this.#endOffset = end;
+    if (end < this.#startOffset) this.#keepStart(end);
+    this.#mustRoll = false;
+    this.#measureSegment();
+    this.#epochs.truncate(end);
   }
 
-  /** Every batch that is kept, with its place in `bytes`. */
-  *batches(): Generator<{ readonly header: BatchHeader; readonly bytes: Uint8Array<ArrayBuffer> }> {
-    for (const segment of this.#segments) {
-      const bytes = segment.view(0, segment.batchCount);
+  #drop(): void {
+    const chunk = this.#chunks.pop()!;
+    this.#files?.remove(chunk);
+  }
+
+  /** Every batch that is kept, with its place in `bytes`; `from`: of the chunks from this offset on. */
+  *batches(from = 0): Generator<{ readonly header: BatchHeader; readonly bytes: Uint8Array<ArrayBuffer> }> {
+    for (const chunk of this.#chunks) {
+      if (chunk.endOffset <= from) continue;
+      const bytes = chunk.view(0, chunk.batchCount);
       for (const header of readBatchHeaders(bytes)) yield { header, bytes };
     }
   }
 
-  #recordsOf(segment: LogSegment, index: number): TimedOffset[] {
-    const bytes = segment.view(index, index + 1);
+  #recordsOf(chunk: LogChunk, index: number): TimedOffset[] {
+    const bytes = chunk.view(index, index + 1);
     const found: TimedOffset[] = [];
     for (const header of readBatchHeaders(bytes)) {
       for (const { offset, timestamp } of readRecords(bytes, header, DECOMPRESSED_LIMIT)) {
@@ -192,12 +281,12 @@ export class PartitionLog {
     return found;
   }
 
-  #segmentOf(offset: number): number {
+  #chunkOf(offset: number): number {
     let low = 0;
-    let high = this.#segments.length;
+    let high = this.#chunks.length;
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
-      if (this.#segments[middle]!.baseOffset <= offset) low = middle;
+      if (this.#chunks[middle]!.baseOffset <= offset) low = middle;
       else high = middle;
     }
     return low;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type JournalChange, type JournalValue, noJournal, openJournal } from "../../src/broker/journal.ts";
+import { type JournalChange, noJournal, openJournal } from "../../src/broker/journal.ts";
+import type { JournalValue } from "../../src/broker/journal-value.ts";
 import { MemoryStorage } from "../support/memory-storage.ts";
 
 const PATH = "some.journal";
