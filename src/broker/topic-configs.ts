@@ -1,7 +1,16 @@
 /** A topic's configuration, by Kafka's own names, values as text. */
 export type TopicConfigs = Readonly<Record<string, string>>;
 
+/** Kafka's numbers for the types of configurations, as DescribeConfigs gives them. */
+const BOOLEAN = 1;
+const STRING = 2;
+const INT = 3;
+const LONG = 5;
+const DOUBLE = 6;
+const LIST = 7;
+
 interface ConfigRule {
+  readonly type: number;
   readonly defaultValue: string;
   /** Undefined where the value is right, else what it has to be. */
   readonly complaint: (value: string) => string | undefined;
@@ -16,20 +25,34 @@ function whole(defaultValue: string, min: number, max: number = Number.POSITIVE_
     /^-?\d+$/.test(value) && Number(value) >= min && Number(value) <= max
       ? undefined
       : `a whole number of at least ${min}${max === Number.POSITIVE_INFINITY ? "" : ` and at most ${max}`}`;
-  return { defaultValue, complaint };
+  return { type: max === MAX_INT ? INT : LONG, defaultValue, complaint };
 }
 
 function oneOf(defaultValue: string, ...values: readonly string[]): ConfigRule {
-  return { defaultValue, complaint: (value) => (values.includes(value) ? undefined : `one of ${values.join(", ")}`) };
+  return {
+    type: STRING,
+    defaultValue,
+    complaint: (value) => (values.includes(value) ? undefined : `one of ${values.join(", ")}`),
+  };
+}
+
+const policies: ConfigRule = {
+  ...oneOf("delete", "delete", "compact", "compact,delete", "delete,compact"),
+  type: LIST,
+};
+
+function flag(defaultValue: string): ConfigRule {
+  return { ...oneOf(defaultValue, "true", "false"), type: BOOLEAN };
 }
 
 const ratio: ConfigRule = {
+  type: DOUBLE,
   defaultValue: "0.5",
   complaint: (value) => (Number(value) >= 0 && Number(value) <= 1 && value !== "" ? undefined : "from 0 to 1"),
 };
 
 const RULES: Readonly<Record<string, ConfigRule>> = {
-  "cleanup.policy": oneOf("delete", "delete", "compact", "compact,delete", "delete,compact"),
+  "cleanup.policy": policies,
   // Batches are stored as they come: any other value would promise a compression that nobody does.
   "compression.type": oneOf("producer", "producer"),
   "delete.retention.ms": whole("86400000", 0),
@@ -45,14 +68,14 @@ const RULES: Readonly<Record<string, ConfigRule>> = {
   "min.cleanable.dirty.ratio": ratio,
   "min.compaction.lag.ms": whole("0", 0),
   "min.insync.replicas": whole("1", 1, MAX_INT),
-  preallocate: oneOf("false", "true", "false"),
+  preallocate: flag("false"),
   "retention.bytes": whole("-1", -1),
   "retention.ms": whole("604800000", -1),
   "segment.bytes": whole("1073741824", 14, MAX_INT),
   "segment.index.bytes": whole("10485760", 4, MAX_INT),
   "segment.jitter.ms": whole("0", 0),
   "segment.ms": whole("604800000", 1),
-  "unclean.leader.election.enable": oneOf("false", "true", "false"),
+  "unclean.leader.election.enable": flag("false"),
 };
 
 /** What is wrong with a topic's configuration: a sentence, or undefined. */
@@ -62,6 +85,16 @@ export function configComplaint(name: string, value: string | null): string | un
   if (value === null) return `${name} has no value`;
   const expected = rule.complaint(value);
   return expected === undefined ? undefined : `${name} is ${JSON.stringify(value)} and has to be ${expected}`;
+}
+
+/** The type of a topic's configuration, by Kafka's number; 0 where there is no such configuration. */
+export function configTypeOf(name: string): number {
+  return RULES[name]?.type ?? 0;
+}
+
+/** Whether a topic's configuration is a list, which can be added to and taken from. */
+export function isListConfig(name: string): boolean {
+  return RULES[name]?.type === LIST;
 }
 
 /** Kafka's defaults, with `overrides` over them. */

@@ -1,7 +1,8 @@
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { CreatableTopic } from "../../protocol/messages/19-create-topics.ts";
+import type { CreatePartitionsTopic } from "../../protocol/messages/37-create-partitions.ts";
 import type { ClusterState } from "./cluster-state.ts";
-import { nameComplaint } from "./topic.ts";
+import { nameComplaint, type Topic } from "./topic.ts";
 import { configComplaint, type TopicConfigs } from "./topic-configs.ts";
 
 /** A topic as it is to be created. */
@@ -44,6 +45,35 @@ export function planTopic(cluster: ClusterState, wanted: CreatableTopic): Planne
   return { name, replicas, configs };
 }
 
+/** Checks new partitions of a topic as Kafka's controller does, and places them. Throws {@link TopicRefused}. */
+export function planPartitions(
+  cluster: ClusterState,
+  topic: Topic,
+  { count, assignments }: CreatePartitionsTopic,
+): (readonly number[])[] {
+  const present = topic.partitions.length;
+  if (count <= present || count > MOST_PARTITIONS) {
+    const message = `${count} partitions in all: ${topic.name} has ${present} already, and may have ${MOST_PARTITIONS}`;
+    throw new TopicRefused(ErrorCode.INVALID_PARTITIONS, message);
+  }
+  const factor = topic.partitions[0]!.replicas.length;
+  if (assignments === null) {
+    const live = cluster.liveNodes().length;
+    if (factor <= live) return cluster.place(count - present, factor);
+    const message = `replication factor ${factor} with ${live} nodes up`;
+    throw new TopicRefused(ErrorCode.INVALID_REPLICATION_FACTOR, message);
+  }
+  const sound = assignments.every(({ brokerIds }) => brokerIds.length === factor && areNodes(cluster, brokerIds));
+  if (assignments.length === count - present && sound) return assignments.map(({ brokerIds }) => [...brokerIds]);
+  const message = `${count - present} new partitions need as many assignments, each to ${factor} known nodes`;
+  throw new TopicRefused(ErrorCode.INVALID_REPLICA_ASSIGNMENT, message);
+}
+
+function areNodes(cluster: ClusterState, ids: readonly number[]): boolean {
+  const known = ids.every((id) => cluster.nodes.some((node) => node.nodeId === id));
+  return known && ids.length > 0 && new Set(ids).size === ids.length;
+}
+
 function metricName(name: string): string {
   return name.replaceAll(".", "_");
 }
@@ -81,9 +111,7 @@ function assigned(cluster: ClusterState, wanted: CreatableTopic): (readonly numb
   }
   const byIndex = wanted.assignments.toSorted((a, b) => a.partitionIndex - b.partitionIndex);
   return byIndex.map(({ partitionIndex, brokerIds }, index) => {
-    const known = brokerIds.every((id) => cluster.nodes.some((node) => node.nodeId === id));
-    const sound = known && brokerIds.length > 0 && new Set(brokerIds).size === brokerIds.length;
-    if (partitionIndex === index && sound) return [...brokerIds];
+    if (partitionIndex === index && areNodes(cluster, brokerIds)) return [...brokerIds];
     const message = `partition ${partitionIndex} on nodes ${brokerIds.join(", ")}: partitions go from 0 up, on known nodes`;
     throw new TopicRefused(ErrorCode.INVALID_REPLICA_ASSIGNMENT, message);
   });

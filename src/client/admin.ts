@@ -1,156 +1,192 @@
-import { metadata } from "../../protocol/messages/03-metadata.ts";
-import { createTopics } from "../../protocol/messages/19-create-topics.ts";
-import { deleteTopics } from "../../protocol/messages/20-delete-topics.ts";
-import { sleep } from "../net/clock.ts";
-import type { Connection } from "../net/connection.ts";
+import { type Acl, type AclFilter, createAcls, deleteAcls, describeAcls } from "./admin-acls.ts";
+import { AdminCalls } from "./admin-calls.ts";
+import {
+  type ClusterDescription,
+  describeCluster,
+  describeFeatures,
+  type FeatureDescription,
+  type FeatureUpdate,
+  updateFeatures,
+} from "./admin-cluster.ts";
+import {
+  alterConfigs,
+  type ConfigChanges,
+  type ConfigDescription,
+  type ConfigResource,
+  describeConfigs,
+} from "./admin-configs.ts";
+import {
+  deleteGroups,
+  describeGroups,
+  type GroupDescription,
+  type GroupFilter,
+  type GroupListing,
+  listGroups,
+} from "./admin-groups.ts";
+import {
+  alterGroupOffsets,
+  deleteGroupOffsets,
+  deleteRecords,
+  type GroupLag,
+  groupLag,
+  groupOffsets,
+  type ListedOffset,
+  listOffsets,
+  type NewGroupOffset,
+  type OffsetQuery,
+  type RecordsToDelete,
+} from "./admin-offsets.ts";
+import {
+  createPartitions,
+  createTopics,
+  deleteTopics,
+  describeTopics,
+  type NewPartitions,
+  type NewTopic,
+  type TopicDescription,
+} from "./admin-topics.ts";
 import type { Cluster } from "./cluster.ts";
-import { KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
+import { InvalidArgumentError } from "./errors.ts";
+import type { GroupOffset } from "./group-offsets.ts";
+import type { TopicPartition } from "./topic-partition.ts";
 
-/** A topic to create. */
-export interface NewTopic {
-  readonly name: string;
-  /** Default: what the broker is set to. */
-  readonly partitions?: number | undefined;
-  /** Default: what the broker is set to. */
-  readonly replicationFactor?: number | undefined;
-  /** Topic configuration, as `{ "retention.ms": "-1" }`. */
-  readonly config?: Readonly<Record<string, string>> | undefined;
+export interface AdminOptions {
+  /** Milliseconds until a call is given up that fails in ways that pass; it is repeated until then. Default 30,000. */
+  readonly timeout?: number | undefined;
 }
 
-/** A topic as the cluster has it. */
-export interface TopicDescription {
-  readonly name: string;
-  readonly topicId: string;
-  readonly partitions: number;
-  /** 0, or Kafka's error: 3 where there is no such topic. */
-  readonly errorCode: number;
-  /** Whether every partition has a leader. */
-  readonly isReady: boolean;
-}
+const DEFAULT_TIMEOUT = 30_000;
 
-/** Longest wait (ms) for new topics to get leaders, and for deleted ones to go. */
-const SETTLE_TIMEOUT = 15_000;
-const SETTLE_PAUSE = 50;
-const LAST_DELETE_BY_NAME = 5;
-/** How much longer (ms) than the time a broker is given for its work the answer is waited for. */
-const ANSWER_GRACE = 5_000;
-
-/** Looks after topics. */
+/**
+ * Looks after a cluster. Calls are repeated while they fail in ways that pass: a change whose answer was lost may so be
+ * made twice, and then say that it was made already. Where a call is about several things, all that can be done is done,
+ * and one error names every one that failed.
+ */
 export class Admin {
-  readonly #cluster: Cluster;
+  readonly #calls: AdminCalls;
 
-  constructor(cluster: Cluster) {
-    this.#cluster = cluster;
+  constructor(cluster: Cluster, { timeout = DEFAULT_TIMEOUT }: AdminOptions = {}) {
+    if (!(Number.isFinite(timeout) && timeout > 0))
+      throw new InvalidArgumentError(`admin option timeout is ${timeout}: a positive number of milliseconds is wanted`);
+    this.#calls = new AdminCalls(cluster, timeout);
   }
 
   /** Every topic that is not one of Kafka's own. */
-  async listTopics(): Promise<TopicDescription[]> {
-    return this.#describe(null);
+  listTopics(): Promise<TopicDescription[]> {
+    return describeTopics(this.#calls, null);
   }
 
   /** The topics of these names; one that does not exist has `errorCode` 3. */
-  describeTopics(names: readonly string[]): Promise<TopicDescription[]> {
-    return names.length === 0 ? Promise.resolve([]) : this.#describe(names);
+  async describeTopics(names: readonly string[]): Promise<TopicDescription[]> {
+    return names.length === 0 ? [] : describeTopics(this.#calls, names);
   }
 
-  async #describe(names: readonly string[] | null): Promise<TopicDescription[]> {
-    const connection = await this.#cluster.any("general");
-    const response = await connection.send(metadata, {
-      topics: names?.map((name) => ({ name })) ?? null,
-      allowAutoTopicCreation: false,
-    });
-    if (response.errorCode !== 0)
-      throw new ProtocolError(response.errorCode, "metadata", { broker: connection.broker });
-    return response.topics
-      .filter((topic) => topic.name !== null && (names !== null || !topic.isInternal))
-      .map((topic) => ({
-        name: topic.name!,
-        topicId: topic.topicId,
-        partitions: topic.partitions.length,
-        errorCode: topic.errorCode,
-        isReady: topic.errorCode === 0 && topic.partitions.every((partition) => partition.leaderId >= 0),
-      }));
-  }
-
-  /** Only the controller makes and deletes topics; where brokers pass requests on to it (KRaft), any is named for it. */
-  async #controller(): Promise<Connection> {
-    const connection = await this.#cluster.any("general");
-    const { brokers, controllerId } = await connection.send(metadata, { topics: [], allowAutoTopicCreation: false });
-    const controller = brokers.find(({ nodeId }) => nodeId === controllerId);
-    if (controller === undefined) return connection;
-    return this.#cluster.at({ host: controller.host, port: controller.port }, "general");
-  }
-
-  /** Creates topics, and resolves once all their partitions have leaders. One error names every topic that failed. */
-  async createTopics(topics: readonly NewTopic[]): Promise<void> {
-    if (topics.length === 0) return;
-    const connection = await this.#controller();
-    const { requestTimeout } = this.#cluster.options;
-    const body: Parameters<typeof createTopics.request.encode>[2] = {
-      timeoutMs: requestTimeout,
-      topics: topics.map(({ name, partitions, replicationFactor, config }) => ({
-        name,
-        numPartitions: partitions ?? -1,
-        replicationFactor: replicationFactor ?? -1,
-        configs: Object.entries(config ?? {}).map(([key, value]) => ({ name: key, value })),
-      })),
-    };
-    const response = await connection.send(createTopics, body, { timeout: requestTimeout + ANSWER_GRACE });
-    refuse("create", response.topics, connection.broker);
-    const names = topics.map(({ name }) => name);
-    await this.#settled(names, (found) => found.every(({ isReady }) => isReady), "got leaders");
-    await this.#cluster.refresh(names);
+  /** Creates topics, and resolves once all their partitions have leaders. */
+  createTopics(topics: readonly NewTopic[]): Promise<void> {
+    return createTopics(this.#calls, topics);
   }
 
   /** Deletes topics with all their records, and resolves once they are gone. */
-  async deleteTopics(names: readonly string[]): Promise<void> {
-    if (names.length === 0) return;
-    const connection = await this.#controller();
-    const { requestTimeout } = this.#cluster.options;
-    const body = { topicNames: [...names], timeoutMs: requestTimeout };
-    const options = { maxVersion: LAST_DELETE_BY_NAME, timeout: requestTimeout + ANSWER_GRACE };
-    const response = await connection.send(deleteTopics, body, options);
-    refuse("delete", response.responses, connection.broker);
-    await this.#settled(names, (found) => found.every(({ errorCode }) => errorCode !== 0), "disappeared");
-    await this.#cluster.refresh(names);
+  deleteTopics(names: readonly string[]): Promise<void> {
+    return deleteTopics(this.#calls, names);
   }
 
-  async #settled(names: readonly string[], done: (found: TopicDescription[]) => boolean, what: string): Promise<void> {
-    const { clock } = this.#cluster;
-    const deadline = clock.monotonic() + SETTLE_TIMEOUT;
-    for (let cause: unknown; ; await sleep(clock, SETTLE_PAUSE)) {
-      try {
-        if (done(await this.#describe(names))) return;
-      } catch (error) {
-        if (!(error instanceof KafkaError && error.retriable)) throw error;
-        cause = error;
-      }
-      if (clock.monotonic() <= deadline) continue;
-      const message = `topics ${names.join(", ")} have not ${what} within ${SETTLE_TIMEOUT} ms`;
-      throw new TimeoutError("REQUEST_TIMED_OUT", message, { cause });
-    }
+  /** Gives topics more partitions: records stay where they are, and keys move. Resolves once the new ones have leaders. */
+  createPartitions(topics: readonly NewPartitions[]): Promise<void> {
+    return createPartitions(this.#calls, topics);
   }
-}
 
-interface TopicOutcome {
-  readonly name: string | null;
-  readonly errorCode: number;
-  readonly errorMessage: string | null;
-}
+  /** Deletes the records below an offset of each partition; gives the first offsets that are left, in the same order. */
+  deleteRecords(deletions: readonly RecordsToDelete[]): Promise<number[]> {
+    return deleteRecords(this.#calls, deletions);
+  }
 
-function refuse(action: string, outcomes: readonly TopicOutcome[], broker: string): void {
-  const failures = outcomes
-    .filter(({ errorCode }) => errorCode !== 0)
-    .map(({ name, errorCode, errorMessage }) => {
-      const what = `${action} topic ${name}${errorMessage ? ` (${errorMessage})` : ""}`;
-      return new ProtocolError(errorCode, what, { topic: name ?? undefined, broker });
-    });
-  const [first] = failures;
-  if (first === undefined) return;
-  if (failures.length === 1) throw first;
-  const retriable = failures.every((failure) => failure.retriable);
-  throw new KafkaError(first.code, failures.map((failure) => failure.message).join("; "), retriable, {
-    broker,
-    cause: first,
-  });
+  /** The settings of topics, brokers or groups, in the order of the question. */
+  describeConfigs(resources: readonly ConfigResource[]): Promise<ConfigDescription[]> {
+    return describeConfigs(this.#calls, resources);
+  }
+
+  /** Changes settings, and leaves those that are not named as they are. `validateOnly`: changes nothing. */
+  alterConfigs(
+    changes: readonly ConfigChanges[],
+    { validateOnly = false }: { readonly validateOnly?: boolean | undefined } = {},
+  ): Promise<void> {
+    return alterConfigs(this.#calls, changes, validateOnly);
+  }
+
+  /** Who is in the cluster. */
+  describeCluster(): Promise<ClusterDescription> {
+    return describeCluster(this.#calls);
+  }
+
+  /** The features that the cluster knows, and the versions it has switched on. */
+  describeFeatures(): Promise<FeatureDescription[]> {
+    return describeFeatures(this.#calls);
+  }
+
+  /** Switches versions of features on for the whole cluster: all of these, or none. */
+  updateFeatures(
+    updates: readonly FeatureUpdate[],
+    { validateOnly = false }: { readonly validateOnly?: boolean | undefined } = {},
+  ): Promise<void> {
+    return updateFeatures(this.#calls, updates, validateOnly);
+  }
+
+  /** The groups of all brokers, by id. Rejects where one broker does not answer: its groups would be missing. */
+  listGroups(filter: GroupFilter = {}): Promise<GroupListing[]> {
+    return listGroups(this.#calls, filter);
+  }
+
+  /** Groups of either protocol with their members; one that does not exist has `errorCode` 69. */
+  describeGroups(groupIds: readonly string[]): Promise<GroupDescription[]> {
+    return describeGroups(this.#calls, groupIds);
+  }
+
+  /** Deletes groups that nobody is in, with their offsets. */
+  deleteGroups(groupIds: readonly string[]): Promise<void> {
+    return deleteGroups(this.#calls, groupIds);
+  }
+
+  /** What a group has committed: for these partitions, or for all that it has offsets of. */
+  groupOffsets(groupId: string, partitions?: readonly TopicPartition[]): Promise<GroupOffset[]> {
+    return groupOffsets(this.#calls, groupId, partitions);
+  }
+
+  /** Stores offsets for a group that nobody is in. */
+  alterGroupOffsets(groupId: string, offsets: readonly NewGroupOffset[]): Promise<void> {
+    return alterGroupOffsets(this.#calls, groupId, offsets);
+  }
+
+  /** Deletes offsets of a group, of topics that nobody in it is subscribed to. */
+  deleteGroupOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
+    return deleteGroupOffsets(this.#calls, groupId, partitions);
+  }
+
+  /** How far a group is behind the last stable offset, on each partition that it has an offset of. */
+  groupLag(groupId: string): Promise<GroupLag[]> {
+    return groupLag(this.#calls, groupId);
+  }
+
+  /** The offsets asked for, in the order of the questions. `isolation` matters for "latest". Default "readCommitted". */
+  listOffsets(
+    queries: readonly OffsetQuery[],
+    { isolation = "readCommitted" }: { readonly isolation?: "readCommitted" | "readUncommitted" | undefined } = {},
+  ): Promise<ListedOffset[]> {
+    return listOffsets(this.#calls, queries, isolation);
+  }
+
+  /** The access rules that match. */
+  describeAcls(filter: AclFilter = {}): Promise<Acl[]> {
+    return describeAcls(this.#calls, filter);
+  }
+
+  /** Adds access rules. */
+  createAcls(acls: readonly Acl[]): Promise<void> {
+    return createAcls(this.#calls, acls);
+  }
+
+  /** Takes back the access rules that match any of the filters; gives them. */
+  deleteAcls(filters: readonly AclFilter[]): Promise<Acl[]> {
+    return deleteAcls(this.#calls, filters);
+  }
 }

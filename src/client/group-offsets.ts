@@ -16,6 +16,9 @@ export interface CommittedOffset {
   readonly metadata: string;
 }
 
+/** An offset that a group has committed for a partition. */
+export interface GroupOffset extends TopicPartition, CommittedOffset {}
+
 /** An offset to commit. */
 export interface OffsetToCommit extends TopicPartition {
   readonly offset: number;
@@ -44,7 +47,12 @@ export function fetchOffsets(
 ): Promise<Map<string, CommittedOffset>> {
   return coordinator.retry("offsets", timeout, signal, async (connection) => {
     try {
-      return await fetchOnce(connection, coordinator.key, partitions, membership());
+      const offsets = await readOffsets(connection, coordinator.key, partitions, true, membership());
+      return new Map(
+        offsets.map(({ topic, partition, offset, leaderEpoch, metadata }) => {
+          return [partitionKey(topic, partition), { offset, leaderEpoch, metadata }];
+        }),
+      );
     } catch (error) {
       if (error instanceof ProtocolError && MEMBERSHIP_MOVED.has(error.errorCode)) throw overtaken(error);
       throw error;
@@ -65,35 +73,44 @@ export function overtaken({ code, message }: KafkaError): KafkaError {
   return new KafkaError(code, `${message}; a rebalance overtook it`, true);
 }
 
-async function fetchOnce(
+/**
+ * Asks the coordinator once for committed offsets: of `partitions`, or (null) of all that the group has any of; those
+ * without a commit are left out. `requireStable`: refused with UNSTABLE_OFFSET_COMMIT while a transaction is open.
+ */
+export async function readOffsets(
   connection: Connection,
   groupId: string,
-  partitions: readonly TopicPartition[],
-  membership: Membership | undefined,
-): Promise<Map<string, CommittedOffset>> {
+  partitions: readonly TopicPartition[] | null,
+  requireStable: boolean,
+  membership?: Membership,
+): Promise<GroupOffset[]> {
   const version = connection.versionOf(offsetFetch, LAST_FETCH_BY_NAME);
-  const topics = [...groupByTopic(partitions)].map(([name, list]) => ({
-    name,
-    partitionIndexes: list.map(({ partition }) => partition),
-  }));
+  const topics =
+    partitions === null
+      ? null
+      : [...groupByTopic(partitions)].map(([name, list]) => ({
+          name,
+          partitionIndexes: list.map(({ partition }) => partition),
+        }));
   // A member that was put out meanwhile must learn of it here, not start from offsets that another one moves (KIP-848).
   const member =
     membership?.protocol === "consumer" ? { memberId: membership.memberId, memberEpoch: membership.generationId } : {};
   const body = version >= FIRST_FETCH_BY_GROUP ? { groups: [{ groupId, ...member, topics }] } : { groupId, topics };
-  const stable = version >= FIRST_STABLE_FETCH ? { requireStable: true } : {};
+  const stable = version >= FIRST_STABLE_FETCH ? { requireStable } : {};
   const response = await connection.send(offsetFetch, { ...body, ...stable }, { maxVersion: LAST_FETCH_BY_NAME });
   const group = version >= FIRST_FETCH_BY_GROUP ? response.groups[0] : response;
   const what = `offsets of group ${groupId}`;
   refuse(group?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR, what, connection.broker);
-  const offsets = new Map<string, CommittedOffset>();
-  const missing = new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)));
-  for (const topic of group?.topics ?? []) {
-    for (const { partitionIndex, committedOffset, committedLeaderEpoch, metadata, errorCode } of topic.partitions) {
-      const key = partitionKey(topic.name, partitionIndex);
+  const offsets: GroupOffset[] = [];
+  const missing = new Set((partitions ?? []).map(({ topic, partition }) => partitionKey(topic, partition)));
+  for (const { name: topic, partitions: answers } of group?.topics ?? []) {
+    for (const { partitionIndex: partition, committedOffset, committedLeaderEpoch, metadata, errorCode } of answers) {
+      const key = partitionKey(topic, partition);
       missing.delete(key);
       refuse(errorCode, `${what} for ${key}`, connection.broker);
       if (committedOffset < 0) continue;
-      offsets.set(key, { offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata: metadata ?? "" });
+      const rest = { offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata: metadata ?? "" };
+      offsets.push({ topic, partition, ...rest });
     }
   }
   if (missing.size > 0) {

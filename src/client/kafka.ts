@@ -3,7 +3,7 @@ import { secureTransport } from "../net/secure-transport.ts";
 import { tcp } from "../net/tcp.ts";
 import type { TlsOptions, Transport } from "../net/transport.ts";
 import { parseAddress } from "./address.ts";
-import { Admin } from "./admin.ts";
+import { Admin, type AdminOptions } from "./admin.ts";
 import { Cluster } from "./cluster.ts";
 import { Consumer } from "./consumer.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
@@ -87,8 +87,8 @@ export class Kafka {
     return consumer;
   }
 
-  admin(): Admin {
-    return new Admin(this.cluster);
+  admin(options: AdminOptions = {}): Admin {
+    return new Admin(this.cluster, options);
   }
 
   /** Closes its producers and consumers, then its connections. */

@@ -12,7 +12,20 @@ export type { OAuthBearerToken, TokenSource } from "../net/oauthbearer-mechanism
 export type { SaslContext, SaslMechanism } from "../net/sasl-mechanism.ts";
 export type { PasswordSource } from "../net/scram-mechanism.ts";
 export type { Address, ByteStream, Pem, StreamHandlers, TlsOptions, Transport } from "../net/transport.ts";
-export { Admin, type NewTopic, type TopicDescription } from "./admin.ts";
+export { Admin, type AdminOptions } from "./admin.ts";
+export type {
+  Acl,
+  AclFilter,
+  AclOperation,
+  AclPatternType,
+  AclPermission,
+  AclResourceType,
+} from "./admin-acls.ts";
+export type { BrokerDescription, ClusterDescription, FeatureDescription, FeatureUpdate } from "./admin-cluster.ts";
+export type { ConfigChanges, ConfigDescription, ConfigEntry, ConfigResource } from "./admin-configs.ts";
+export type { GroupDescription, GroupFilter, GroupListing, GroupMemberDescription } from "./admin-groups.ts";
+export type { GroupLag, ListedOffset, NewGroupOffset, OffsetQuery, RecordsToDelete } from "./admin-offsets.ts";
+export type { NewPartitions, NewTopic, PartitionReplicas, TopicDescription } from "./admin-topics.ts";
 export { Consumer, type ConsumerBatch } from "./consumer.ts";
 export type { ConsumerOptions } from "./consumer-options.ts";
 export {
@@ -26,6 +39,7 @@ export {
   TimeoutError,
   UnsupportedVersionError,
 } from "./errors.ts";
+export type { CommittedOffset, GroupOffset } from "./group-offsets.ts";
 export { Kafka, type KafkaOptions } from "./kafka.ts";
 export { Producer } from "./producer.ts";
 export type { ProducerOptions } from "./producer-options.ts";

@@ -1,4 +1,5 @@
-import type { Admin, NewTopic, TopicDescription } from "../client/admin.ts";
+import type { Admin } from "../client/admin.ts";
+import type { NewTopic, TopicDescription } from "../client/admin-topics.ts";
 import { KafkaError, ProtocolError } from "../client/errors.ts";
 import type { AppState } from "./app-state.ts";
 import { queueSettings } from "./options.ts";

@@ -1,4 +1,5 @@
 import process from "node:process";
+import { adminConformance } from "./admin.ts";
 import { consumeConformance } from "./consume.ts";
 import { fetchSessionsConformance } from "./fetch-sessions.ts";
 import { groupConformance } from "./group.ts";
@@ -14,6 +15,7 @@ import { transactionsConformance } from "./transactions.ts";
 
 const SUITES: readonly ((target: Target) => void)[] = [
   topicsConformance,
+  adminConformance,
   produceConformance,
   consumeConformance,
   fetchSessionsConformance,

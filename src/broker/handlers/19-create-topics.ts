@@ -2,21 +2,15 @@ import { ErrorCode } from "../../../protocol/errors.ts";
 import type { Draft } from "../../../protocol/field.ts";
 import {
   type CreatableTopic,
-  type CreatableTopicConfigs,
   type CreatableTopicResult,
   type CreateTopicsRequest,
   type CreateTopicsResponse,
   createTopics,
 } from "../../../protocol/messages/19-create-topics.ts";
 import type { ClusterState } from "../cluster-state.ts";
+import { topicConfigEntries } from "../config-entry.ts";
 import type { Handler } from "../handler.ts";
-import { completeConfigs, type TopicConfigs } from "../topic-configs.ts";
 import { planTopic, TopicRefused } from "../topic-creation.ts";
-
-/** Where a configuration's value comes from, as DescribeConfigs counts. */
-const FROM_TOPIC = 1;
-const FROM_BROKER = 4;
-const FROM_DEFAULT = 5;
 
 export const createTopicsHandler: Handler<CreateTopicsRequest, CreateTopicsResponse> = {
   api: createTopics,
@@ -46,18 +40,14 @@ function create(cluster: ClusterState, wanted: CreatableTopic, validateOnly: boo
       errorMessage: null,
       numPartitions: replicas.length,
       replicationFactor: replicas[0]!.length,
-      configs: describeConfigs(configs, cluster.settings.topicDefaults),
+      configs: topicConfigEntries(configs, cluster.settings.topicDefaults).map(({ name, value, configSource }) => ({
+        name,
+        value,
+        configSource,
+      })),
     };
   } catch (error) {
     if (!(error instanceof TopicRefused)) throw error;
     return { name: wanted.name, errorCode: error.errorCode, errorMessage: error.message };
   }
-}
-
-function describeConfigs(own: TopicConfigs, defaults: TopicConfigs): Draft<CreatableTopicConfigs>[] {
-  return Object.entries(completeConfigs({ ...defaults, ...own })).map(([name, value]) => ({
-    name,
-    value,
-    configSource: name in own ? FROM_TOPIC : name in defaults ? FROM_BROKER : FROM_DEFAULT,
-  }));
 }

@@ -14,12 +14,20 @@ import { saslHandshakeHandler } from "./17-sasl-handshake.ts";
 import { apiVersionsHandler } from "./18-api-versions.ts";
 import { createTopicsHandler } from "./19-create-topics.ts";
 import { deleteTopicsHandler } from "./20-delete-topics.ts";
+import { deleteRecordsHandler } from "./21-delete-records.ts";
 import { initProducerIdHandler } from "./22-init-producer-id.ts";
 import { addPartitionsToTxnHandler } from "./24-add-partitions-to-txn.ts";
 import { addOffsetsToTxnHandler } from "./25-add-offsets-to-txn.ts";
 import { endTxnHandler } from "./26-end-txn.ts";
 import { txnOffsetCommitHandler } from "./28-txn-offset-commit.ts";
+import { describeAclsHandler } from "./29-describe-acls.ts";
+import { createAclsHandler } from "./30-create-acls.ts";
+import { deleteAclsHandler } from "./31-delete-acls.ts";
+import { describeConfigsHandler } from "./32-describe-configs.ts";
 import { saslAuthenticateHandler } from "./36-sasl-authenticate.ts";
+import { createPartitionsHandler } from "./37-create-partitions.ts";
+import { incrementalAlterConfigsHandler } from "./44-incremental-alter-configs.ts";
+import { describeClusterHandler } from "./60-describe-cluster.ts";
 import { consumerGroupHeartbeatHandler } from "./68-consumer-group-heartbeat.ts";
 import { consumerGroupDescribeHandler } from "./69-consumer-group-describe.ts";
 
@@ -49,6 +57,14 @@ const served = [
   addOffsetsToTxnHandler,
   endTxnHandler,
   txnOffsetCommitHandler,
+  deleteRecordsHandler,
+  describeAclsHandler,
+  createAclsHandler,
+  deleteAclsHandler,
+  describeConfigsHandler,
+  createPartitionsHandler,
+  incrementalAlterConfigsHandler,
+  describeClusterHandler,
 ] as readonly unknown[] as AnyHandler[];
 served.push(apiVersionsHandler(() => served) as AnyHandler);
 
