@@ -7,6 +7,7 @@ import { createGroupMember } from "./create-group-member.ts";
 import { ClosedError, InvalidArgumentError, KafkaError, ProtocolError } from "./errors.ts";
 import { type FetchedBatch, Fetcher } from "./fetcher.ts";
 import type { GroupMember } from "./group-member.ts";
+import type { GroupMetadata, GroupReader } from "./group-metadata.ts";
 import { commitOffsets, fetchOffsets, MEMBERSHIP_MOVED, overtaken } from "./group-offsets.ts";
 import { listOffsets } from "./list-offsets.ts";
 import type { Membership } from "./membership.ts";
@@ -41,7 +42,7 @@ const CLOSE_GRACE = 5_000;
  * Reads topics as a member of a group: `for await (const batch of consumer)`. Nothing is committed before `commit` is
  * called. Iterating begins the membership, and can be done once; it ends when the signal aborts or `close` is called.
  */
-export class Consumer implements AsyncIterable<ConsumerBatch> {
+export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
   readonly #cluster: Cluster;
   readonly #settings: ConsumerSettings;
   readonly #topics: TopicSubscription;
@@ -234,6 +235,16 @@ export class Consumer implements AsyncIterable<ConsumerBatch> {
     if (this.#closing !== undefined) return;
     this.#failure ??= error;
     this.#wake?.();
+  }
+
+  /** This member as it is now, for a transaction that commits offsets of what it has read (KIP-447). */
+  get groupMetadata(): GroupMetadata {
+    return { ...this.#group.membership, groupId: this.#settings.groupId };
+  }
+
+  /** Whether the partition is this member's now. */
+  owns(topic: string, partition: number): boolean {
+    return this.#group.owns(topic, partition);
   }
 
   /** Commits that the batch, and all before it in its partition, is done with. */

@@ -3,7 +3,7 @@ import { findCoordinator } from "../../protocol/messages/10-find-coordinator.ts"
 import { sleep } from "../net/clock.ts";
 import type { Connection } from "../net/connection.ts";
 import type { Address } from "../net/transport.ts";
-import { backoffDelay } from "./backoff.ts";
+import { type BackoffOptions, backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import type { ConnectionRole } from "./connection-pool.ts";
 import { ClosedError, KafkaError, ProtocolError } from "./errors.ts";
@@ -16,6 +16,8 @@ const NAMES: Readonly<Record<CoordinatedKind, string>> = { group: "group", trans
 /** A broker that hangs must not hold up the question that another could answer (ms). */
 const FIND_TIMEOUT = 5_000;
 const FIRST_BATCHED = 4;
+/** The markers of the transaction before are being written: that takes milliseconds. */
+const CONCURRENT_BACKOFF: BackoffOptions = { initial: 10, max: 200 };
 
 /** Whether an error says that another broker coordinates it now. */
 export function isCoordinatorMoved(errorCode: number): boolean {
@@ -91,7 +93,8 @@ export class Coordinator {
       } catch (error) {
         if (!(error instanceof KafkaError) || !error.retriable) throw error;
         if (!(error instanceof ProtocolError) || isCoordinatorMoved(error.errorCode)) this.forget();
-        const wait = backoffDelay(options.retryBackoff, failures, clock);
+        const isConcurrent = error instanceof ProtocolError && error.errorCode === ErrorCode.CONCURRENT_TRANSACTIONS;
+        const wait = backoffDelay(isConcurrent ? CONCURRENT_BACKOFF : options.retryBackoff, failures, clock);
         if (clock.monotonic() + wait >= deadline || signal?.aborted) throw error;
         await sleep(clock, wait, signal);
         if (this.#cluster.closed) throw new ClosedError("the Kafka client");

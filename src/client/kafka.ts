@@ -12,6 +12,9 @@ import { Producer } from "./producer.ts";
 import type { ProducerOptions } from "./producer-options.ts";
 import { type SaslOptions, saslMechanism } from "./sasl-options.ts";
 import { checkTlsOptions } from "./tls-options.ts";
+import { TransactionPool, type TransactionPoolOptions } from "./transaction-pool.ts";
+import type { TransactionalProducerOptions } from "./transactional-options.ts";
+import { TransactionalProducer } from "./transactional-producer.ts";
 
 export interface KafkaOptions {
   /** Some brokers of the cluster, as `host:port`; the rest is learned from them. */
@@ -75,10 +78,23 @@ export class Kafka {
     });
   }
 
-  producer(options: ProducerOptions = {}): Producer {
-    const producer = new Producer(this.cluster, options);
+  /** A producer; with a `transactionalId`, one that writes transactions. */
+  producer(options: TransactionalProducerOptions): TransactionalProducer;
+  producer(options?: ProducerOptions): Producer;
+  producer(options: ProducerOptions | TransactionalProducerOptions = {}): Producer | TransactionalProducer {
+    const producer =
+      "transactionalId" in options && options.transactionalId !== undefined
+        ? new TransactionalProducer(this.cluster, options)
+        : new Producer(this.cluster, options);
     this.#closers.add(() => producer.close());
     return producer;
+  }
+
+  /** Producers for transactions beside each other. */
+  transactionPool(options: TransactionPoolOptions): TransactionPool {
+    const pool = new TransactionPool(this.cluster, options);
+    this.#closers.add(() => pool.close());
+    return pool;
   }
 
   consumer(options: ConsumerOptions): Consumer {

@@ -39,6 +39,7 @@ export {
   TimeoutError,
   UnsupportedVersionError,
 } from "./errors.ts";
+export type { GroupMetadata, GroupReader } from "./group-metadata.ts";
 export type { CommittedOffset, GroupOffset } from "./group-offsets.ts";
 export { Kafka, type KafkaOptions } from "./kafka.ts";
 export { Producer } from "./producer.ts";
@@ -47,3 +48,8 @@ export type { HeaderInput, ProducerRecord, RecordMetadata } from "./producer-rec
 export { SendManyError } from "./record-owners.ts";
 export type { CustomSaslOptions, OAuthBearerOptions, PlainOptions, SaslOptions, ScramOptions } from "./sasl-options.ts";
 export type { TopicPartition } from "./topic-partition.ts";
+export { Transaction, type TransactionOffset, type TransactionOffsets } from "./transaction.ts";
+export { ProducerFencedError, TransactionAbortedError, TransactionOutcomeUnknownError } from "./transaction-errors.ts";
+export { TransactionPool, type TransactionPoolOptions } from "./transaction-pool.ts";
+export type { TransactionalProducerOptions } from "./transactional-options.ts";
+export { TransactionalProducer, type TransactionContents, type TransactionResult } from "./transactional-producer.ts";

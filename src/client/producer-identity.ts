@@ -25,8 +25,8 @@ export interface IdentitySource {
   identityFor(queues: Iterable<PartitionQueue>, user: IdentityUser): ProducerIdentity | undefined;
   /** Whether the partition's next batch may be sent. Where not yet, `user` is told when to ask again. */
   admits(partition: TopicPartition, user: IdentityUser): boolean;
-  /** A batch that was to be sent under the identity was given up. */
-  gaveUp(error: KafkaError): void;
+  /** A batch was given up. `wasSent`: under the identity, so that the sequences have a gap. */
+  gaveUp(error: KafkaError, wasSent: boolean): void;
 }
 
 /** A producer id from any broker: for writers without transactions. A new one is taken when a queue has used up its epochs. */

@@ -343,7 +343,7 @@ export class ProducerSender {
   }
 
   #fail(batch: QueuedBatch, error: KafkaError): void {
-    this.#identities?.gaveUp(error);
+    this.#identities?.gaveUp(error, batch.sequence >= 0);
     this.#onSettled(batch);
     batch.fail(error);
   }

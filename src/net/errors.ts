@@ -40,7 +40,7 @@ export class TimeoutError extends KafkaError {
   override readonly name = "TimeoutError";
 
   constructor(
-    code: "REQUEST_TIMED_OUT" | "DELIVERY_TIMED_OUT" | "CONNECT_TIMED_OUT",
+    code: "REQUEST_TIMED_OUT" | "DELIVERY_TIMED_OUT" | "CONNECT_TIMED_OUT" | "TRANSACTION_TIMED_OUT",
     message: string,
     context: KafkaErrorContext = {},
   ) {
