@@ -184,7 +184,7 @@ test("a topic that does not exist ends the iteration with an error that names it
 test("errors that do not pass end the iteration: of the group, and of a partition", async (t) => {
   const bench = await startClientBench(t, { topics: { t: 1 } });
   await send(bench, 0, "a");
-  bench.broker.faults.fail({ api: "JoinGroup", errorCode: ErrorCode.GROUP_AUTHORIZATION_FAILED });
+  bench.broker.faults.fail({ api: "ConsumerGroupHeartbeat", errorCode: ErrorCode.GROUP_AUTHORIZATION_FAILED });
   const group = await bench.failure(readSome(bench, consume(bench), 1));
   assert.equal(group.code, "GROUP_AUTHORIZATION_FAILED");
   bench.broker.faults.fail({ api: "Fetch", errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED });
