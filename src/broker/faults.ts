@@ -81,8 +81,10 @@ export class Faults {
 
   /** Makes a node the leader of a partition, with the next leader epoch. A node that has no replica gets the leader's. */
   moveLeader(topic: string, partition: number, node: number): void {
-    const found = this.#partition(topic, partition);
-    const nodeId = this.#upNode(node);
+    this.#lead(this.#partition(topic, partition), this.#upNode(node));
+  }
+
+  #lead(found: Partition, nodeId: number): void {
     if (!found.replicas.includes(nodeId)) {
       found.replicas = found.replicas.map((replica) => (replica === found.leaderId ? nodeId : replica));
     }
@@ -92,6 +94,40 @@ export class Faults {
   /** Makes a node the coordinator of a group. Members that wait are sent there, and a rebalance under way is lost. */
   moveCoordinator(groupId: string, node: number): void {
     this.#cluster.groups.moveCoordinator(groupId, this.#upNode(node));
+  }
+
+  /** Makes a node the coordinator of a transactional id. Its transaction goes on there. */
+  moveTransactionCoordinator(transactionalId: string, node: number): void {
+    const { transactions } = this.#cluster;
+    transactions.coordinators.move(transactionalId, this.#upNode(node));
+    transactions.clusterChanged();
+  }
+
+  /**
+   * Keeps the markers of ended transactions from being written until the returned function is called: what comes next
+   * from their producers meets CONCURRENT_TRANSACTIONS, as it may for a moment on every real cluster.
+   */
+  holdMarkers(): () => void {
+    return this.#cluster.transactions.holdMarkers();
+  }
+
+  /** Aborts the open transaction of a transactional id as if its timeout had passed. */
+  expireTransaction(transactionalId: string): void {
+    if (this.#cluster.transactions.expire(transactionalId)) return;
+    throw new RangeError(`transactional id ${transactionalId} has no open transaction`);
+  }
+
+  /**
+   * Loses the records of a partition from `offset` on, as if a replica that did not have them had become its leader
+   * (`unclean.leader.election.enable`): the leader epoch rises. A batch that begins before `offset` and ends behind it
+   * is lost as a whole. `node`: the new leader; default: the same as before.
+   */
+  truncate(topic: string, partition: number, offset: number, node?: number): void {
+    const found = this.#partition(topic, partition);
+    const nodeId = node === undefined ? found.leaderId : this.#upNode(node);
+    if (!Number.isInteger(offset) || offset < 0) throw new RangeError(`${offset} is no offset to truncate to`);
+    found.truncate(offset);
+    this.#lead(found, nodeId);
   }
 
   /** Takes a node down: its connections close, and what it led goes to nodes that are up. */

@@ -71,7 +71,7 @@ export class Transactions {
     if (entry === undefined) return ErrorCode.INVALID_PRODUCER_ID_MAPPING;
     const errorCode = entry.transaction.enter(identity, this.#host.clock.now());
     if (errorCode !== ErrorCode.NONE) return errorCode;
-    entry.timer ??= this.#host.clock.timer(entry.transaction.timeoutMs, () => this.#expire(entry), { idle: true });
+    entry.timer ??= this.#host.clock.timer(entry.transaction.timeoutMs, () => this.#abort(entry), { idle: true });
     add(entry.transaction);
     return errorCode;
   }
@@ -95,7 +95,15 @@ export class Transactions {
     return errorCode;
   }
 
-  #expire(entry: Entry): void {
+  /** Aborts the open transaction as if its time were over; false where none is open. */
+  expire(transactionalId: string): boolean {
+    const entry = this.#entries.get(transactionalId);
+    if (entry?.transaction.state !== "Ongoing") return false;
+    this.#abort(entry);
+    return true;
+  }
+
+  #abort(entry: Entry): void {
     entry.transaction.fence(this.#host.bumpsEpoch());
     this.#settle(entry);
   }

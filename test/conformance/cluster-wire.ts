@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Api } from "../../protocol/api.ts";
 import type { Draft } from "../../protocol/field.ts";
 import { Coordinator } from "../../src/client/coordinator.ts";
-import type { Kafka } from "../../src/client/mod.ts";
+import { type Kafka, KafkaError } from "../../src/client/mod.ts";
 import { sleep } from "../../src/net/clock.ts";
 import type { Connection } from "../../src/net/connection.ts";
 import type { Wire } from "../support/raw-transactions.ts";
@@ -13,10 +13,19 @@ const PAUSE = 20;
 /** The way of raw transactions to whichever broker of a cluster is responsible. */
 export function clusterWire({ cluster }: Kafka): Wire {
   const coordinators = new Map<string, Coordinator>();
-  const coordinator = (kind: "group" | "transaction", key: string): Promise<Connection> => {
+  const pause = (): Promise<void> => sleep(cluster.clock, PAUSE);
+  const coordinator = async (kind: "group" | "transaction", key: string): Promise<Connection> => {
     const known = coordinators.get(kind + key) ?? new Coordinator(cluster, key, kind);
     coordinators.set(kind + key, known);
-    return known.connection("general");
+    for (;;) {
+      try {
+        return await known.connection("general");
+      } catch (error) {
+        // The first one of all makes the cluster create the topic that its coordinators keep their state in.
+        if (!(error instanceof KafkaError) || error.code !== "COORDINATOR_NOT_AVAILABLE") throw error;
+        await pause();
+      }
+    }
   };
   const send = async <Q, R>(connection: Connection, api: Api<Q, R>, version: number, body: Draft<Q>): Promise<R> => {
     assert.equal(connection.versionOf(api, version), version, `${api.name} v${version} is served`);
@@ -31,6 +40,6 @@ export function clusterWire({ cluster }: Kafka): Wire {
       return send(await cluster.node(leader, "general"), api, version, body);
     },
     now: () => cluster.clock.now(),
-    pause: () => sleep(cluster.clock, PAUSE),
+    pause,
   };
 }

@@ -119,16 +119,38 @@ export class RawTransactions {
     const { version = VERSIONS[this.version].produce, transactional = true } = options;
     const key = `${topic}-${partition}`;
     const baseSequence = this.#sequences.get(key) ?? 0;
-    const records = textBatch(values, this.#wire.now(), { ...this.identity, baseSequence, transactional });
+    const stamp = { ...this.identity, baseSequence, transactional };
+    const part = await this.#produce(topic, partition, values, stamp, version);
+    if (part.errorCode === ErrorCode.NONE) this.#sequences.set(key, baseSequence + values.length);
+    return part;
+  }
+
+  /** Sends a batch with a sequence of its own: a repetition, or one out of order. */
+  resend(
+    topic: string,
+    partition: number,
+    baseSequence: number,
+    values: readonly string[],
+  ): Promise<PartitionProduceResponse> {
+    const stamp = { ...this.identity, baseSequence, transactional: true };
+    return this.#produce(topic, partition, values, stamp, VERSIONS[this.version].produce);
+  }
+
+  async #produce(
+    topic: string,
+    partition: number,
+    values: readonly string[],
+    stamp: ProducerStamp,
+    version: number,
+  ): Promise<PartitionProduceResponse> {
+    const records = textBatch(values, this.#wire.now(), stamp);
     const answer = await this.#wire.toLeader(topic, partition, produce, version, {
       transactionalId: this.transactionalId,
       acks: -1,
       timeoutMs: 10_000,
       topicData: [{ name: topic, partitionData: [{ index: partition, records }] }],
     });
-    const part = answer.responses[0]!.partitionResponses[0]!;
-    if (part.errorCode === ErrorCode.NONE) this.#sequences.set(key, baseSequence + values.length);
-    return part;
+    return answer.responses[0]!.partitionResponses[0]!;
   }
 
   /** Sends values as one batch, as a part of the transaction, which begins where none is open. */
