@@ -22,17 +22,18 @@ function consume(bench: ClientBench, options: Partial<ConsumerOptions> = {}): Co
 }
 
 /** Reads until so many values have come, commits each batch, and closes. */
-async function readSome(bench: ClientBench, consumer: Consumer, wanted: number): Promise<string[]> {
+async function read(consumer: Consumer, wanted: number): Promise<string[]> {
   const came: string[] = [];
-  const reading = (async () => {
-    for await (const batch of consumer) {
-      came.push(...valuesOf(batch));
-      await consumer.commit(batch);
-      if (came.length >= wanted) break;
-    }
-  })();
-  await bench.run(reading);
+  for await (const batch of consumer) {
+    came.push(...valuesOf(batch));
+    await consumer.commit(batch);
+    if (came.length >= wanted) break;
+  }
   return came;
+}
+
+function readSome(bench: ClientBench, consumer: Consumer, wanted: number): Promise<string[]> {
+  return bench.run(read(consumer, wanted));
 }
 
 test("what was committed is not read again by the group", async (t) => {
@@ -78,7 +79,7 @@ test("without a committed offset it begins where offsetReset says", async (t) =>
   await bench.time.advance(10_000);
   await send(bench, 0, "c");
   assert.deepEqual(await reading, ["c"]);
-  const error = await bench.failure(readSome(bench, consume(bench, { groupId: "f", offsetReset: "fail" }), 1));
+  const error = await bench.failure(read(consume(bench, { groupId: "f", offsetReset: "fail" }), 1));
   assert.deepEqual([error.code, error.topic, error.partition], ["NO_OFFSET", "t", 0]);
   assert.match(error.message, /t\/0.*offsetReset/);
 });
@@ -177,7 +178,7 @@ test("close while topics are looked for ends the iteration without an error", as
 
 test("a topic that does not exist ends the iteration with an error that names it", async (t) => {
   const bench = await startClientBench(t);
-  const error = await bench.failure(readSome(bench, consume(bench, { topics: ["t", "missing"] }), 1));
+  const error = await bench.failure(read(consume(bench, { topics: ["t", "missing"] }), 1));
   assert.deepEqual([error.code, error.topic], ["UNKNOWN_TOPIC_OR_PARTITION", "missing"]);
 });
 
@@ -185,10 +186,10 @@ test("errors that do not pass end the iteration: of the group, and of a partitio
   const bench = await startClientBench(t, { topics: { t: 1 } });
   await send(bench, 0, "a");
   bench.broker.faults.fail({ api: "ConsumerGroupHeartbeat", errorCode: ErrorCode.GROUP_AUTHORIZATION_FAILED });
-  const group = await bench.failure(readSome(bench, consume(bench), 1));
+  const group = await bench.failure(read(consume(bench), 1));
   assert.equal(group.code, "GROUP_AUTHORIZATION_FAILED");
   bench.broker.faults.fail({ api: "Fetch", errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED });
-  const partition = await bench.failure(readSome(bench, consume(bench), 1));
+  const partition = await bench.failure(read(consume(bench), 1));
   assert.deepEqual([partition.code, partition.partition], ["TOPIC_AUTHORIZATION_FAILED", 0]);
   assert.deepEqual(bench.broker.groups()[0]!.members, [], "it has left");
 });
@@ -198,7 +199,7 @@ test("a consumer can be iterated once", async (t) => {
   await send(bench, 0, "a");
   const consumer = consume(bench);
   await readSome(bench, consumer, 1);
-  assert.match((await bench.failure(readSome(bench, consumer, 1))).message, /once/);
+  assert.match((await bench.failure(read(consumer, 1))).message, /once/);
 });
 
 test("a partition that moves to another member is no longer delivered, nor may be committed", async (t) => {
