@@ -15,6 +15,13 @@ export {
   UnsupportedVersionError,
 } from "./src/client/errors.ts";
 export type { HeaderInput, ProducerRecord, RecordMetadata } from "./src/client/producer-record.ts";
+export type {
+  CustomSaslOptions,
+  OAuthBearerOptions,
+  PlainOptions,
+  SaslOptions,
+  ScramOptions,
+} from "./src/client/sasl-options.ts";
 export { type App, createApp } from "./src/jobs/app.ts";
 export type { BackoffOptions } from "./src/jobs/backoff.ts";
 export type { BufferedJob, DispatchedJob, EnqueuedJob } from "./src/jobs/dispatched-job.ts";
@@ -67,4 +74,7 @@ export {
   ShutdownTimeoutError,
   WorkerFailedError,
 } from "./src/jobs/worker-errors.ts";
-export type { Address, ByteStream, StreamHandlers, Transport } from "./src/net/transport.ts";
+export type { OAuthBearerToken, TokenSource } from "./src/net/oauthbearer-mechanism.ts";
+export type { SaslContext, SaslMechanism } from "./src/net/sasl-mechanism.ts";
+export type { PasswordSource } from "./src/net/scram-mechanism.ts";
+export type { Address, ByteStream, Pem, StreamHandlers, TlsOptions, Transport } from "./src/net/transport.ts";

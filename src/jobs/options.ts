@@ -1,5 +1,8 @@
+import { InvalidArgumentError } from "../client/errors.ts";
 import type { ProducerOptions } from "../client/producer-options.ts";
-import type { Transport } from "../net/transport.ts";
+import { type SaslOptions, saslMechanism } from "../client/sasl-options.ts";
+import { checkTlsOptions } from "../client/tls-options.ts";
+import type { TlsOptions, Transport } from "../net/transport.ts";
 import { checkOptions, describe, optionalText, within } from "./check-options.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { type Duration, parseDuration } from "./duration.ts";
@@ -19,6 +22,13 @@ export interface KafkaConnectionOptions {
   readonly requestTimeout?: Duration | undefined;
   /** How long opening a connection may take. */
   readonly connectTimeout?: Duration | undefined;
+  /**
+   * Whether to speak TLS: true, or how. The brokers' certificates have to be valid, of a known authority, and for the host
+   * that is connected to. Default: plain text.
+   */
+  readonly tls?: boolean | TlsOptions | undefined;
+  /** How to authenticate. Default: not at all, or by the certificate in `tls`. */
+  readonly sasl?: SaslOptions | undefined;
   /** How byte streams are opened: for runtimes without TCP sockets of their own. */
   readonly transport?: Transport | undefined;
 }
@@ -38,6 +48,8 @@ export interface AppOptions {
   readonly logger?: Logger | undefined;
 }
 
+type KafkaSecurity = Pick<KafkaConnectionOptions, "tls" | "sasl">;
+
 /** The app's options, checked and filled in. */
 export interface AppSettings {
   readonly kafka: {
@@ -47,6 +59,8 @@ export interface AppSettings {
     readonly requestTimeout: number | undefined;
     readonly connectTimeout: number | undefined;
     readonly transport: Transport | undefined;
+    /** Secrets stay inside: what is looked at does not show them. */
+    readonly security: () => KafkaSecurity;
   };
   readonly group: string | undefined;
   /** Only those that the options name: {@link queueSettings} has one for any name. */
@@ -57,7 +71,7 @@ export interface AppSettings {
 }
 
 const APP_OPTIONS = ["kafka", "group", "queues", "producer", "serializer", "logger"] as const;
-const KAFKA_OPTIONS = ["brokers", "clientId", "requestTimeout", "connectTimeout", "transport"] as const;
+const KAFKA_OPTIONS = ["brokers", "clientId", "requestTimeout", "connectTimeout", "transport", "tls", "sasl"] as const;
 
 export function resolveAppOptions(value: unknown): AppSettings {
   const options = checkOptions(value, "", APP_OPTIONS);
@@ -115,7 +129,21 @@ function resolveKafka(value: unknown): AppSettings["kafka"] {
     requestTimeout: time("requestTimeout"),
     connectTimeout: time("connectTimeout"),
     transport: checkMethods<Transport>(options.transport, "kafka.transport", ["connect"]),
+    security: resolveSecurity(options as KafkaSecurity),
   };
+}
+
+function resolveSecurity({ tls = false, sasl }: KafkaSecurity): () => KafkaSecurity {
+  try {
+    const security = {
+      tls: tls === false ? false : checkTlsOptions(tls),
+      sasl: sasl === undefined ? undefined : { mechanism: saslMechanism(sasl) },
+    };
+    return () => security;
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new InvalidOptionError("kafka", error.message);
+  }
 }
 
 function checkBrokers(value: unknown): readonly string[] | undefined {

@@ -11,6 +11,7 @@ import { QueueLine } from "./queue-line.ts";
 
 /** What the test kit puts in the place of the outside world. */
 export interface RuntimeParts {
+  /** Its brokers are the caller's own: they are spoken to in plain text, without authentication. */
   readonly transport?: Transport | undefined;
   readonly clock?: Clock | undefined;
   readonly brokers?: readonly string[] | undefined;
@@ -32,9 +33,10 @@ export class Runtime {
 
   constructor(settings: AppSettings, parts: RuntimeParts) {
     this.#settings = settings;
-    const { kafka } = settings;
+    const { security, ...kafka } = settings.kafka;
     this.kafka = new Kafka({
       ...kafka,
+      ...(parts.transport === undefined ? security() : {}),
       brokers: parts.brokers ?? kafka.brokers ?? defaultBrokers(),
       transport: parts.transport ?? kafka.transport,
       clock: parts.clock,

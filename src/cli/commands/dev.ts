@@ -1,6 +1,7 @@
 import type { Broker } from "../../broker/broker.ts";
 import { AppInUseError } from "../../jobs/errors.ts";
 import { fillRuntime } from "../../jobs/fill-runtime.ts";
+import { tcp } from "../../net/tcp.ts";
 import { APP_OPTIONS } from "../app-options.ts";
 import type { Arguments } from "../arguments.ts";
 import type { Command } from "../command.ts";
@@ -60,7 +61,7 @@ async function work(broker: Broker, args: Arguments, io: CliIo): Promise<number>
 
 function useBroker({ app, state }: LoadedApp, broker: Broker): void {
   try {
-    fillRuntime(app, { brokers: broker.addresses });
+    fillRuntime(app, { brokers: broker.addresses, transport: tcp });
   } catch (error) {
     // A module that enqueues as it is loaded is in use already, through KAFKA_BROKERS, unless it names brokers of its own.
     if (!(error instanceof AppInUseError) || state.settings.kafka.brokers !== undefined) throw error;
