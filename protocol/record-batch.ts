@@ -144,6 +144,37 @@ export function readBatchHeaders(bytes: Uint8Array): BatchHeader[] {
   return headers;
 }
 
+/** How far the whole batches in some bytes go. */
+export interface BatchSpan {
+  /** The offset after the last batch, or `from` where there is none. */
+  readonly nextOffset: number;
+  /** The leader epoch of the last batch, or -1. */
+  readonly leaderEpoch: number;
+}
+
+/**
+ * How far the whole batches in `bytes` go, from their headers alone: nothing is checked yet. What cannot be, such as
+ * offsets that fall, ends the span before it.
+ */
+export function spanOfBatches(bytes: Uint8Array, from: number): BatchSpan {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let nextOffset = from;
+  let leaderEpoch = -1;
+  for (let at = 0; bytes.length - at >= BATCH_HEADER_BYTES; ) {
+    const end = at + BATCH_LENGTH_END + view.getInt32(at + FIELD_AT.batchLength);
+    if (end < at + BATCH_HEADER_BYTES || end > bytes.length || bytes[at + FIELD_AT.magic] !== 2) break;
+    const baseOffset = Number(view.getBigInt64(at));
+    const last = baseOffset + view.getInt32(at + FIELD_AT.lastOffsetDelta);
+    if (last >= nextOffset) {
+      if (baseOffset < nextOffset && nextOffset !== from) break;
+      nextOffset = last + 1;
+      leaderEpoch = view.getInt32(at + FIELD_AT.partitionLeaderEpoch);
+    }
+    at = end;
+  }
+  return { nextOffset, leaderEpoch };
+}
+
 /** Throws where the bytes are not those that were written. */
 export function checkCrc(bytes: Uint8Array, header: BatchHeader): void {
   const actual = crc32c(bytes, header.start + CRC_START, header.end);

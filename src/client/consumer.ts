@@ -84,7 +84,10 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
       },
     );
     this.#fetcher = new Fetcher(cluster, this.#settings, {
-      fetched: (batch) => this.#fetched(batch),
+      fetched: (chunk) => {
+        const batch = this.#fetcher.read(chunk);
+        if (batch !== undefined) this.#fetched(batch);
+      },
       outOfRange: (partition) => void this.#reset([partition]),
       failed: (_partition, error) => {
         if (!error.retriable) this.#fail(error);

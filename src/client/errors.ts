@@ -47,3 +47,25 @@ export function asKafkaError(error: unknown, during = "", context: KafkaErrorCon
   const what = during === "" ? String(error) : `${during} failed: ${String(error)}`;
   return new KafkaError("INTERNAL", what, false, { ...context, cause: error });
 }
+
+/**
+ * What was read is not in the log any more: a leader that had it was replaced by one that had not (KIP-320). Records
+ * from `divergingOffset` up to `offset` were read and are gone; others may be in their place.
+ */
+export class LogTruncationError extends KafkaError {
+  override readonly name = "LogTruncationError";
+  /** Where reading would have gone on. */
+  readonly offset: number;
+  /** Up to where the log is what was read; undefined: not known. */
+  readonly divergingOffset: number | undefined;
+
+  constructor(topic: string, partition: number, offset: number, divergingOffset: number | undefined) {
+    const place = divergingOffset === undefined ? "" : ` from offset ${divergingOffset} on`;
+    super("LOG_TRUNCATED", `the log of ${topic}/${partition} was truncated${place}; ${offset} was next`, false, {
+      topic,
+      partition,
+    });
+    this.offset = offset;
+    this.divergingOffset = divergingOffset;
+  }
+}

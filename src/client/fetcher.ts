@@ -1,15 +1,16 @@
 import { CodecUnavailableError } from "../../protocol/compression.ts";
 import { ErrorCode, errorByCode } from "../../protocol/errors.ts";
-import { ZERO_UUID } from "../../protocol/field.ts";
-import { type FetchResponse, fetch as fetchApi, type PartitionData } from "../../protocol/messages/01-fetch.ts";
+import type { EpochEndOffset, PartitionData } from "../../protocol/messages/01-fetch.ts";
 import { DecodeError } from "../../protocol/reader.ts";
-import { type FetchedRecords, readFetched } from "../../protocol/records.ts";
-import type { Timer } from "../net/clock.ts";
-import { backoffDelay } from "./backoff.ts";
+import type { FetchedRecords } from "../../protocol/records.ts";
+import type { FetchTerms } from "./broker-fetches.ts";
 import type { Cluster } from "./cluster.ts";
-import type { ConnectionRole } from "./connection-pool.ts";
-import { asKafkaError, ConnectionError, KafkaError, ProtocolError } from "./errors.ts";
-import { groupByTopic, partitionKey, type TopicPartition } from "./topic-partition.ts";
+import { asKafkaError, ConnectionError, KafkaError, LogTruncationError, ProtocolError } from "./errors.ts";
+import { FetchPosition } from "./fetch-position.ts";
+import { FetchRoutes } from "./fetch-routes.ts";
+import type { FetchAnswer } from "./fetch-session.ts";
+import { FetchedChunk } from "./fetched-chunk.ts";
+import type { TopicPartition } from "./topic-partition.ts";
 
 export interface FetcherOptions {
   readonly isolation: "readCommitted" | "readUncommitted";
@@ -20,6 +21,10 @@ export interface FetcherOptions {
   readonly partitionMaxBytes: number;
   /** Whether a partition's records are copied out of a larger answer, so that they do not keep all of it in memory. */
   readonly ownBytes?: boolean | undefined;
+  /** Bytes that one compressed batch may grow to. Default 256 MiB. */
+  readonly maxDecompressedBytes?: number | undefined;
+  /** Where this reader is, so that a replica nearby may serve it (KIP-392). */
+  readonly rackId?: string | undefined;
 }
 
 /** What one fetch brought for one partition. */
@@ -31,324 +36,228 @@ export interface FetchedBatch extends FetchedRecords, TopicPartition {
 
 /** Who takes what was fetched. */
 export interface FetchSink {
-  fetched(batch: FetchedBatch): void;
+  /** Something came; {@link Fetcher.read} reads it, now or later. */
+  fetched(chunk: FetchedChunk): void;
   /** The offset is not in the log. The partition stands still until it is moved. */
   outOfRange(partition: TopicPartition, offset: number): void;
   /** Reading goes on after a pause where `error.retriable`; else the partition stands still. */
   failed(partition: TopicPartition, error: KafkaError): void;
-}
-
-interface Position extends TopicPartition {
-  offset: number;
-  paused: boolean;
-  /** It stands still until it is moved or removed. */
-  halted: boolean;
-  inFlight: boolean;
-  retryAt: number;
-  failures: number;
-}
-
-interface NodeState {
-  /** Which of the node's two connections have a fetch under way. */
-  readonly busy: Set<ConnectionRole>;
-  failures: number;
-  retryAt: number;
+  /**
+   * The log was truncated below what was read (KIP-320). The partition stands still until it is moved. Without this,
+   * `failed` is told.
+   */
+  truncated?(partition: TopicPartition, error: LogTruncationError): void;
+  /** The topic was deleted and made again: the offset is of another log. Without this, reading goes on there. */
+  recreated?(partition: TopicPartition): void;
 }
 
 const ISOLATION: Readonly<Record<FetcherOptions["isolation"], number>> = { readUncommitted: 0, readCommitted: 1 };
-const LAST_VERSION_WITH_NAMES = 12;
-const NO_SESSION_EPOCH = -1;
 /** What passes with fresh metadata or another connection is news when it comes this often in a row, and then at each multiple. */
 const TROUBLE = 5;
 /** An answer that is so many times as large as one partition's part of it is not kept for that part's sake. */
 const LARGER_ANSWER = 2;
-/** Bytes that one compressed batch may grow to. */
 const MAX_DECOMPRESSED = 256 * 1024 * 1024;
 
-/** Reads the log of each partition it was given, from its leader, and hands on what comes. */
+/**
+ * Reads the log of each partition it was given, from its leader or a replica that the leader names, and hands on what
+ * comes. The next fetch is on its way before what the last one brought is read.
+ */
 export class Fetcher {
   readonly #cluster: Cluster;
   readonly #options: FetcherOptions;
   readonly #sink: FetchSink;
-  readonly #positions = new Map<string, Position>();
-  readonly #nodes = new Map<number, NodeState>();
-  readonly #forgetCluster: () => void;
-  /** A long poll holds up what comes behind it on its connection: partitions that come back meanwhile go on the other. */
-  readonly #roles: readonly ConnectionRole[];
-  #scheduled = false;
-  #wake: Timer | undefined;
-  #closed = false;
+  readonly #routes: FetchRoutes;
 
   constructor(cluster: Cluster, options: FetcherOptions, sink: FetchSink) {
     this.#cluster = cluster;
     this.#options = options;
     this.#sink = sink;
-    const number = cluster.takeNumber();
-    this.#roles = [`fetch/${number}`, `fetch-beside/${number}`];
-    this.#forgetCluster = cluster.onUpdate(() => this.#schedule());
+    this.#routes = new FetchRoutes(cluster, () => this.#terms(), {
+      answered: (nodeId, answers) => this.#answered(nodeId, answers),
+      failed: (nodeId, positions, error, failures) => this.#failed(nodeId, positions, error, failures),
+      leaderless: (position) => this.#leaderless(position),
+      recreated: (position) => this.#sink.recreated?.(position),
+    });
   }
 
-  /** Reads the partition from `offset` on, wherever it was before. */
-  add(topic: string, partition: number, offset: number): void {
-    this.#cluster.watch(topic);
-    const position = {
-      topic,
-      partition,
-      offset,
-      paused: false,
-      halted: false,
-      inFlight: false,
-      retryAt: 0,
-      failures: 0,
-    };
-    this.#positions.set(partitionKey(topic, partition), position);
-    this.#schedule();
+  #terms(): FetchTerms {
+    const { isolation, maxWait, maxBytes, partitionMaxBytes, rackId = "" } = this.#options;
+    return { isolationLevel: ISOLATION[isolation], maxWait, maxBytes, partitionMaxBytes, rackId };
+  }
+
+  /**
+   * Reads the partition from `offset` on, wherever it was before. `lastEpoch` is the leader epoch of the record before
+   * it, where that is known: a log that was truncated since is noticed by it.
+   */
+  add(topic: string, partition: number, offset: number, lastEpoch = -1): void {
+    this.#routes.put(new FetchPosition(topic, partition, offset, lastEpoch));
   }
 
   remove(topic: string, partition: number): void {
-    this.#positions.delete(partitionKey(topic, partition));
+    this.#routes.remove(topic, partition);
   }
 
   /** What is under way still comes; nothing more is asked for. */
   pause(topic: string, partition: number): void {
-    const position = this.#positions.get(partitionKey(topic, partition));
-    if (position !== undefined) position.paused = true;
+    this.#setPaused(topic, partition, true);
   }
 
   resume(topic: string, partition: number): void {
-    const position = this.#positions.get(partitionKey(topic, partition));
-    if (position === undefined || !position.paused) return;
-    position.paused = false;
-    this.#schedule();
+    this.#setPaused(topic, partition, false);
+  }
+
+  #setPaused(topic: string, partition: number, paused: boolean): void {
+    const position = this.#routes.get(topic, partition);
+    if (position === undefined || position.paused === paused) return;
+    position.paused = paused;
+    this.#routes.touch(position);
+  }
+
+  /** Asks for nothing at all until it is called with false. What is under way still comes. */
+  hold(isHeld: boolean): void {
+    this.#routes.hold(isHeld);
   }
 
   close(): void {
-    this.#closed = true;
-    this.#positions.clear();
-    this.#forgetCluster();
-    this.#wake?.cancel();
-    for (const role of this.#roles) this.#cluster.release(role);
+    this.#routes.close();
   }
 
-  #schedule(): void {
-    if (this.#scheduled || this.#closed) return;
-    this.#scheduled = true;
-    this.#cluster.clock.soon(() => {
-      this.#scheduled = false;
-      this.#poll();
-    });
-  }
-
-  /** Starts a fetch for every leader that has partitions to read and a free connection. */
-  #poll(): void {
-    if (this.#closed) return;
-    const now = this.#cluster.clock.monotonic();
-    let wakeAt = Number.POSITIVE_INFINITY;
-    const byLeader = new Map<number, Position[]>();
-    const leaderless: string[] = [];
-    const noLeader: Position[] = [];
-    for (const position of this.#positions.values()) {
-      if (position.paused || position.halted || position.inFlight) continue;
-      if (position.retryAt > now) {
-        wakeAt = Math.min(wakeAt, position.retryAt);
-        continue;
-      }
-      const leader = this.#cluster.metadata.partition(position.topic, position.partition)?.leader ?? -1;
-      if (leader < 0 || !this.#cluster.metadata.nodes.has(leader)) {
-        leaderless.push(position.topic);
-        this.#backOff(position);
-        if (position.failures % TROUBLE === 0) noLeader.push(position);
-        wakeAt = Math.min(wakeAt, position.retryAt);
-        continue;
-      }
-      const list = byLeader.get(leader);
-      if (list === undefined) byLeader.set(leader, [position]);
-      else list.push(position);
-    }
-    for (const [node, positions] of byLeader) wakeAt = Math.min(wakeAt, this.#fetchFrom(node, positions, now));
-    if (leaderless.length > 0) this.#cluster.refreshSoon(leaderless);
-    this.#wake?.cancel();
-    this.#wake =
-      wakeAt < Number.POSITIVE_INFINITY ? this.#cluster.clock.timer(wakeAt - now, () => this.#poll()) : undefined;
-    for (const position of noLeader) {
-      const { topic, partition } = position;
-      const error = new ProtocolError(ErrorCode.LEADER_NOT_AVAILABLE, `fetch of ${topic}/${partition}`, position);
-      this.#fail(position, error);
-    }
-  }
-
-  #isCurrent(position: Position): boolean {
-    return this.#positions.get(partitionKey(position.topic, position.partition)) === position;
-  }
-
-  /** Tells of an error; after one that does not pass the partition stands still. */
-  #fail(position: Position, error: KafkaError): void {
-    if (!this.#isCurrent(position)) return;
-    if (!error.retriable) position.halted = true;
-    this.#sink.failed(position, error);
-  }
-
-  #backOff(position: Position): void {
-    const { clock, options } = this.#cluster;
-    position.failures++;
-    position.retryAt = clock.monotonic() + backoffDelay(options.retryBackoff, position.failures, clock);
-  }
-
-  /** Answers when it would have to be called again for time alone. */
-  #fetchFrom(node: number, positions: Position[], now: number): number {
-    let state = this.#nodes.get(node);
-    if (state === undefined) {
-      state = { busy: new Set(), failures: 0, retryAt: 0 };
-      this.#nodes.set(node, state);
-    }
-    if (state.retryAt > now) return state.retryAt;
-    const { busy } = state;
-    const role = this.#roles.find((candidate) => !busy.has(candidate));
-    if (role !== undefined) {
-      busy.add(role);
-      for (const position of positions) position.inFlight = true;
-      void this.#fetch(node, state, role, positions);
-    }
-    return Number.POSITIVE_INFINITY;
-  }
-
-  async #fetch(node: number, state: NodeState, role: ConnectionRole, positions: readonly Position[]): Promise<void> {
-    const { clock, options } = this.#cluster;
-    try {
-      const connection = await this.#cluster.node(node, role);
-      const maxVersion = positions.every(({ topic }) => this.#topicId(topic) !== ZERO_UUID)
-        ? undefined
-        : LAST_VERSION_WITH_NAMES;
-      const timeout = this.#options.maxWait + options.requestTimeout;
-      const response = await connection.send(fetchApi, this.#request(positions), {
-        timeout,
-        maxVersion,
-        bodySize: 64 + 64 * positions.length,
-      });
-      for (const position of positions) position.inFlight = false;
-      if (response.errorCode !== 0) throw new ProtocolError(response.errorCode, "fetch", { broker: connection.broker });
-      state.failures = 0;
-      if (!this.#closed) this.#receive(response, positions);
-    } catch (error) {
-      state.failures++;
-      state.retryAt = clock.monotonic() + backoffDelay(options.retryBackoff, state.failures, clock);
-      if (!this.#closed) {
-        for (const position of positions) {
-          const known = asKafkaError(error, `reading ${position.topic}/${position.partition}`, position);
-          // A connection that ends is no news: brokers are restarted.
-          if (!(known instanceof ConnectionError) || state.failures % TROUBLE === 0) this.#fail(position, known);
-        }
-        this.#cluster.refreshSoon(positions.map(({ topic }) => topic));
-      }
-    } finally {
-      for (const position of positions) position.inFlight = false;
-      state.busy.delete(role);
-      this.#schedule();
-    }
-  }
-
-  #topicId(topic: string): string {
-    return this.#cluster.metadata.topic(topic)?.topicId ?? ZERO_UUID;
-  }
-
-  #request(positions: readonly Position[]): Parameters<typeof fetchApi.request.encode>[2] {
-    const { isolation, maxWait, maxBytes, partitionMaxBytes } = this.#options;
-    return {
-      maxWaitMs: maxWait,
-      minBytes: 1,
-      maxBytes,
-      isolationLevel: ISOLATION[isolation],
-      sessionEpoch: NO_SESSION_EPOCH,
-      topics: [...groupByTopic(positions)].map(([topic, list]) => ({
-        topic,
-        topicId: this.#topicId(topic),
-        partitions: list.map(({ partition, offset }) => ({
-          partition,
-          currentLeaderEpoch: this.#cluster.metadata.partition(topic, partition)?.leaderEpoch ?? -1,
-          fetchOffset: offset,
-          partitionMaxBytes,
-        })),
-      })),
-    };
-  }
-
-  #receive(response: FetchResponse, positions: readonly Position[]): void {
-    const asked = new Map<string, Position>();
-    for (const position of positions) {
-      asked.set(partitionKey(position.topic, position.partition), position);
-      asked.set(partitionKey(this.#topicId(position.topic), position.partition), position);
-    }
-    const unanswered = new Set(positions);
-    for (const topic of response.responses) {
-      for (const answer of topic.partitions) {
-        const position = asked.get(partitionKey(topic.topic || topic.topicId, answer.partitionIndex));
-        if (position === undefined) continue;
-        unanswered.delete(position);
-        // Removed or moved while the answer was on its way: it is about the past.
-        if (this.#isCurrent(position)) this.#receiveOne(position, answer);
-      }
-    }
-    for (const position of unanswered) this.#backOff(position);
-  }
-
-  #receiveOne(position: Position, answer: PartitionData): void {
-    try {
-      if (answer.errorCode === 0) this.#take(position, answer);
-      else this.#refused(position, answer);
-    } catch (error) {
-      this.#fail(position, asKafkaError(error, `reading ${position.topic}/${position.partition}`, position));
-    }
-  }
-
-  #take(position: Position, answer: PartitionData): void {
-    const whole = answer.records as Uint8Array<ArrayBuffer> | null;
-    if (whole === null || whole.length === 0) {
-      position.failures = 0;
-      return;
-    }
-    const isPart = whole.buffer.byteLength > LARGER_ANSWER * whole.length;
-    const bytes = this.#options.ownBytes && isPart ? whole.slice() : whole;
-    const aborted = this.#options.isolation === "readCommitted" ? (answer.abortedTransactions ?? []) : null;
+  /**
+   * Reads what was fetched. Undefined where its partition was moved meanwhile, or where it cannot be read: then the sink
+   * was told, and the partition goes back to where the trouble begins.
+   */
+  read(chunk: FetchedChunk): FetchedBatch | undefined {
+    const { position, topic, partition, highWatermark, lastStableOffset, logStartOffset } = chunk;
+    if (!this.#routes.has(position)) return undefined;
     let read: FetchedRecords;
     try {
-      read = readFetched(bytes, position.offset, aborted, MAX_DECOMPRESSED);
+      read = chunk.read(this.#options.maxDecompressedBytes ?? MAX_DECOMPRESSED);
     } catch (error) {
-      return this.#unreadable(position, error);
+      this.#unreadable(chunk, error);
+      return undefined;
     }
     position.failures = 0;
-    position.offset = read.nextOffset;
-    const { topic, partition } = position;
-    const { highWatermark, lastStableOffset, logStartOffset } = answer;
-    this.#sink.fetched({ ...read, topic, partition, highWatermark, lastStableOffset, logStartOffset });
+    // What came after this was asked for by the headers' word: where that was wrong, it is void.
+    if (read.nextOffset !== chunk.span?.nextOffset) this.#goOn(position, read.nextOffset, read.leaderEpoch);
+    return { ...read, topic, partition, highWatermark, lastStableOffset, logStartOffset };
   }
 
-  #unreadable(position: Position, error: unknown): void {
-    const { topic, partition, offset } = position;
+  #goOn(from: FetchPosition, offset: number, lastEpoch: number): FetchPosition {
+    const position = new FetchPosition(from.topic, from.partition, offset, lastEpoch);
+    position.paused = from.paused;
+    position.replica = from.replica;
+    position.replicaUntil = from.replicaUntil;
+    position.failures = from.failures;
+    this.#routes.put(position);
+    return position;
+  }
+
+  #unreadable(chunk: FetchedChunk, error: unknown): void {
+    const { topic, partition, offset } = chunk;
     // Bytes may have been damaged on the way: they are asked for again. A missing codec stays missing.
     const corrupt = error instanceof DecodeError;
-    if (corrupt) this.#backOff(position);
+    const position = this.#goOn(chunk.position, offset, chunk.lastEpoch);
+    if (corrupt) this.#routes.backOff(position);
     const reason = error instanceof Error ? error.message : String(error);
     const code = corrupt ? "CORRUPT_MESSAGE" : error instanceof CodecUnavailableError ? error.code : "INTERNAL";
     const message = `cannot read ${topic}/${partition} at offset ${offset}: ${reason}`;
     this.#fail(position, new KafkaError(code, message, corrupt, { topic, partition, cause: error }));
   }
 
-  #refused(position: Position, answer: PartitionData): void {
+  /** Tells of an error; after one that does not pass the partition stands still. */
+  #fail(position: FetchPosition, error: KafkaError): void {
+    if (!this.#routes.has(position)) return;
+    if (!error.retriable) this.#halt(position);
+    this.#sink.failed(position, error);
+  }
+
+  #halt(position: FetchPosition): void {
+    position.halted = true;
+    this.#routes.touch(position);
+  }
+
+  #leaderless(position: FetchPosition): void {
+    if (position.failures % TROUBLE !== 0) return;
+    const { topic, partition } = position;
+    this.#fail(
+      position,
+      new ProtocolError(ErrorCode.LEADER_NOT_AVAILABLE, `fetch of ${topic}/${partition}`, { topic, partition }),
+    );
+  }
+
+  #failed(nodeId: number, positions: readonly FetchPosition[], error: unknown, failures: number): void {
+    for (const position of positions) {
+      if (!this.#routes.has(position)) continue;
+      const { topic, partition } = position;
+      if (position.replica === nodeId) this.#routes.backToLeader(position);
+      const known = asKafkaError(error, `reading ${topic}/${partition}`, { topic, partition });
+      // A connection that ends is no news: brokers are restarted.
+      if (!(known instanceof ConnectionError) || failures % TROUBLE === 0) this.#fail(position, known);
+    }
+    this.#cluster.refreshSoon(positions.map(({ topic }) => topic));
+  }
+
+  #answered(nodeId: number, answers: readonly FetchAnswer[]): void {
+    for (const answer of answers) {
+      const { position } = answer;
+      // Removed, moved, or read elsewhere while the answer was on its way: it is about the past.
+      if (!this.#routes.has(position) || position.offset !== answer.offset || position.halted) continue;
+      try {
+        this.#take(nodeId, position, answer.data);
+      } catch (error) {
+        this.#fail(position, asKafkaError(error, `reading ${position.topic}/${position.partition}`, position));
+      }
+    }
+    // What came is still to be read: the brokers have time for the next fetch meanwhile.
+    this.#routes.poll();
+  }
+
+  #take(nodeId: number, position: FetchPosition, data: PartitionData): void {
+    if (data.errorCode !== 0) return this.#refused(nodeId, position, data);
+    if (data.divergingEpoch.endOffset >= 0) return this.#truncated(position, data.divergingEpoch);
+    const { preferredReadReplica } = data;
+    if (preferredReadReplica >= 0 && preferredReadReplica !== nodeId)
+      this.#routes.follow(position, preferredReadReplica);
+    const whole = data.records as Uint8Array<ArrayBuffer> | null;
+    if (whole === null || whole.length === 0) {
+      position.failures = 0;
+      return;
+    }
+    const isPart = whole.buffer.byteLength > LARGER_ANSWER * whole.length;
+    const bytes = this.#options.ownBytes && isPart ? whole.slice() : whole;
+    const aborted = this.#options.isolation === "readCommitted" ? (data.abortedTransactions ?? []) : null;
+    const chunk = new FetchedChunk(position, data, bytes, aborted);
+    if (chunk.span === undefined) position.awaitsReading = true;
+    else {
+      position.offset = chunk.span.nextOffset;
+      position.lastEpoch = chunk.span.leaderEpoch;
+    }
+    this.#routes.touch(position);
+    this.#sink.fetched(chunk);
+  }
+
+  #truncated(position: FetchPosition, { endOffset }: EpochEndOffset): void {
     const { topic, partition, offset } = position;
-    const { errorCode } = answer;
+    const error = new LogTruncationError(topic, partition, offset, Math.min(endOffset, offset));
+    if (this.#sink.truncated === undefined) return this.#fail(position, error);
+    this.#halt(position);
+    this.#sink.truncated(position, error);
+  }
+
+  #refused(nodeId: number, position: FetchPosition, { errorCode, currentLeader }: PartitionData): void {
+    const { topic, partition, offset } = position;
+    // A follower may lag: only the leader knows.
+    if (position.replica === nodeId && this.#routes.backToLeader(position)) return;
     if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
-      position.halted = true;
+      this.#halt(position);
       return this.#sink.outOfRange(position, offset);
     }
     const entry = errorByCode(errorCode);
-    const { leaderId, leaderEpoch } = answer.currentLeader;
-    if (
-      leaderId >= 0 &&
-      this.#cluster.metadata.nodes.has(leaderId) &&
-      this.#cluster.metadata.moveLeader(topic, partition, leaderId, leaderEpoch)
-    )
-      return;
-    this.#backOff(position);
+    const { leaderId, leaderEpoch } = currentLeader;
+    const { metadata } = this.#cluster;
+    if (leaderId >= 0 && metadata.nodes.has(leaderId) && metadata.moveLeader(topic, partition, leaderId, leaderEpoch))
+      return this.#routes.reroute(position);
+    this.#routes.backOff(position);
     if (entry.refreshMetadata) this.#cluster.refreshSoon([topic]);
     if (entry.refreshMetadata && position.failures % TROUBLE !== 0) return;
     this.#fail(position, new ProtocolError(errorCode, `fetch of ${topic}/${partition}`, { topic, partition }));

@@ -156,7 +156,10 @@ export class Worker {
         },
       },
       {
-        fetched: (batch) => this.#executors.get(batch)?.take(batch),
+        fetched: (chunk) => {
+          const batch = this.#fetcher.read(chunk);
+          if (batch !== undefined) this.#executors.get(batch)?.take(batch);
+        },
         outOfRange: (partition, offset) => void this.#executors.outOfRange(partition, offset),
         failed: (partition, error) => {
           const { topic, partition: number } = partition;

@@ -3,59 +3,12 @@ import { test } from "node:test";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { FetchRequest } from "../../protocol/messages/01-fetch.ts";
 import type { KafkaError } from "../../src/client/errors.ts";
-import { type FetchedBatch, Fetcher, type FetcherOptions } from "../../src/client/fetcher.ts";
+import { Fetcher } from "../../src/client/fetcher.ts";
 import type { Kafka } from "../../src/client/kafka.ts";
-import { type BenchOptions, type ClientBench, startClientBench } from "../support/client-bench.ts";
-
-interface FetchBench extends ClientBench {
-  readonly fetcher: Fetcher;
-  readonly batches: FetchedBatch[];
-  readonly outOfRange: string[];
-  readonly errors: KafkaError[];
-  /** The values that came so far, of one partition. */
-  came(partition: number): string[];
-  send(partition: number, ...values: string[]): Promise<void>;
-}
+import { type ClientBench, startClientBench } from "../support/client-bench.ts";
+import { startFetcher } from "../support/fetch-bench.ts";
 
 const text = new TextDecoder();
-
-async function startFetcher(
-  t: { after(fn: () => Promise<void>): void },
-  options: BenchOptions & {
-    readonly fetcher?: Partial<FetcherOptions>;
-    readonly reader?: (bench: ClientBench) => Kafka;
-  } = {},
-): Promise<FetchBench> {
-  const bench = await startClientBench(t, options);
-  const kafka = options.reader?.(bench) ?? bench.kafka;
-  await bench.run(kafka.cluster.topic("t", 1_000));
-  const batches: FetchedBatch[] = [];
-  const outOfRange: string[] = [];
-  const errors: KafkaError[] = [];
-  const settings = { isolation: "readCommitted", maxWait: 500, maxBytes: 1 << 24, partitionMaxBytes: 1 << 20 } as const;
-  const fetcher = new Fetcher(
-    kafka.cluster,
-    { ...settings, ...options.fetcher },
-    {
-      fetched: (batch) => void batches.push(batch),
-      outOfRange: ({ topic, partition }, offset) => void outOfRange.push(`${topic}/${partition} at ${offset}`),
-      failed: (_partition, error) => void errors.push(error),
-    },
-  );
-  t.after(async () => fetcher.close());
-  const producer = bench.client().producer();
-  return {
-    ...bench,
-    ...{ fetcher, batches, outOfRange, errors },
-    came: (wanted) =>
-      batches
-        .filter(({ partition }) => partition === wanted)
-        .flatMap(({ records }) => records.map(({ value }) => text.decode(value!))),
-    send: async (partition, ...values) => {
-      await bench.run(producer.sendMany(values.map((value) => ({ topic: "t", partition, value }))));
-    },
-  };
-}
 
 test("a partition is read from its offset on, and on as records come", async (t) => {
   const bench = await startFetcher(t);
@@ -349,7 +302,7 @@ test("two fetchers of one client do not wait for each other's long polls", async
     partitionMaxBytes: 1 << 20,
   } as const;
   const other = new Fetcher(bench.kafka.cluster, options, {
-    fetched: ({ records }) => void came.push(...records.map(({ value }) => text.decode(value!))),
+    fetched: (chunk) => void came.push(...other.read(chunk)!.records.map(({ value }) => text.decode(value!))),
     outOfRange: () => {},
     failed: () => {},
   });
