@@ -11,6 +11,8 @@ import { produceConformance } from "./produce.ts";
 import { protocolConformance } from "./protocol.ts";
 import { memoryTarget, probedTarget, type Target, tcpTarget } from "./target.ts";
 import { topicsConformance } from "./topics.ts";
+import { transactionOffsetsConformance } from "./transaction-offsets.ts";
+import { transactionOwnersConformance } from "./transaction-owners.ts";
 import { transactionsConformance } from "./transactions.ts";
 
 const SUITES: readonly ((target: Target) => void)[] = [
@@ -21,6 +23,8 @@ const SUITES: readonly ((target: Target) => void)[] = [
   fetchSessionsConformance,
   idempotenceConformance,
   transactionsConformance,
+  transactionOwnersConformance,
+  transactionOffsetsConformance,
   offsetsConformance,
   groupConformance,
   patternConformance,

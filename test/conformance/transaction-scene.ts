@@ -98,6 +98,15 @@ export class Scene {
     const { errorCode, committedOffset } = answer.groups[0]!.topics[0]!.partitions[0]!;
     return errorCode === ErrorCode.NONE ? committedOffset : -errorCode;
   }
+
+  /** The committed offset once no transaction is about to change it. */
+  async stableOffset(groupId: string, topic: string): Promise<number> {
+    for (;;) {
+      const offset = await this.committed(groupId, topic, true);
+      if (offset !== -ErrorCode.UNSTABLE_OFFSET_COMMIT) return offset;
+      await this.wire.pause();
+    }
+  }
 }
 
 /** Declares tests that both forms of transactions have to pass, where the cluster has them. */

@@ -92,14 +92,21 @@ export class RawTransactions {
   }
 
   /** One AddPartitionsToTxn: the error of its first partition. */
-  async addOnce(topic: string, partitions: readonly number[], version = 3): Promise<number> {
+  async addOnce(topic: string, partitions: readonly number[], version?: number): Promise<number> {
+    return (await this.addAll(topic, partitions, version)).get(partitions[0]!)!;
+  }
+
+  /** One AddPartitionsToTxn: the errors by partition, in ascending order. */
+  async addAll(topic: string, partitions: readonly number[], version = 3): Promise<Map<number, number>> {
     const answer = await this.#wire.toTransactions(this.transactionalId, addPartitionsToTxn, version, {
       v3AndBelowTransactionalId: this.transactionalId,
       v3AndBelowProducerId: this.identity.producerId,
       v3AndBelowProducerEpoch: this.identity.producerEpoch,
       v3AndBelowTopics: [{ name: topic, partitions }],
     });
-    return answer.resultsByTopicV3AndBelow[0]!.resultsByPartition[0]!.partitionErrorCode;
+    const results = [...answer.resultsByTopicV3AndBelow[0]!.resultsByPartition];
+    results.sort((a, b) => a.partitionIndex - b.partitionIndex);
+    return new Map(results.map((one) => [one.partitionIndex, one.partitionErrorCode]));
   }
 
   add(topic: string, ...partitions: number[]): Promise<number> {

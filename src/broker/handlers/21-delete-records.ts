@@ -45,7 +45,6 @@ function remove(
   if (topic.configs["cleanup.policy"] === "compact") return refused(ErrorCode.POLICY_VIOLATION);
   const { log } = partition;
   if (offset < ALL || offset > log.endOffset) return refused(ErrorCode.OFFSET_OUT_OF_RANGE);
-  log.deleteBefore(offset === ALL ? log.endOffset : offset);
-  partition.wake();
+  partition.deleteBefore(offset === ALL ? log.endOffset : offset);
   return { partitionIndex, lowWatermark: log.startOffset };
 }
