@@ -114,16 +114,25 @@ function ownedOf({ ownedPartitions }: ConsumerProtocolSubscription, topics: Grou
   });
 }
 
-/** A member that speaks the classic protocol, or a Kafka error code. */
-function classicMember(
+/** The member of that name, or a Kafka error code. */
+function memberOf(
   { roster }: ConsumerGroupCore,
   memberId: string,
   groupInstanceId: string | null,
 ): ConsumerMember | number {
   const member = groupInstanceId === null ? roster.get(memberId) : roster.staticMember(groupInstanceId);
   if (member === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
-  if (member.memberId !== memberId) return ErrorCode.FENCED_INSTANCE_ID;
-  return member.classic === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : member;
+  return member.memberId === memberId ? member : ErrorCode.FENCED_INSTANCE_ID;
+}
+
+/** A member that speaks the classic protocol, or a Kafka error code. */
+function classicMember(
+  core: ConsumerGroupCore,
+  memberId: string,
+  groupInstanceId: string | null,
+): ConsumerMember | number {
+  const member = memberOf(core, memberId, groupInstanceId);
+  return typeof member !== "number" && member.classic === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : member;
 }
 
 export function syncClassic(core: ConsumerGroupCore, request: SyncGroupRequest): SyncAnswer {
@@ -173,9 +182,9 @@ export function heartbeatClassic(
 export function leaveClassic(core: ConsumerGroupCore, identities: readonly MemberIdentity[]): number[] {
   const leaving: ConsumerMember[] = [];
   const codes = identities.map(({ memberId, groupInstanceId }) => {
-    // An administrator may name a static member by its instance alone.
+    // An administrator may put out members of either protocol, and name a static one by its instance alone.
     const id = memberId === "" ? (core.roster.staticMember(groupInstanceId)?.memberId ?? "") : memberId;
-    const member = classicMember(core, id, groupInstanceId);
+    const member = memberOf(core, id, groupInstanceId);
     if (typeof member === "number") return member;
     if (!leaving.includes(member)) leaving.push(member);
     return ErrorCode.NONE;

@@ -118,7 +118,12 @@ const SHORT_SESSION = 1_500;
 const SHORTEST_SESSION = 6_000;
 
 async function inProcess(t: Cleanup, transport: Transport, options: BrokerOptions): Promise<TestCluster> {
-  const broker = await startBroker({ minSessionTimeout: SHORT_SESSION, ...options });
+  const broker = await startBroker({
+    minSessionTimeout: SHORT_SESSION,
+    groupConsumerSessionTimeout: SHORT_SESSION,
+    groupConsumerHeartbeatInterval: SHORT_SESSION / 3,
+    ...options,
+  });
   const parts: ClusterParts = {
     brokers: broker.addresses,
     transport,
@@ -142,7 +147,7 @@ async function inProcess(t: Cleanup, transport: Transport, options: BrokerOption
 /** The in-process broker, over memory. */
 export const memoryTarget: Target = {
   name: "in process, memory",
-  groupProtocols: ["classic"],
+  groupProtocols: ["classic", "consumer"],
   open: (t) => {
     const transport = new MemoryNetwork().transport(systemClock);
     return inProcess(t, transport, { transport, host: "kafka", port: 9092 });
@@ -152,7 +157,7 @@ export const memoryTarget: Target = {
 /** Three nodes of the in-process broker, over TCP. */
 export const tcpTarget: Target = {
   name: "in process, TCP",
-  groupProtocols: ["classic"],
+  groupProtocols: ["classic", "consumer"],
   open: (t) => inProcess(t, tcp, { port: 0, nodes: 3 }),
 };
 
