@@ -15,6 +15,7 @@ import {
 } from "../../protocol/messages/consumer-protocol.ts";
 import { DecodeError } from "../../protocol/reader.ts";
 import { failedJoin, type JoinAnswer, type SyncAnswer } from "./classic-answers.ts";
+import { CONSUMER_PROTOCOL } from "./classic-subscriptions.ts";
 import type { ConsumerGroupCore } from "./consumer-group-core.ts";
 import {
   type ConsumerMember,
@@ -26,8 +27,6 @@ import {
 } from "./consumer-group-member.ts";
 import { waitsForOthers } from "./consumer-group-reconciliation.ts";
 import { type GroupTopics, subscriptionKey } from "./consumer-group-subscriptions.ts";
-
-export const CONSUMER_PROTOCOL = "consumer";
 
 export function joinClassic(
   core: ConsumerGroupCore,
@@ -146,7 +145,7 @@ export function syncClassic(core: ConsumerGroupCore, request: SyncGroupRequest):
     (protocolName === null || protocolName === protocol!.name);
   if (!speaks) return { errorCode: ErrorCode.INCONSISTENT_GROUP_PROTOCOL };
   // One that has to give something up first learns that by this answer.
-  if (core.roster.groupEpoch > member.epoch && member.state !== "Unrevoked") {
+  if (core.roster.assignmentEpoch > member.epoch && member.state !== "Unrevoked") {
     core.awaitJoin(member);
     return { errorCode: ErrorCode.REBALANCE_IN_PROGRESS };
   }
@@ -167,10 +166,9 @@ export function heartbeatClassic(
   if (generationId !== member.epoch) return ErrorCode.ILLEGAL_GENERATION;
   core.touch(member);
   const { roster } = core;
-  if (roster.subscriptions.refresh()) roster.groupEpoch += 1;
   const isFree = (topicId: string, partition: number): boolean => roster.isFree(topicId, partition, memberId);
   const joinsAgain =
-    member.epoch < roster.groupEpoch ||
+    member.epoch < roster.assignmentEpoch ||
     member.state === "Unrevoked" ||
     (member.state === "Unreleased" && !waitsForOthers(member, roster.targetOf(memberId), isFree));
   if (!joinsAgain) return ErrorCode.NONE;
@@ -178,7 +176,7 @@ export function heartbeatClassic(
   return ErrorCode.REBALANCE_IN_PROGRESS;
 }
 
-/** Takes members out: an error code for each. */
+/** Takes members of either protocol out, as they or an administrator ask: an error code for each. */
 export function leaveClassic(core: ConsumerGroupCore, identities: readonly MemberIdentity[]): number[] {
   const leaving: ConsumerMember[] = [];
   const codes = identities.map(({ memberId, groupInstanceId }) => {

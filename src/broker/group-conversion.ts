@@ -4,7 +4,8 @@ import { DecodeError } from "../../protocol/reader.ts";
 import type { Clock } from "../net/clock.ts";
 import { ClassicGroup, type ClassicGroupSettings } from "./classic-group.ts";
 import { type ClassicMember, voteForProtocol } from "./classic-member.ts";
-import { CONSUMER_PROTOCOL, classicAssignment } from "./consumer-group-classic.ts";
+import { CONSUMER_PROTOCOL } from "./classic-subscriptions.ts";
+import { classicAssignment } from "./consumer-group-classic.ts";
 import {
   type ConsumerMember,
   newConsumerMember,

@@ -6,6 +6,7 @@ import type { ConsumerGroupHeartbeatRequest } from "../../protocol/messages/68-c
 import type { Clock } from "../net/clock.ts";
 import type { JoinAnswer, SyncAnswer } from "./classic-answers.ts";
 import { ClassicGroup, type ClassicGroupSettings } from "./classic-group.ts";
+import { wantsTopic } from "./classic-subscriptions.ts";
 import { ConsumerGroup, type HeartbeatAnswer, JOIN } from "./consumer-group.ts";
 import type { ConsumerGroupHost, ConsumerGroupSettings } from "./consumer-group-core.ts";
 import type { GroupTopics } from "./consumer-group-subscriptions.ts";
@@ -120,6 +121,11 @@ export class Group {
   /** Whether a member of a consumer group, or somebody who names none, may read the offsets: a Kafka error code. */
   fetchError(memberId: string | null, memberEpoch: number): number {
     return this.#members.kind === "consumer" ? this.#members.fetchError(memberId, memberEpoch) : ErrorCode.NONE;
+  }
+
+  /** Whether anybody in the group wants the topic, so that its offsets are in use. */
+  isSubscribedTo(topic: string): boolean {
+    return this.#members.kind === "consumer" ? this.#members.isSubscribedTo(topic) : wantsTopic(this.#members, topic);
   }
 
   /** The coordinator gives the group up: all who wait are sent on with `errorCode`. */

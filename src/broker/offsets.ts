@@ -68,6 +68,12 @@ export class GroupOffsets {
     }
   }
 
+  delete(topic: string, partition: number): void {
+    const partitions = this.#topics.get(topic);
+    partitions?.delete(partition);
+    if (partitions?.size === 0) this.#topics.delete(topic);
+  }
+
   forgetTopic(topic: string): void {
     this.#topics.delete(topic);
     for (const topics of this.#pending.values()) topics.delete(topic);
