@@ -3,11 +3,11 @@ import { ZERO_UUID } from "../../protocol/field.ts";
 import type { TransactionMarker } from "../../protocol/transaction-marker.ts";
 import type { Clock } from "../net/clock.ts";
 import { inProcessClusterId } from "../net/in-process.ts";
+import { ClusterStore, type StoredTopic } from "./cluster-store.ts";
 import type { GroupTopics } from "./consumer-group-subscriptions.ts";
 import { CoordinatorChoice } from "./coordinator-choice.ts";
 import { type FeatureLevels, Features } from "./features.ts";
 import { createGroups, type GroupSettings, type Groups } from "./groups.ts";
-import { type Journal, noJournal, openJournal } from "./journal.ts";
 import { Partition } from "./partition.ts";
 import type { Storage } from "./storage.ts";
 import { Topic } from "./topic.ts";
@@ -48,17 +48,20 @@ export class ClusterState {
   readonly features: Features;
   readonly groups: Groups;
   readonly transactions: Transactions;
+  readonly #store: ClusterStore;
   readonly #byName = new Map<string, Topic>();
   readonly #byId = new Map<string, Topic>();
-  #nextProducerId = 1000;
   #topicsVersion = 0;
   #nextFirstReplica = 0;
 
+  /** Throws a {@link StorageError} where what is stored cannot be read. */
   constructor(settings: ClusterSettings, nodes: readonly NodeState[]) {
     this.settings = settings;
     this.nodes = nodes;
     this.features = new Features(settings.features);
-    this.clusterId = settings.clusterId ?? inProcessClusterId(settings.clock.uuid());
+    this.#store = new ClusterStore(settings.storage);
+    this.clusterId = this.#store.clusterId(() => settings.clusterId ?? inProcessClusterId(settings.clock.uuid()));
+    this.#loadTopics();
     const coordinators = new CoordinatorChoice(() => this.liveNodes());
     this.groups = createGroups(settings.clock, settings.groups, this.#groupTopics(), coordinators);
     this.transactions = this.#createTransactions();
@@ -108,12 +111,6 @@ export class ClusterState {
     return this.liveNodes()[0]?.nodeId ?? -1;
   }
 
-  /** What one part of the cluster keeps beyond the life of the process. To be asked for once by each. */
-  journal(name: string): Journal {
-    const { storage } = this.settings;
-    return storage === undefined ? noJournal : openJournal(storage, `${name}.journal`);
-  }
-
   liveNodes(): NodeState[] {
     return this.nodes.filter((node) => node.isUp);
   }
@@ -131,21 +128,49 @@ export class ClusterState {
 
   /** Adds a topic whose name, counts and configuration are right. `replicas`: one list of nodes a partition. */
   addTopic(name: string, replicas: readonly (readonly number[])[], configs: TopicConfigs): Topic {
-    const topic = new Topic(name, this.clock.uuid(), [], configs, this.settings.topicDefaults);
-    this.growTopic(topic, replicas);
+    const id = this.clock.uuid();
+    this.#store.keepTopic({ id, name, configs, replicas });
+    return this.#openTopic({ id, name, configs, replicas });
+  }
+
+  /** A topic with what was kept of its partitions. */
+  #openTopic({ id, name, configs, replicas }: StoredTopic): Topic {
+    const partitions = replicas.map((nodes, index) => this.#openPartition(id, name, index, nodes));
+    const topic = new Topic(name, id, partitions, configs, this.settings.topicDefaults, (changed) =>
+      this.#keep(changed),
+    );
+    this.#topicsVersion += 1;
     this.#byName.set(name, topic);
-    this.#byId.set(topic.id, topic);
+    this.#byId.set(id, topic);
     return topic;
+  }
+
+  #openPartition(topicId: string, name: string, index: number, nodes: readonly number[]): Partition {
+    return new Partition(name, index, nodes, this.#firstLive(nodes), this.#store.partition(topicId, index));
+  }
+
+  #keep({ id, name, ownConfigs, partitions }: Topic): void {
+    this.#store.keepTopic({ id, name, configs: ownConfigs, replicas: partitions.map(({ replicas }) => replicas) });
+  }
+
+  #loadTopics(): void {
+    const topics = this.#store.topics.map((stored) => this.#openTopic(stored));
+    this.#store.beginEpochs(
+      topics.flatMap((topic) =>
+        topic.partitions.map(({ index, leaderEpoch: epoch }) => ({ topicId: topic.id, index, epoch })),
+      ),
+    );
   }
 
   /** Adds partitions to a topic. `replicas`: one list of nodes a partition. */
   growTopic(topic: Topic, replicas: readonly (readonly number[])[]): void {
     const first = topic.partitions.length;
     this.#topicsVersion += 1;
-    topic.grow(replicas.map((nodes, n) => new Partition(topic.name, first + n, nodes, this.#firstLive(nodes))));
+    topic.grow(replicas.map((nodes, n) => this.#openPartition(topic.id, topic.name, first + n, nodes)));
   }
 
   deleteTopic(topic: Topic): void {
+    this.#store.removeTopic(topic.id);
     this.#topicsVersion += 1;
     this.#byName.delete(topic.name);
     this.#byId.delete(topic.id);
@@ -165,7 +190,7 @@ export class ClusterState {
   }
 
   nextProducerId(): number {
-    return this.#nextProducerId++;
+    return this.#store.nextProducerId();
   }
 
   /** A node went down or came up: its partitions get a leader that is up, as a controller would decide. */
@@ -183,10 +208,11 @@ export class ClusterState {
     this.transactions.clusterChanged();
   }
 
-  /** Stops all timers. */
+  /** Stops all timers and lets go of the storage. */
   close(): void {
     this.groups.close();
     this.transactions.close();
+    this.#store.close();
   }
 
   /** How many of the partition's nodes are up: all of those are in sync. */

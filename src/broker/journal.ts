@@ -9,7 +9,7 @@ export type JournalChange = readonly [key: string, value: JournalValue | undefin
 /**
  * Entries by key that outlive the process, for state that lives in memory and is small: topics, groups, transactions.
  *
- * How to use it: `cluster.journal("groups")` gives yours. Read `entries` once, when the state is made, and build the
+ * How to use it: `store.journal("groups")` gives yours ({@link ClusterStore}). Read `entries` once, when the state is made, and build the
  * state from them; then `write` every change before the request that made it is answered. What belongs together goes
  * into one `write`, which a crash leaves whole or out. In memory mode there are no entries, and writing does nothing.
  */

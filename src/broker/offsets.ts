@@ -1,3 +1,7 @@
+import type { GroupKeeper } from "./group-store.ts";
+import type { JournalChange } from "./journal.ts";
+import type { JournalValue } from "./journal-value.ts";
+
 /** A position that a group committed. */
 export interface CommittedOffset {
   /** The offset to read next. */
@@ -12,12 +16,26 @@ interface PlacedOffset extends CommittedOffset {
   readonly place: number;
 }
 
+type PlacedOffsets = Map<string, Map<number, PlacedOffset>>;
+
 /** What one group has committed, and what transactions that are open will commit. */
 export class GroupOffsets {
-  readonly #topics = new Map<string, Map<number, PlacedOffset>>();
+  readonly #keeper: GroupKeeper | undefined;
+  readonly #topics: PlacedOffsets = new Map();
   /** By producer id, for as long as its transaction is open. */
-  readonly #pending = new Map<number, Map<string, Map<number, PlacedOffset>>>();
+  readonly #pending = new Map<number, PlacedOffsets>();
   #commits = 0;
+  #unsaved: JournalChange[] = [];
+
+  /** `keeper`: where they were kept and are to be kept. Default: in memory. */
+  constructor(keeper?: GroupKeeper) {
+    this.#keeper = keeper;
+    for (const { topic, partition, producerId, value } of keeper?.offsets ?? []) {
+      const placed = value as unknown as PlacedOffset;
+      put(producerId === undefined ? this.#topics : this.#pendingOf(producerId), topic, partition, placed);
+      this.#commits = Math.max(this.#commits, placed.place);
+    }
+  }
 
   get isEmpty(): boolean {
     return this.#topics.size === 0;
@@ -31,23 +49,45 @@ export class GroupOffsets {
     return this.#topics.get(topic)?.get(partition);
   }
 
+  /** Takes a committed offset. {@link save} has to follow before anybody is told. */
   set(topic: string, partition: number, committed: CommittedOffset): void {
-    put(this.#topics, topic, partition, this.#placed(committed));
+    const placed = this.#placed(committed);
+    put(this.#topics, topic, partition, placed);
+    this.#note(topic, partition, undefined, placed);
   }
 
-  #placed(committed: CommittedOffset): PlacedOffset {
+  #placed({ offset, leaderEpoch, metadata }: CommittedOffset): PlacedOffset {
     this.#commits += 1;
-    return { ...committed, place: this.#commits };
+    return { offset, leaderEpoch, metadata, place: this.#commits };
   }
 
-  /** Takes an offset that holds once the producer's transaction commits. */
+  #note(topic: string, partition: number, producerId: number | undefined, placed?: PlacedOffset): void {
+    if (this.#keeper === undefined) return;
+    const value = placed as unknown as JournalValue | undefined;
+    this.#unsaved.push(this.#keeper.offsetChange(topic, partition, producerId, value));
+  }
+
+  /** Keeps what has changed, all of it or nothing. Throws where it cannot be written. */
+  save(): void {
+    if (this.#unsaved.length === 0) return;
+    this.#keeper?.write(this.#unsaved);
+    this.#unsaved = [];
+  }
+
+  /** Takes an offset that holds once the producer's transaction commits. {@link save} has to follow. */
   setPending(producerId: number, topic: string, partition: number, committed: CommittedOffset): void {
+    const placed = this.#placed(committed);
+    put(this.#pendingOf(producerId), topic, partition, placed);
+    this.#note(topic, partition, producerId, placed);
+  }
+
+  #pendingOf(producerId: number): PlacedOffsets {
     let topics = this.#pending.get(producerId);
     if (topics === undefined) {
       topics = new Map();
       this.#pending.set(producerId, topics);
     }
-    put(topics, topic, partition, this.#placed(committed));
+    return topics;
   }
 
   /** Whether an open transaction has an offset of the partition, so that the committed one may be about to change. */
@@ -59,13 +99,16 @@ export class GroupOffsets {
   endTransaction(producerId: number, committed: boolean): void {
     const topics = this.#pending.get(producerId);
     this.#pending.delete(producerId);
-    if (topics === undefined || !committed) return;
-    for (const [topic, partitions] of topics) {
+    for (const [topic, partitions] of topics ?? []) {
       for (const [partition, placed] of partitions) {
+        this.#note(topic, partition, producerId);
         const current = this.#topics.get(topic)?.get(partition);
-        if (current === undefined || current.place < placed.place) put(this.#topics, topic, partition, placed);
+        if (!committed || (current !== undefined && current.place > placed.place)) continue;
+        put(this.#topics, topic, partition, placed);
+        this.#note(topic, partition, undefined, placed);
       }
     }
+    this.save();
   }
 
   delete(topic: string, partition: number): void {
@@ -75,17 +118,27 @@ export class GroupOffsets {
   }
 
   forgetTopic(topic: string): void {
-    this.#topics.delete(topic);
-    for (const topics of this.#pending.values()) topics.delete(topic);
+    this.#forget((name) => name === topic);
+  }
+  /** The group is deleted. */
+  clear(): void {
+    this.#forget(() => true);
+  }
+
+  #forget(isGone: (topic: string) => boolean): void {
+    const lists = [[undefined, this.#topics] as const, ...this.#pending];
+    for (const [producerId, topics] of lists) {
+      for (const [topic, partitions] of topics) {
+        if (!isGone(topic)) continue;
+        for (const partition of partitions.keys()) this.#note(topic, partition, producerId);
+        topics.delete(topic);
+      }
+    }
+    this.save();
   }
 }
 
-function put(
-  topics: Map<string, Map<number, PlacedOffset>>,
-  topic: string,
-  partition: number,
-  placed: PlacedOffset,
-): void {
+function put(topics: PlacedOffsets, topic: string, partition: number, placed: PlacedOffset): void {
   let partitions = topics.get(topic);
   if (partitions === undefined) {
     partitions = new Map();

@@ -1,4 +1,5 @@
 import type { AbortedTransaction } from "../../protocol/messages/01-fetch.ts";
+import type { JournalValue } from "./journal-value.ts";
 
 /** A transaction that was aborted on a partition, from its first record to its marker. */
 interface AbortedRange {
@@ -66,6 +67,19 @@ export class PartitionTransactions {
   /** The records below `offset` are gone. */
   deleteBefore(offset: number): void {
     this.#aborted = this.#aborted.slice(this.#firstEndingAt(offset));
+  }
+
+  /** What a start needs not to read the log for: of those that were aborted, only what ended at `from` or later. */
+  snapshot(from: number): JournalValue {
+    const aborted = this.#aborted.slice(this.#firstEndingAt(from));
+    return { open: [...this.#open], aborted } as unknown as JournalValue;
+  }
+  /** The next snapshot, in the order of their chunks: the last one's open transactions are those that are open. */
+  restore(snapshot: JournalValue): void {
+    const { open, aborted } = snapshot as unknown as { open: [number, number][]; aborted: AbortedRange[] };
+    this.#open.clear();
+    for (const [producerId, firstOffset] of open) this.#open.set(producerId, firstOffset);
+    this.#aborted.push(...aborted);
   }
 
   /** Forgets everything: the log is about to be told anew. */

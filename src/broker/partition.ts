@@ -2,6 +2,8 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import { type BatchHeader, isControl, isTransactional } from "../../protocol/record-batch.ts";
 import { markerBatch, readMarker, type TransactionMarker } from "../../protocol/transaction-marker.ts";
 import { BatchRefused, type BatchRules, checkBatch } from "./batch-check.ts";
+import type { PartitionStore } from "./cluster-store.ts";
+import type { JournalValue } from "./journal-value.ts";
 import { PartitionLog } from "./partition-log.ts";
 import { PartitionTransactions } from "./partition-transactions.ts";
 import { ProducerState } from "./producer-state.ts";
@@ -20,22 +22,43 @@ export type BeginTransaction = (batch: BatchHeader) => void;
 export class Partition {
   readonly topicName: string;
   readonly index: number;
-  readonly log: PartitionLog = new PartitionLog();
+  readonly log: PartitionLog;
   readonly producers: ProducerState = new ProducerState();
   readonly transactions: PartitionTransactions = new PartitionTransactions();
   /** The nodes that hold it; the first one alive leads. */
   replicas: readonly number[];
   /** -1: none of its nodes is up. */
   leaderId: number;
-  leaderEpoch = 0;
+  leaderEpoch: number;
+  readonly #store: PartitionStore | undefined;
   readonly #waiting = new Set<() => void>();
 
-  constructor(topicName: string, index: number, replicas: readonly number[], leaderId: number) {
+  /** `store`: where it was kept and is to be kept; default: in memory. Throws a {@link StorageError}. */
+  constructor(topicName: string, index: number, replicas: readonly number[], leaderId: number, store?: PartitionStore) {
     this.topicName = topicName;
     this.index = index;
     this.replicas = replicas;
     this.leaderId = leaderId;
+    this.#store = store;
+    this.log = new PartitionLog({ files: store?.files, state: (from) => this.#snapshot(from) });
+    const { states, from } = this.log.recovered;
+    for (const state of states) this.#restore(state);
+    this.#replay(from);
+    this.leaderEpoch = Math.max(store?.leaderEpoch ?? -1, this.log.epochOf(this.log.endOffset)) + 1;
     this.log.beginEpoch(this.leaderEpoch);
+  }
+
+  #snapshot(from: number): JournalValue {
+    return { producers: this.producers.snapshot(), transactions: this.transactions.snapshot(from) };
+  }
+
+  #restore(state: JournalValue): void {
+    const { producers, transactions } = state as {
+      readonly producers: JournalValue;
+      readonly transactions: JournalValue;
+    };
+    this.producers.restore(producers);
+    this.transactions.restore(transactions);
   }
 
   /** Everything before it is committed or aborted for good. */
@@ -110,7 +133,11 @@ export class Partition {
   recover(): void {
     this.producers.clear();
     this.transactions.clear();
-    for (const { header, bytes } of this.log.batches()) {
+    this.#replay(0);
+  }
+
+  #replay(from: number): void {
+    for (const { header, bytes } of this.log.batches(from)) {
       const { baseOffset, maxTimestamp } = header;
       if (isControl(header)) this.#noteMarker(readMarker(bytes, header), baseOffset, maxTimestamp);
       else this.#note(header, baseOffset, maxTimestamp);
@@ -121,6 +148,7 @@ export class Partition {
   lead(nodeId: number): void {
     this.leaderId = nodeId;
     this.leaderEpoch += 1;
+    this.#store?.keepLeaderEpoch(this.leaderEpoch);
     this.log.beginEpoch(this.leaderEpoch);
     this.wake();
   }

@@ -1,5 +1,6 @@
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { TransactionMarker } from "../../protocol/transaction-marker.ts";
+import type { JournalValue } from "./journal-value.ts";
 
 /** What a batch says of its producer. */
 export interface SequencedBatch {
@@ -107,6 +108,17 @@ export class ProducerState {
     return [...this.#producers].map(([producerId, { epoch, batches, lastTimestamp, coordinatorEpoch }]) => {
       return { producerId, epoch, lastSequence: batches.at(-1)?.lastSequence ?? -1, lastTimestamp, coordinatorEpoch };
     });
+  }
+
+  /** What a start needs not to read the log for. */
+  snapshot(): JournalValue {
+    return [...this.#producers].map(([producerId, entry]) => ({ producerId, ...entry })) as unknown as JournalValue;
+  }
+  restore(snapshot: JournalValue): void {
+    this.#producers.clear();
+    for (const { producerId, ...entry } of snapshot as unknown as (ProducerEntry & { readonly producerId: number })[]) {
+      this.#producers.set(producerId, entry);
+    }
   }
 
   /** Forgets everything: the log is about to be told anew. */

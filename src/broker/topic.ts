@@ -8,22 +8,26 @@ export class Topic {
   readonly id: string;
   readonly #partitions: Partition[];
   readonly #defaults: TopicConfigs;
+  readonly #changed: ((topic: Topic) => void) | undefined;
   #ownConfigs!: TopicConfigs;
   #configs!: TopicConfigs;
   #batchRules!: BatchRules;
 
+  /** `changed` is called when it has been configured anew or has grown. */
   constructor(
     name: string,
     id: string,
     partitions: readonly Partition[],
     ownConfigs: TopicConfigs,
     defaults: TopicConfigs,
+    changed?: (topic: Topic) => void,
   ) {
     this.name = name;
     this.id = id;
     this.#partitions = [...partitions];
     this.#defaults = defaults;
     this.configure(ownConfigs);
+    this.#changed = changed;
   }
 
   get partitions(): readonly Partition[] {
@@ -56,11 +60,13 @@ export class Topic {
       timestampAfterMaxMs: Number(configs["message.timestamp.after.max.ms"]),
       logAppendTime: configs["message.timestamp.type"] === "LogAppendTime",
     };
+    this.#changed?.(this);
   }
 
   /** Adds partitions after those that are there. */
   grow(partitions: readonly Partition[]): void {
     this.#partitions.push(...partitions);
+    this.#changed?.(this);
   }
 }
 
