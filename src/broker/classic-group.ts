@@ -57,11 +57,11 @@ export class ClassicGroup {
     this.#settings = settings;
   }
 
-  /** One that was a group of the newer protocol, and whose members have what they are to have. */
+  /** One whose members have what they are to have: of the newer protocol until now, or kept. Their sessions begin. */
   static stable(clock: Clock, settings: ClassicGroupSettings, stored: StoredClassicGroup): ClassicGroup {
     const group = new ClassicGroup(clock, settings);
     group.#roster.restore(stored);
-    group.#state = "Stable";
+    group.#state = stored.members.length === 0 ? "Empty" : "Stable";
     group.load();
     return group;
   }
@@ -81,6 +81,10 @@ export class ClassicGroup {
   /** Null: nobody has joined it. */
   get protocolType(): string | null {
     return this.#roster.protocolType;
+  }
+  /** What outlives its coordinator. */
+  get stored(): StoredClassicGroup {
+    return this.#roster.stored;
   }
   get protocolName(): string | null {
     return this.#roster.protocolName;

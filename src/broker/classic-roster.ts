@@ -28,6 +28,10 @@ export class ClassicRoster {
   protocolType: string | null = null;
   protocolName: string | null = null;
 
+  /** What was written down last. */
+  get stored(): StoredClassicGroup {
+    return this.#stored;
+  }
   /** In the order of their first join. */
   get members(): Iterable<ClassicMember> {
     return this.#members.values();

@@ -7,6 +7,7 @@ import { ClusterStore, type StoredTopic } from "./cluster-store.ts";
 import type { GroupTopics } from "./consumer-group-subscriptions.ts";
 import { CoordinatorChoice } from "./coordinator-choice.ts";
 import { type FeatureLevels, Features } from "./features.ts";
+import { GroupStore } from "./group-store.ts";
 import { createGroups, type GroupSettings, type Groups } from "./groups.ts";
 import { Partition } from "./partition.ts";
 import type { Storage } from "./storage.ts";
@@ -63,8 +64,10 @@ export class ClusterState {
     this.clusterId = this.#store.clusterId(() => settings.clusterId ?? inProcessClusterId(settings.clock.uuid()));
     this.#loadTopics();
     const coordinators = new CoordinatorChoice(() => this.liveNodes());
-    this.groups = createGroups(settings.clock, settings.groups, this.#groupTopics(), coordinators);
+    const groupStore = new GroupStore(this.#store.journal("groups"));
+    this.groups = createGroups(settings.clock, settings.groups, this.#groupTopics(), coordinators, groupStore);
     this.transactions = this.#createTransactions();
+    this.transactions.resume();
   }
 
   /** What groups follow: which topics there are, and how large they are. */
@@ -86,6 +89,7 @@ export class ClusterState {
       maxTimeoutMs: this.settings.transactionMaxTimeoutMs,
       bumpsEpoch: () => this.features.level("transaction.version") >= 2,
       newProducerId: () => this.nextProducerId(),
+      journal: this.#store.journal("transactions"),
       writeMarker: (topic: string, index: number, marker: TransactionMarker) => {
         const partition = this.#byName.get(topic)?.partitions[index];
         if (partition?.leaderId === -1) return false;

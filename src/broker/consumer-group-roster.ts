@@ -29,6 +29,8 @@ export class ConsumerRoster {
   readonly subscriptions: GroupSubscriptions;
   /** Rises with each change of who is in the group, or what they are to share. */
   groupEpoch = 1;
+  /** How often anything of it but the epochs has changed. */
+  changes = 0;
   /** The group epoch that the targets were made for. */
   assignmentEpoch = 1;
 
@@ -79,6 +81,7 @@ export class ConsumerRoster {
 
   /** Adds a member, or puts it in its own place. */
   put(member: ConsumerMember): void {
+    this.changes += 1;
     const before = this.#members.get(member.memberId);
     this.subscriptions.replace(before, member);
     if (before !== undefined) this.#release(before);
@@ -88,6 +91,7 @@ export class ConsumerRoster {
   }
 
   remove(member: ConsumerMember): void {
+    this.changes += 1;
     this.#members.delete(member.memberId);
     this.subscriptions.replace(member, undefined);
     this.#release(member);
@@ -122,6 +126,7 @@ export class ConsumerRoster {
 
   /** Decides anew who is to have what. */
   assign(): void {
+    this.changes += 1;
     const members = [...this.#members.values()].map((member): AssignableMember => {
       const { memberId, instanceId } = member;
       const { topicIds } = this.subscriptions.of(member);

@@ -34,6 +34,7 @@ import {
 import type { ConsumerGroupState, ConsumerRoster } from "./consumer-group-roster.ts";
 import type { CommitCheck, Committer } from "./group-commit.ts";
 import { GroupError } from "./group-error.ts";
+import type { ConsumerSnapshot } from "./group-snapshot.ts";
 import { TopicPatternError } from "./topic-pattern.ts";
 
 export type HeartbeatAnswer = Draft<ConsumerGroupHeartbeatResponse>;
@@ -207,6 +208,13 @@ export class ConsumerGroup {
   expire(memberId?: string): void {
     for (const one of this.members)
       if (memberId === undefined || one.memberId === memberId) this.#core.expire(one.memberId);
+  }
+
+  /** Takes the place of one that was kept, with its members as they were. */
+  restore({ members, groupEpoch, assignmentEpoch, targets }: ConsumerSnapshot): void {
+    for (const member of members) this.roster.put(member);
+    this.roster.adopt(assignmentEpoch, targets);
+    this.roster.groupEpoch = groupEpoch;
   }
 
   /** The coordinator gives the group up. */

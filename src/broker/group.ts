@@ -13,6 +13,9 @@ import type { GroupTopics } from "./consumer-group-subscriptions.ts";
 import type { CommitCheck, Committer } from "./group-commit.ts";
 import { downgraded, upgraded } from "./group-conversion.ts";
 import { GroupError } from "./group-error.ts";
+import { classicSnapshot, consumerSnapshot, readGroupSnapshot } from "./group-snapshot.ts";
+import type { GroupKeeper } from "./group-store.ts";
+import type { JournalValue } from "./journal-value.ts";
 import { GroupOffsets } from "./offsets.ts";
 
 export interface GroupHost {
@@ -27,14 +30,58 @@ export interface GroupHost {
  */
 export class Group {
   readonly groupId: string;
-  readonly offsets: GroupOffsets = new GroupOffsets();
+  readonly offsets: GroupOffsets;
   readonly #host: GroupHost;
+  readonly #keeper: GroupKeeper | undefined;
   #members: ClassicGroup | ConsumerGroup;
+  /** What tells the members that were kept last from those that there are. */
+  #keptMark: unknown;
 
-  constructor(groupId: string, host: GroupHost) {
+  /** `keeper`: where it was kept and is to be kept. Default: in memory. */
+  constructor(groupId: string, host: GroupHost, keeper?: GroupKeeper) {
     this.groupId = groupId;
     this.#host = host;
-    this.#members = this.#newClassic();
+    this.#keeper = keeper;
+    this.offsets = new GroupOffsets(keeper);
+    this.#members = keeper?.members === undefined ? this.#newClassic() : this.#restored(keeper.members);
+    this.#keptMark = this.#mark();
+  }
+
+  #restored(kept: JournalValue): ClassicGroup | ConsumerGroup {
+    const snapshot = readGroupSnapshot(kept);
+    if (snapshot.kind === "classic") {
+      return ClassicGroup.stable(this.#host.clock, this.#host.settings, snapshot.stored);
+    }
+    const consumer = this.#newConsumer();
+    consumer.restore(snapshot);
+    return consumer;
+  }
+
+  #mark(): unknown {
+    const members = this.#members;
+    return members.kind === "classic" ? members.stored : `${members.roster.changes}/${members.roster.groupEpoch}`;
+  }
+
+  /** Keeps the members where they have changed, before anybody is told. */
+  #keep(): void {
+    if (this.#keeper === undefined) return;
+    const mark = this.#mark();
+    if (mark === this.#keptMark) return;
+    const members = this.#members;
+    const snapshot = members.kind === "classic" ? classicSnapshot(members.stored) : consumerSnapshot(members.roster);
+    this.#keeper.write([this.#keeper.membersChange(snapshot)]);
+    this.#keptMark = mark;
+  }
+
+  #kept<T>(answer: T): T {
+    this.#keep();
+    return answer;
+  }
+
+  /** The group is deleted: nothing of it is kept any longer. */
+  forget(): void {
+    this.offsets.clear();
+    this.#keeper?.write([this.#keeper.membersChange()]);
   }
 
   get members(): ClassicGroup | ConsumerGroup {
@@ -59,7 +106,7 @@ export class Group {
 
   /** ConsumerGroupHeartbeat. Throws a {@link GroupError}, and then nothing has changed. */
   consumerHeartbeat(request: ConsumerGroupHeartbeatRequest, clientId: string | null): HeartbeatAnswer {
-    if (this.#members.kind === "consumer") return this.#members.consumerHeartbeat(request, clientId);
+    if (this.#members.kind === "consumer") return this.#kept(this.#members.consumerHeartbeat(request, clientId));
     if (request.memberEpoch !== JOIN) throw this.#notConsumer();
     const classic = this.#members;
     const consumer = this.#newConsumer();
@@ -68,7 +115,7 @@ export class Group {
     classic.unload(ErrorCode.REBALANCE_IN_PROGRESS);
     this.#members = consumer;
     consumer.load();
-    return answer;
+    return this.#kept(answer);
   }
 
   #upgrade(classic: ClassicGroup, consumer: ConsumerGroup): void {
@@ -93,21 +140,21 @@ export class Group {
       this.#members.unload();
       this.#members = this.#newClassic();
     }
-    return this.#members.join(request, version, clientId);
+    return this.#kept(this.#members.join(request, version, clientId));
   }
 
   sync(request: SyncGroupRequest): Promise<SyncAnswer> {
-    return this.#members.sync(request);
+    return this.#kept(this.#members.sync(request));
   }
 
   heartbeat(memberId: string, groupInstanceId: string | null, generationId: number): number {
-    return this.#members.heartbeat(memberId, groupInstanceId, generationId);
+    return this.#kept(this.#members.heartbeat(memberId, groupInstanceId, generationId));
   }
 
   /** Takes members out by LeaveGroup: an error code for each. */
   leave(members: readonly MemberIdentity[]): number[] {
     const current = this.#members;
-    return current.kind === "consumer" ? current.leave(members) : members.map((one) => current.leave(one));
+    return this.#kept(current.kind === "consumer" ? current.leave(members) : members.map((one) => current.leave(one)));
   }
 
   /** Whether a commit is to be taken. Throws a {@link GroupError}, or gives a check for each partition. */

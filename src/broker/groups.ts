@@ -7,6 +7,7 @@ import type { CoordinatorChoice } from "./coordinator-choice.ts";
 import { Group } from "./group.ts";
 import type { CommitCheck, Committer } from "./group-commit.ts";
 import { orErrorCode } from "./group-error.ts";
+import type { GroupStore } from "./group-store.ts";
 
 export interface GroupSettings extends ClassicGroupSettings, ConsumerGroupSettings {
   /** The longest metadata of a committed offset, in UTF-16 units as Kafka counts. */
@@ -67,6 +68,7 @@ export function createGroups(
   settings: GroupSettings,
   topics: GroupTopics,
   coordinators: CoordinatorChoice,
+  store: GroupStore,
 ): Groups {
   const groups = new Map<string, Group>();
   const holders = new Map<string, number>();
@@ -80,13 +82,14 @@ export function createGroups(
     if (nodeId !== -1) group.load();
   };
   const attempt = <T>(groupId: string, ask: (group: Group) => T): T => {
-    const group = groups.get(groupId) ?? new Group(groupId, { clock, settings, topics });
+    const group = groups.get(groupId) ?? new Group(groupId, { clock, settings, topics }, store.keeper(groupId));
     const answer = ask(group);
     if (!groups.has(groupId)) holders.set(groupId, coordinatorOf(groupId));
     groups.set(groupId, group);
     return answer;
   };
   const obtain = (groupId: string): Group => attempt(groupId, (group) => group);
+  for (const groupId of store.groupIds) obtain(groupId).load();
 
   return {
     settings,
@@ -98,6 +101,7 @@ export function createGroups(
     attempt,
     remove(group) {
       group.unload(ErrorCode.COORDINATOR_NOT_AVAILABLE);
+      group.forget();
       groups.delete(group.groupId);
       holders.delete(group.groupId);
     },

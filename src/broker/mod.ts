@@ -13,4 +13,5 @@ export type { GroupMemberSummary, GroupOffsetSummary, GroupSummary } from "./gro
 export type { FaultHandle, FaultMatch, FaultMoment, ObservedRequest } from "./request-faults.ts";
 export type { BrokerSaslOptions, SaslMechanismName, TokenOwner } from "./sasl-server.ts";
 export { type BrokerOptions, startBroker } from "./start-broker.ts";
+export { type Storage, StorageError, type StoredFile } from "./storage.ts";
 export type { TopicConfigs } from "./topic-configs.ts";

@@ -20,7 +20,7 @@ export interface ScannedBatches {
 /** Batches are no further apart: so a number that is none is not taken for an offset. */
 const FARTHEST = 0x7fff_ffff;
 
-/** Checks every batch from `baseOffset` on by its CRC. */
+/** Checks every batch by its CRC, and that the offsets from `baseOffset` on are all there. */
 export function scanBatches(bytes: Uint8Array, baseOffset: number): ScannedBatches {
   const offsets: number[] = [];
   const ends: number[] = [];
@@ -29,7 +29,9 @@ export function scanBatches(bytes: Uint8Array, baseOffset: number): ScannedBatch
   const epochs: EpochStart[] = [];
   let endOffset = baseOffset;
   let at = 0;
-  for (let header = wholeBatch(bytes, at, endOffset); header !== undefined; header = wholeBatch(bytes, at, endOffset)) {
+  for (;;) {
+    const header = wholeBatch(bytes, at, endOffset);
+    if (header?.baseOffset !== endOffset) break;
     if (epochs.at(-1)?.epoch !== header.partitionLeaderEpoch) {
       epochs.push({ epoch: header.partitionLeaderEpoch, startOffset: header.baseOffset });
     }

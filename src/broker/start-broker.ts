@@ -15,6 +15,7 @@ import { groupDefaults } from "./groups.ts";
 import { handlers } from "./handlers/handlers.ts";
 import { RequestFaults } from "./request-faults.ts";
 import { type BrokerSaslOptions, SaslServer } from "./sasl-server.ts";
+import { type Storage, StorageError } from "./storage.ts";
 import { configComplaint, type TopicConfigs } from "./topic-configs.ts";
 
 export interface BrokerOptions {
@@ -77,6 +78,15 @@ export interface BrokerOptions {
   readonly maxRequestBytes?: number | undefined;
   /** How many fetch sessions a node keeps (`max.incremental.fetch.session.cache.slots`). Default 1000; 0: none. */
   readonly fetchSessionSlots?: number | undefined;
+  /**
+   * The folder that everything is kept in beyond the life of the process: topics with their records and settings,
+   * offsets and groups, producers and transactions, and the cluster's id. It is made where there is none, and used by one
+   * process at a time. What a client was told is kept is there even if the process is killed: all of it is with the
+   * operating system by then, as with Kafka's own defaults. Default: in memory.
+   */
+  readonly data?: string | undefined;
+  /** Keeps everything somewhere else than in a folder. */
+  readonly storage?: Storage | undefined;
   /** Is told of connections that were refused and requests that failed. Default: nobody is. */
   readonly log?: ((event: BrokerEvent) => void) | undefined;
 }
@@ -84,10 +94,11 @@ export interface BrokerOptions {
 const ALL_INTERFACES: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 /**
- * Starts a Kafka broker in this process. It keeps everything in memory and is gone with it.
+ * Starts a Kafka broker in this process. Without `data` it keeps everything in memory and is gone with it.
  *
- * Throws a {@link BrokerError}: INVALID_CONFIG for options that cannot be, and, where the address cannot be listened
- * on, the code of the cause, such as EADDRINUSE.
+ * Throws a {@link BrokerError}: INVALID_CONFIG for options that cannot be; where the address cannot be listened on, the
+ * code of the cause, such as EADDRINUSE; for `data`, LOCKED where another process uses the folder, DAMAGED where a file
+ * in it is not what was written, and UNAVAILABLE where it cannot be read or written.
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const { host = "127.0.0.1", port = 9092, nodes: nodeCount = 1, transport = tcp } = options;
@@ -96,7 +107,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const states: NodeState[] = Array.from({ length: nodeCount }, (_, i) => {
     return { nodeId: i + 1, host: advertisedHost, port: port === 0 ? 0 : port + i, isUp: true };
   });
-  const cluster = createCluster(options, states);
+  const cluster = await openCluster(options, states);
   const faults = new RequestFaults();
   const { maxRequestBytes = 100 * 1024 * 1024, log = () => undefined } = options;
   const authentication = authentications(options, cluster.clock);
@@ -106,7 +117,12 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     const parts = { cluster, nodeId, faults, fetchSessions, maxRequestBytes, log, authentication };
     return new BrokerNode(state, host, transport, parts, options.tls);
   });
-  await startAll(nodes, states, host);
+  try {
+    await startAll(nodes, states, host);
+  } catch (error) {
+    cluster.close();
+    throw error;
+  }
   const apis = new Set([...handlers.values()].map((handler) => handler.api.name));
   return new Broker(cluster, nodes, faults, new Faults(faults, cluster, nodes, apis));
 }
@@ -119,8 +135,30 @@ function authentications(options: BrokerOptions, clock: Clock): (() => Authentic
   return () => new Authentication(server, clock, reauthenticate);
 }
 
-function createCluster(options: BrokerOptions, states: readonly NodeState[]): ClusterState {
+async function openCluster(options: BrokerOptions, states: readonly NodeState[]): Promise<ClusterState> {
+  const { data, clock = systemClock } = options;
+  let storage = options.storage;
+  try {
+    if (data !== undefined) {
+      // Loaded when it is wanted, so that a broker in memory runs where there are no files.
+      const { openFileStorage } = await import("./file-storage.ts");
+      storage = openFileStorage(data, clock.uuid());
+    }
+    return createCluster(options, states, storage);
+  } catch (error) {
+    storage?.close();
+    if (error instanceof StorageError) throw new BrokerError(error.code, error.message, { cause: error });
+    throw error;
+  }
+}
+
+function createCluster(
+  options: BrokerOptions,
+  states: readonly NodeState[],
+  storage: Storage | undefined,
+): ClusterState {
   const settings = {
+    storage,
     clock: options.clock ?? systemClock,
     clusterId: options.clusterId,
     autoCreateTopics: options.autoCreateTopics ?? false,
@@ -150,6 +188,8 @@ function check(options: BrokerOptions, nodes: number, port: number): void {
   if (!Number.isInteger(port) || port < 0 || port + nodes - 1 > 65_535) {
     throw invalid(`port is ${port}: with ${nodes} nodes it has to be from 0 to ${65_536 - nodes}`);
   }
+  if (options.data === "") throw invalid("data is empty: it has to be a folder");
+  if (options.data !== undefined && options.storage !== undefined) throw invalid("data and storage are both given");
   if (options.sasl !== undefined && options.sasl.users === undefined && options.sasl.token === undefined) {
     throw invalid("sasl has neither users nor token: nobody could use the broker");
   }

@@ -1,4 +1,5 @@
 import type { BatchRules } from "./batch-check.ts";
+import { type LogRules, logRulesOf } from "./log-rules.ts";
 import type { Partition } from "./partition.ts";
 import { completeConfigs, type TopicConfigs } from "./topic-configs.ts";
 
@@ -12,6 +13,7 @@ export class Topic {
   #ownConfigs!: TopicConfigs;
   #configs!: TopicConfigs;
   #batchRules!: BatchRules;
+  #logRules!: LogRules;
 
   /** `changed` is called when it has been configured anew or has grown. */
   constructor(
@@ -44,6 +46,9 @@ export class Topic {
   get batchRules(): BatchRules {
     return this.#batchRules;
   }
+  get logRules(): LogRules {
+    return this.#logRules;
+  }
   get minInsyncReplicas(): number {
     return Number(this.#configs["min.insync.replicas"]);
   }
@@ -60,11 +65,14 @@ export class Topic {
       timestampAfterMaxMs: Number(configs["message.timestamp.after.max.ms"]),
       logAppendTime: configs["message.timestamp.type"] === "LogAppendTime",
     };
+    this.#logRules = logRulesOf(configs);
+    for (const partition of this.#partitions) partition.log.configure(this.#logRules);
     this.#changed?.(this);
   }
 
   /** Adds partitions after those that are there. */
   grow(partitions: readonly Partition[]): void {
+    for (const partition of partitions) partition.log.configure(this.#logRules);
     this.#partitions.push(...partitions);
     this.#changed?.(this);
   }

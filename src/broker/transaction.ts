@@ -15,6 +15,7 @@
  * From version 2 on (KIP-890) the end of each transaction raises the epoch, so that what comes late from it is fenced.
  */
 import { ErrorCode } from "../../protocol/errors.ts";
+import type { JournalValue } from "./journal-value.ts";
 
 export type TransactionState =
   | "Empty"
@@ -28,6 +29,17 @@ export type TransactionState =
 export interface ProducerIdentity {
   readonly producerId: number;
   readonly producerEpoch: number;
+}
+
+interface TransactionSnapshot extends ProducerIdentity {
+  readonly state: TransactionState;
+  readonly lastEpoch: number;
+  readonly previousProducerId: number;
+  readonly nextProducerId: number;
+  readonly timeoutMs: number;
+  readonly startedAt: number;
+  readonly partitions: readonly (readonly [topic: string, partitions: readonly number[]])[];
+  readonly groups: readonly string[];
 }
 
 /** The last epoch but one: the last is kept, so that its producer can still be fenced. */
@@ -53,10 +65,13 @@ export class Transaction {
   #timeoutMs = 0;
   #startedAt = NONE;
 
-  constructor(transactionalId: string, newProducerId: () => number) {
+  /** `snapshot`: what the last coordinator knew. */
+  constructor(transactionalId: string, newProducerId: () => number, snapshot?: JournalValue) {
     this.transactionalId = transactionalId;
     this.#newProducerId = newProducerId;
-    this.#producerId = newProducerId();
+    const known = snapshot as TransactionSnapshot | undefined;
+    this.#producerId = known?.producerId ?? newProducerId();
+    if (known !== undefined) this.#restore(known);
   }
 
   get state(): TransactionState {
@@ -211,6 +226,34 @@ export class Transaction {
     if (this.#nextProducerId === NONE) return;
     this.#takeProducerId(this.#nextProducerId);
     this.#nextProducerId = NONE;
+  }
+
+  /** What its next coordinator has to know. */
+  snapshot(): JournalValue {
+    return {
+      state: this.#state,
+      producerId: this.#producerId,
+      producerEpoch: this.#producerEpoch,
+      lastEpoch: this.#lastEpoch,
+      previousProducerId: this.#previousProducerId,
+      nextProducerId: this.#nextProducerId,
+      timeoutMs: this.#timeoutMs,
+      startedAt: this.#startedAt,
+      partitions: [...this.partitions].map(([topic, partitions]) => [topic, [...partitions]]),
+      groups: [...this.groups],
+    };
+  }
+
+  #restore(snapshot: TransactionSnapshot): void {
+    this.#state = snapshot.state;
+    this.#producerEpoch = snapshot.producerEpoch;
+    this.#lastEpoch = snapshot.lastEpoch;
+    this.#previousProducerId = snapshot.previousProducerId;
+    this.#nextProducerId = snapshot.nextProducerId;
+    this.#timeoutMs = snapshot.timeoutMs;
+    this.#startedAt = snapshot.startedAt;
+    for (const [topic, partitions] of snapshot.partitions) this.partitions.set(topic, new Set(partitions));
+    for (const groupId of snapshot.groups) this.groups.add(groupId);
   }
 
   has(topic: string, partition: number): boolean {

@@ -2,6 +2,8 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import type { TransactionMarker } from "../../protocol/transaction-marker.ts";
 import type { Clock, Timer } from "../net/clock.ts";
 import type { CoordinatorChoice } from "./coordinator-choice.ts";
+import { type Journal, noJournal } from "./journal.ts";
+import type { JournalValue } from "./journal-value.ts";
 import { type ProducerIdentity, Transaction } from "./transaction.ts";
 
 /** What the coordinators need of the cluster. */
@@ -12,6 +14,8 @@ export interface TransactionsHost {
   /** Whether the cluster has transaction version 2, so that an abort by the coordinator raises the epoch too (KIP-890). */
   bumpsEpoch(): boolean;
   newProducerId(): number;
+  /** Transactions by their ids. */
+  readonly journal: Journal;
   /** Ends a transaction on a partition; false where nobody leads it now. What is no partition any more needs no end. */
   writeMarker(topic: string, partition: number, marker: TransactionMarker): boolean;
   /** Ends a transaction for a group's offsets. */
@@ -37,6 +41,39 @@ export class Transactions {
   constructor(host: TransactionsHost, coordinators: CoordinatorChoice) {
     this.#host = host;
     this.coordinators = coordinators;
+    for (const [transactionalId, value] of host.journal.entries) this.#load(transactionalId, value);
+  }
+
+  #load(transactionalId: string, value: JournalValue): void {
+    const { coordinatorEpoch, ...snapshot } = value as { readonly coordinatorEpoch: number };
+    const entry = this.#hold(new Transaction(transactionalId, () => this.#host.newProducerId(), snapshot));
+    entry.coordinatorEpoch = coordinatorEpoch + 1;
+    const { state, startedAt, timeoutMs } = entry.transaction;
+    if (state === "Ongoing") this.#watch(entry, startedAt + timeoutMs - this.#host.clock.now());
+  }
+
+  /** Goes on with what the last process left undone. To be called once all topics and groups are there. */
+  resume(): void {
+    for (const entry of this.#entries.values()) this.#settle(entry);
+  }
+
+  #hold(transaction: Transaction): Entry {
+    const { transactionalId } = transaction;
+    const coordinatorId = this.coordinators.of(transactionalId);
+    const entry: Entry = { transaction, timer: undefined, coordinatorId, coordinatorEpoch: 0 };
+    this.#entries.set(transactionalId, entry);
+    return entry;
+  }
+
+  /** Keeps what has changed, before anybody is told of it. */
+  #keep({ transaction, coordinatorEpoch }: Entry): void {
+    if (this.#host.journal === noJournal) return;
+    const snapshot = transaction.snapshot() as { readonly [name: string]: JournalValue };
+    this.#host.journal.write([[transaction.transactionalId, { ...snapshot, coordinatorEpoch }]]);
+  }
+
+  #watch(entry: Entry, ms: number): void {
+    entry.timer ??= this.#host.clock.timer(Math.max(0, ms), () => this.#abort(entry), { idle: true });
   }
 
   get all(): readonly Transaction[] {
@@ -51,6 +88,7 @@ export class Transactions {
     if (timeoutMs <= 0 || timeoutMs > this.#host.maxTimeoutMs) return ErrorCode.INVALID_TRANSACTION_TIMEOUT;
     const entry = this.#obtain(transactionalId);
     const answer = entry.transaction.init(timeoutMs, expected, this.#host.bumpsEpoch());
+    this.#keep(entry);
     this.#settle(entry);
     return answer;
   }
@@ -58,11 +96,7 @@ export class Transactions {
   #obtain(transactionalId: string): Entry {
     const known = this.#entries.get(transactionalId);
     if (known !== undefined) return known;
-    const transaction = new Transaction(transactionalId, () => this.#host.newProducerId());
-    const coordinatorId = this.coordinators.of(transactionalId);
-    const entry: Entry = { transaction, timer: undefined, coordinatorId, coordinatorEpoch: 0 };
-    this.#entries.set(transactionalId, entry);
-    return entry;
+    return this.#hold(new Transaction(transactionalId, () => this.#host.newProducerId()));
   }
 
   /** Lets partitions or a group take part in the producer's transaction, which begins where none is open: an error code. */
@@ -71,8 +105,9 @@ export class Transactions {
     if (entry === undefined) return ErrorCode.INVALID_PRODUCER_ID_MAPPING;
     const errorCode = entry.transaction.enter(identity, this.#host.clock.now());
     if (errorCode !== ErrorCode.NONE) return errorCode;
-    entry.timer ??= this.#host.clock.timer(entry.transaction.timeoutMs, () => this.#abort(entry), { idle: true });
+    this.#watch(entry, entry.transaction.timeoutMs);
     add(entry.transaction);
+    this.#keep(entry);
     return errorCode;
   }
 
@@ -91,6 +126,7 @@ export class Transactions {
     const errorCode = bumpsEpoch
       ? transaction.endBumping(identity, committed, this.#host.clock.now())
       : transaction.end(identity, committed);
+    if (errorCode === ErrorCode.NONE) this.#keep(entry);
     this.#settle(entry);
     return errorCode;
   }
@@ -105,6 +141,7 @@ export class Transactions {
 
   #abort(entry: Entry): void {
     entry.transaction.fence(this.#host.bumpsEpoch());
+    this.#keep(entry);
     this.#settle(entry);
   }
 
@@ -124,6 +161,7 @@ export class Transactions {
     for (const groupId of transaction.groups) this.#host.endOffsets(groupId, marker);
     transaction.groups.clear();
     if (transaction.partitions.size === 0) transaction.complete();
+    this.#keep(entry);
   }
 
   /** Keeps markers from being written until the returned function is called: transactions stay between ending and ended. */

@@ -15,6 +15,7 @@ import type { ClusterState, TopicLookup } from "../cluster-state.ts";
 import type { Handler, RequestContext } from "../handler.ts";
 import { LeaderHints, ledPartition } from "../leader-check.ts";
 import type { BeginTransaction, Partition } from "../partition.ts";
+import { StorageError } from "../storage.ts";
 import type { Topic } from "../topic.ts";
 import type { Transaction } from "../transaction.ts";
 import { enterTransaction } from "../transaction-entry.ts";
@@ -90,8 +91,9 @@ function append(
     const appended = partition.append(records, version, topic.batchRules, cluster.clock.now(), begin);
     return { index, ...appended, logStartOffset: partition.log.startOffset };
   } catch (error) {
-    if (!(error instanceof BatchRefused)) throw error;
-    return { ...failed(index, error.errorCode), ...explain(error) };
+    if (error instanceof BatchRefused) return { ...failed(index, error.errorCode), ...explain(error) };
+    if (!(error instanceof StorageError)) throw error;
+    return { ...failed(index, ErrorCode.KAFKA_STORAGE_ERROR), errorMessage: error.message };
   }
 }
 

@@ -25,6 +25,7 @@ export const offsetCommitHandler: Handler<OffsetCommitRequest, OffsetCommitRespo
       });
       return { name, topicId, partitions: partitions.map(commit) };
     });
+    accepted.group.offsets.save();
     return { topics };
   },
   fail: failAll,

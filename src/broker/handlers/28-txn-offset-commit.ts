@@ -30,7 +30,12 @@ export const txnOffsetCommitHandler: Handler<TxnOffsetCommitRequest, TxnOffsetCo
     if (takesNone) return answered(request, checked);
     const accepted = accept(context, request);
     if (typeof accepted === "number") return answered(request, (topic, one) => checked(topic, one) || accepted);
-    return answered(request, (topic, one) => checked(topic, one) || commitOne(context, accepted, request, topic, one));
+    const answer = answered(
+      request,
+      (topic, one) => checked(topic, one) || commitOne(context, accepted, request, topic, one),
+    );
+    accepted.group.offsets.save();
+    return answer;
   },
   fail: failAll,
 };
