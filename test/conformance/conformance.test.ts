@@ -3,6 +3,7 @@ import { adminConformance } from "./admin.ts";
 import { consumeConformance } from "./consume.ts";
 import { fetchSessionsConformance } from "./fetch-sessions.ts";
 import { groupConformance } from "./group.ts";
+import { groupChangesConformance } from "./group-changes.ts";
 import { idempotenceConformance } from "./idempotence.ts";
 import { jobsConformance } from "./jobs.ts";
 import { offsetsConformance } from "./offsets.ts";
@@ -27,6 +28,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   transactionOffsetsConformance,
   offsetsConformance,
   groupConformance,
+  groupChangesConformance,
   patternConformance,
   protocolConformance,
   jobsConformance,
