@@ -47,7 +47,7 @@ describe("ottla", () => {
       [["frobnicate"], /unknown command "frobnicate"; there are dev, worker/],
       [["--versoin"], /unknown option --versoin; did you mean --version\?/],
       [["worker", "shop.ts", "--concurency", "3"], /unknown option --concurency; did you mean --concurrency\?/],
-      [["broker", "--data", "dir"], /unknown option --data/],
+      [["broker", "--dta", "dir"], /unknown option --dta; did you mean --data\?/],
       [["worker", "-x"], /unknown option -x/],
       [["topics", "plan", "shop.ts", "--json=yes"], /--json takes no value/],
       [["worker", "shop.ts", "--queues"], /--queues needs a value: --queues A,B/],

@@ -12,15 +12,16 @@ import { type LoadedApp, loadApp } from "../load-app.ts";
 import { painter } from "../output.ts";
 import { runWorker, WORK_OPTIONS, workOptions } from "../run-worker.ts";
 import { shutdownAsked, watchShutdown } from "../shutdown.ts";
-import { BROKER_OPTIONS, startLocalBroker } from "../start-local-broker.ts";
+import { BROKER_OPTIONS, describeBroker, startLocalBroker } from "../start-local-broker.ts";
 import { printPlans } from "./topics.ts";
 
 export const dev: Command = {
   name: "dev",
   usage: "[MODULE…] [options]",
-  summary: "run a broker in memory and a worker, in one process",
-  details: `Everything that an app needs, for development: a broker in memory, the topics of the app's queues, and a worker that
-runs its jobs. The app uses this broker, whatever it says itself. Without a MODULE, the broker alone.`,
+  summary: "run a broker and a worker, in one process",
+  details: `Everything that an app needs, for development: a broker in memory or, with --data, in a folder; the topics of the
+app's queues; and a worker that runs its jobs. The app uses this broker, whatever it says itself. Without a MODULE, the
+broker alone.`,
   options: { ...BROKER_OPTIONS, ...APP_OPTIONS, ...WORK_OPTIONS },
   examples: ["ottla dev worker.ts", "ottla dev worker.ts --port 0"],
   run: runDev,
@@ -30,7 +31,7 @@ async function runDev(args: Arguments, io: CliIo): Promise<number> {
   const broker = await startLocalBroker(args, io);
   try {
     const paint = painter(io, io.stdout);
-    io.stdout.write(`Kafka broker on ${paint("bold", broker.address)}, in memory\n`);
+    io.stdout.write(describeBroker(paint("bold", broker.address), args));
     return args.positionals.length === 0 ? await untilStopped(io) : await work(broker, args, io);
   } finally {
     await broker.close();
