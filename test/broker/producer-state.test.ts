@@ -55,6 +55,32 @@ describe("producer state", () => {
     assert.equal(offer(state, batch(1, 1, 0), 2), ErrorCode.INVALID_PRODUCER_EPOCH);
   });
 
+  test("lets a marker of the same epoch be, and one of the next fence what comes late (KIP-890)", () => {
+    const state = new ProducerState();
+    const marker = { producerId: 7, producerEpoch: 0, committed: true, coordinatorEpoch: 2 };
+    offer(state, batch(0, 3), 10);
+    state.marked(marker, 5);
+    assert.equal(offer(state, batch(3), 14), "append", "the sequence goes on");
+    assert.equal(offer(state, batch(0, 3), 15), "duplicate at 10");
+    state.marked({ ...marker, producerEpoch: 1 }, 6);
+    assert.deepEqual(state.known, [
+      { producerId: 7, epoch: 1, lastSequence: -1, lastTimestamp: 6, coordinatorEpoch: 2 },
+    ]);
+    assert.equal(offer(state, batch(4), 16), ErrorCode.INVALID_PRODUCER_EPOCH);
+    assert.equal(offer(state, batch(4, 1, 1), 16), ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert.equal(offer(state, batch(0, 2, 1), 16), "append");
+    assert.equal(offer(state, batch(2, 1, 1), 18), "append");
+    assert.equal(state.known[0]!.lastSequence, 2);
+  });
+
+  test("begins the sequence of a producer that it knows by a marker only at 0", () => {
+    const state = new ProducerState();
+    state.marked({ producerId: 7, producerEpoch: 3, committed: false, coordinatorEpoch: 0 }, 5);
+    assert.equal(state.epochOf(7), 3);
+    assert.equal(offer(state, batch(5, 1, 3), 0), ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert.equal(offer(state, batch(0, 1, 3), 0), "append");
+  });
+
   test("stores every batch once, whichever of the last five are repeated", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 60 }), (backs) => {

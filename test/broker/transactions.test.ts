@@ -240,6 +240,20 @@ describe("transactions", () => {
     assert.deepEqual(await ask(5, true), [ErrorCode.NONE, ...others]);
   });
 
+  test("leave nothing of what took part to the next one", async () => {
+    const { producer, committed } = await start();
+    const one = await producer(1);
+    const offsets = { groupId: "g", topics: [{ name: "t", partitions: [{ partitionIndex: 0, committedOffset: 1 }] }] };
+    for (const end of [true, false]) {
+      await one.send("t", 0, "a");
+      await one.commitOffset("g", "t", 0, 1);
+      await one.end(end);
+      assert.equal((await one.produceOnce("t", 0, ["b"])).errorCode, ErrorCode.TRANSACTION_ABORTABLE);
+      assert.deepEqual(await one.commitOffsetsOnce(offsets), [ErrorCode.TRANSACTION_ABORTABLE]);
+    }
+    assert.deepEqual(await committed(), ["a"]);
+  });
+
   test("have a name, and their producers a whole identity", async () => {
     const { bench, client } = await start();
     const ask = async (body: Draft<InitProducerIdRequest>): Promise<number> =>
