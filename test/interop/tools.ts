@@ -1,10 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import * as zlib from "node:zlib";
 
 /** The cluster that KAFKA_BROKERS names, as one text; undefined without one. */
 export const brokers: string | undefined = process.env.KAFKA_BROKERS || undefined;
@@ -27,9 +25,9 @@ export const withoutJava: Skip =
 export const withoutKcat: Skip = withoutCluster || (runs("kcat", ["-V"]) ? false : "there is no kcat");
 
 /** Runs a program with `input`, and gives what it prints. Rejects with what it complains of where it fails. */
-function run(command: string, args: readonly string[], input = ""): Promise<string> {
+function run(command: string, args: readonly string[], input = "", cwd?: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], ...(cwd === undefined ? {} : { cwd }) });
     const printed: Uint8Array[] = [];
     const complaints: Uint8Array[] = [];
     child.stdout.on("data", (chunk: Uint8Array) => printed.push(chunk));
@@ -61,60 +59,115 @@ export function kcat(args: readonly string[], input = ""): Promise<string> {
 }
 
 /** A registry that hangs (ms) is no fault of what is tested here. */
-const INSTALL_TIMEOUT = 60_000;
+const INSTALL_TIMEOUT = 120_000;
 
-/** As much of KafkaJS as is used here. */
-export interface KafkaJs {
-  readonly Kafka: new (options: {
-    brokers: readonly string[];
-    logLevel: number;
-  }) => {
-    producer(options: { createPartitioner: unknown; idempotent: boolean }): {
-      connect(): Promise<void>;
-      send(request: { topic: string; compression: number; messages: readonly KafkaJsMessage[] }): Promise<unknown>;
-      disconnect(): Promise<void>;
-    };
-  };
-  readonly CompressionTypes: Readonly<Record<"None" | "GZIP" | "Snappy" | "ZSTD", number>>;
-  readonly CompressionCodecs: Record<number, unknown>;
-  readonly Partitioners: { readonly DefaultPartitioner: unknown };
+/** A client that nobody here wrote: lines in, lines out. */
+export interface Peer {
+  readonly name: string;
+  readonly codecs: readonly string[];
+  /** Those of its codecs that it cannot read as Java's client writes them. */
+  readonly unreadable?: readonly string[];
+  /** Whether it can have headers without a value, and the same header twice. */
+  readonly hasAllHeaders: boolean;
+  write(topic: string, codec: string, lines: readonly string[]): Promise<void>;
+  read(topic: string, count: number): Promise<string[]>;
 }
 
-export interface KafkaJsMessage {
-  readonly partition?: number;
-  readonly key: Buffer | string | null;
-  readonly value: Buffer | string | null;
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+const here = (path: string): string => new URL(path, import.meta.url).pathname;
+const joined = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join("");
+const split = (printed: string): string[] => printed.split("\n").filter((line) => line !== "");
+
+export const javaPeer: Peer = {
+  name: "Java",
+  codecs: ["none", "gzip", "snappy", "lz4", "zstd"],
+  hasAllHeaders: true,
+  write: async (topic, codec, lines) => void (await java(["write", topic, codec], lines)),
+  read: (topic, count) => java(["read", topic, String(count)]),
+};
+
+/** What was installed for a test, into a directory that goes with it; or why it was not. */
+export type Installed<T> = { readonly tool: T; readonly remove: () => void } | string;
+
+function install<T>(
+  name: string,
+  command: string,
+  args: (directory: string) => readonly string[],
+  tool: (directory: string) => T,
+): Installed<T> {
+  if (withoutCluster) return withoutCluster;
+  const directory = mkdtempSync(join(tmpdir(), "ottla-interop-"));
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  const done = spawnSync(command, args(directory), { timeout: INSTALL_TIMEOUT, cwd: here("go") });
+  if (done.status === 0) return { tool: tool(directory), remove };
+  remove();
+  return `${command} could not install ${name}`;
+}
+
+/** franz-go with our lines around it: `franz(part, ...)`. */
+export function installFranz(): Installed<
+  Peer & {
+    transactions(topic: string, rounds: number): Promise<void>;
+    group(topic: string, group: string, count: number): Promise<string[]>;
+  }
+> {
+  return install(
+    "franz-go",
+    "go",
+    (directory) => ["build", "-o", join(directory, "interop"), "."],
+    (directory) => {
+      const franz = (part: string, args: readonly string[], input = ""): Promise<string> =>
+        run(join(directory, "interop"), [part, brokers!, ...args], input);
+      return {
+        name: "franz-go",
+        codecs: javaPeer.codecs,
+        hasAllHeaders: true,
+        write: async (topic, codec, lines) => void (await franz("write", [topic, codec], joined(lines))),
+        read: async (topic, count) => split(await franz("read", [topic, String(count)])),
+        group: async (topic, group, count) => split(await franz("group", [topic, group, String(count)])),
+        transactions: async (topic, rounds) => void (await franz("transactions", [topic, String(rounds)])),
+      };
+    },
+  );
 }
 
 /**
- * KafkaJS with its codecs, installed into a directory of its own; or why there is none. Its LZ4 needs a compiler on
- * the machine, and is left out.
+ * Other JavaScript clients. KafkaJS's LZ4 needs a compiler on the machine, and is left out; platformatic's Snappy does not
+ * know the framing around the blocks that Java's client, and so ours, writes.
  */
-export function installKafkaJs(): { readonly kafkaJs: KafkaJs; readonly remove: () => void } | string {
-  if (withoutCluster) return withoutCluster;
-  const directory = mkdtempSync(join(tmpdir(), "kafkajs-"));
-  const remove = (): void => rmSync(directory, { recursive: true, force: true });
-  const packages = ["kafkajs@2", "kafkajs-snappy@1"];
-  const npm = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--prefix", directory, ...packages], {
-    timeout: INSTALL_TIMEOUT,
-  });
-  if (npm.status !== 0) {
-    remove();
-    return "npm could not install KafkaJS";
-  }
-  const load = createRequire(join(directory, "package.json"));
-  const kafkaJs = load("kafkajs") as KafkaJs;
-  const { CompressionTypes, CompressionCodecs } = kafkaJs;
-  CompressionCodecs[CompressionTypes.Snappy] = load("kafkajs-snappy");
-  CompressionCodecs[CompressionTypes.ZSTD] = codec((bytes) => zlib.zstdCompressSync(bytes));
-  return { kafkaJs, remove };
-}
+const JS_PEERS = [
+  {
+    name: "kafkajs",
+    packages: ["kafkajs@2", "kafkajs-snappy@1"],
+    codecs: ["none", "gzip", "snappy", "zstd"],
+    unreadable: [],
+  },
+  {
+    name: "platformatic",
+    packages: ["@platformatic/kafka@1"],
+    codecs: ["none", "gzip", "snappy", "lz4", "zstd"],
+    unreadable: ["snappy"],
+  },
+] as const;
 
-/** A codec in the form that KafkaJS takes. */
-function codec(compress: (bytes: Uint8Array) => Uint8Array): () => unknown {
-  return () => ({
-    compress: ({ buffer }: { buffer: Buffer }) => Promise.resolve(Buffer.from(compress(buffer))),
-    decompress: () => Promise.reject(new Error("it only writes here")),
-  });
+export type JsPeerName = (typeof JS_PEERS)[number]["name"];
+
+export function installJsPeer(name: JsPeerName): Installed<Peer> {
+  const { packages, codecs, unreadable } = JS_PEERS.find((peer) => peer.name === name)!;
+  return install(
+    name,
+    "npm",
+    (directory) => ["install", "--no-audit", "--no-fund", "--prefix", directory, ...packages],
+    (directory) => {
+      const peer = (part: string, args: readonly string[], input = ""): Promise<string> =>
+        run("node", [here("js-peer.mjs"), name, part, brokers!, ...args], input, directory);
+      return {
+        name,
+        codecs,
+        unreadable,
+        hasAllHeaders: false,
+        write: async (topic, codec, lines) => void (await peer("write", [topic, codec], joined(lines))),
+        read: async (topic, count) => split(await peer("read", [topic, String(count)])),
+      };
+    },
+  );
 }
