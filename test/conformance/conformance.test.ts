@@ -6,6 +6,7 @@ import { groupConformance } from "./group.ts";
 import { groupChangesConformance } from "./group-changes.ts";
 import { idempotenceConformance } from "./idempotence.ts";
 import { jobsConformance } from "./jobs.ts";
+import { leaderEpochsConformance } from "./leader-epochs.ts";
 import { offsetsConformance } from "./offsets.ts";
 import { patternConformance } from "./patterns.ts";
 import { produceConformance } from "./produce.ts";
@@ -23,6 +24,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   consumeConformance,
   fetchSessionsConformance,
   idempotenceConformance,
+  leaderEpochsConformance,
   transactionsConformance,
   transactionOwnersConformance,
   transactionOffsetsConformance,
