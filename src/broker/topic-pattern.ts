@@ -22,7 +22,7 @@ const POSIX: Readonly<Record<string, string>> = {
 
 /** What is rewritten or refused, longest first. The rest of a pattern means the same to both. */
 const TOKENS =
-  /\\Q[\s\S]*?(?:\\E|$)|\\[Aza-zA-Z0-9]|\\[\s\S]|\(\?P<|\(\?[imsU-]+[:)]|\(\?(?:<?[=!])|\[:(\^?)([a-z]+):\]|[*+?}]\+/g;
+  /\\Q[\s\S]*?(?:\\E|$)|\\[pP](?:[A-Z]|\{\w+\})|\\[Aza-zA-Z0-9]|\\[\s\S]|\(\?P<|\(\?[imsU-]+[:)]|\(\?(?:<?[=!])|\[:(\^?)([a-z]+):\]|[*+?}]\+/g;
 
 /** A test for whole names of topics. Throws a {@link TopicPatternError}. */
 export function compileTopicPattern(pattern: string): (name: string) => boolean {
@@ -48,6 +48,7 @@ function leadingFlags(pattern: string): { flags: string; rest: string } {
 
 function rewrite(token: string): string {
   if (token.startsWith("\\Q")) return quote(token.slice(2).replace(/\\E$/, ""));
+  if (/^\\[pP]./.test(token)) return unicodeClass(token);
   if (token === "(?P<") return "(?<";
   if (token.startsWith("(?=") || token.startsWith("(?!") || token.startsWith("(?<")) {
     throw new TopicPatternError(`RE2 does not look ahead or back: ${token}`);
@@ -60,6 +61,12 @@ function rewrite(token: string): string {
   // What RE2 lets be escaped without need, the flag u does not.
   if (/^\\[^a-zA-Z0-9^$\\.*+?()[\]{}|/-]$/.test(token)) return token.slice(1);
   return token;
+}
+
+/** RE2 writes a general category with one letter or two, and a script by its name alone. */
+function unicodeClass(token: string): string {
+  const name = token.replace(/^..\{?|\}$/g, "");
+  return `${token.slice(0, 2)}{${name.length > 2 ? `Script=${name}` : name}}`;
 }
 
 function posixClass(name: string, negated: boolean): string {
