@@ -4,6 +4,12 @@ import { type KafkaError, ProtocolError } from "./errors.ts";
 import type { ProducerIdentity } from "./partition-queue.ts";
 import { endTransaction, type TransactionStamp } from "./transaction-requests.ts";
 
+/** Answers of a coordinator that has done nothing yet. One that has lost its place may say so after it has. */
+const NOT_HEEDED: ReadonlySet<number> = new Set([
+  ErrorCode.CONCURRENT_TRANSACTIONS,
+  ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+]);
+
 /** How a transaction ended, as far as it can be known, and what its producer may do now. */
 export interface TransactionVerdict {
   readonly outcome: "committed" | "aborted" | "unknown";
@@ -54,8 +60,9 @@ export class TransactionEnding {
       const goesOn = next === undefined && this.#stamp.isImplicit ? "renew" : "next";
       return { outcome: commits ? "committed" : "aborted", cause: this.#cause, goesOn, next };
     } catch (error) {
-      if (!(error instanceof ProtocolError) || error.retriable) throw error;
-      this.#mayHaveCommitted = mayHaveBefore;
+      if (!(error instanceof ProtocolError)) throw error;
+      if (!error.retriable || NOT_HEEDED.has(error.errorCode)) this.#mayHaveCommitted = mayHaveBefore;
+      if (error.retriable) throw error;
       if (commits && error.errorCode === ErrorCode.TRANSACTION_ABORTABLE) {
         this.abortInstead(error);
         return this.ask(connection, timeout);

@@ -21,7 +21,7 @@ export interface TransactionResult<T> {
 }
 
 /** How long (ms) closing waits for an abort. */
-const CLOSE_GRACE = 10_000;
+const CLOSE_GRACE = 5_000;
 
 /**
  * Writes transactions (KIP-98), one at a time. The first one takes over the transactional id: whatever another producer
@@ -126,7 +126,7 @@ export class TransactionalProducer {
     return transaction.commit();
   }
 
-  /** Aborts what is open, waits for what is being ended, for 10 seconds at most, and lets go. */
+  /** Aborts what is open, waits for what is being ended, for 5 seconds at most, and lets go. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -54,6 +54,16 @@ for (const [code, then] of REFUSED) {
   });
 }
 
+test("a commit that the coordinator has put off, and then refuses, was not made", async () => {
+  for (const level of LEVELS) {
+    const script = await startTransactionScript({ level });
+    script.fates("EndTxn", E.CONCURRENT_TRANSACTIONS, E.COORDINATOR_LOAD_IN_PROGRESS, E.PRODUCER_FENCED);
+    const error = await script.failure(script.producer.sendTransaction({ records: RECORDS }));
+    assert.ok(error instanceof ProducerFencedError, String(error));
+    await script.run(script.kafka.close());
+  }
+});
+
 test("a commit without an answer in time is unknown, and asking again tells", async () => {
   for (const level of LEVELS) {
     const script = await startTransactionScript({ level, producer: { coordinatorTimeout: 5_000 } });

@@ -242,7 +242,7 @@ test("close aborts what is open, refuses what comes after, and ends though nobod
     script.fates("EndTxn", fate);
     const start = script.bench.time.elapsed;
     await script.run(script.producer.close());
-    assert.ok(script.bench.time.elapsed - start <= 20_000);
+    assert.ok(script.bench.time.elapsed - start <= 10_000);
     assert.deepEqual(script.asked(), ["EndTxn abort 0"]);
     const refused: KafkaError = await script.failure(script.producer.begin());
     assert.equal(refused.code, "CLOSED");

@@ -11,11 +11,12 @@ import { offsetsConformance } from "./offsets.ts";
 import { patternConformance } from "./patterns.ts";
 import { produceConformance } from "./produce.ts";
 import { protocolConformance } from "./protocol.ts";
-import { memoryTarget, probedTarget, type Target, tcpTarget } from "./target.ts";
+import { memoryTarget, probedTarget, type Target, tcpTarget, withoutEpochPerTransaction } from "./target.ts";
 import { topicsConformance } from "./topics.ts";
 import { transactionOffsetsConformance } from "./transaction-offsets.ts";
 import { transactionOwnersConformance } from "./transaction-owners.ts";
 import { transactionsConformance } from "./transactions.ts";
+import { transactionsClientConformance } from "./transactions-client.ts";
 
 const SUITES: readonly ((target: Target) => void)[] = [
   topicsConformance,
@@ -28,6 +29,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   transactionsConformance,
   transactionOwnersConformance,
   transactionOffsetsConformance,
+  transactionsClientConformance,
   offsetsConformance,
   groupConformance,
   groupChangesConformance,
@@ -43,3 +45,5 @@ async function targets(): Promise<Target[]> {
 }
 
 for (const target of await targets()) for (const suite of SUITES) suite(target);
+// A client tells by the feature alone how to write transactions.
+transactionsClientConformance(withoutEpochPerTransaction);

@@ -154,6 +154,16 @@ export const memoryTarget: Target = {
   },
 };
 
+/** The in-process broker, as one that was upgraded and has not switched on what came with that (KIP-890). */
+export const withoutEpochPerTransaction: Target = {
+  name: "in process, transaction.version 0",
+  groupProtocols: ["classic"],
+  open: (t) => {
+    const transport = new MemoryNetwork().transport(systemClock);
+    return inProcess(t, transport, { transport, host: "kafka", port: 9092, features: { "transaction.version": 0 } });
+  },
+};
+
 /** Three nodes of the in-process broker, over TCP. */
 export const tcpTarget: Target = {
   name: "in process, TCP",
