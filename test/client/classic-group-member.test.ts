@@ -292,8 +292,8 @@ test("a topic whose partition count changes is shared out anew when metadata tel
 
 test("members that want other topics share those that both want", async (t) => {
   const bench = await startGroup(t, { topics: { t: 2, u: 2, v: 2 } });
-  const first = bench.join(bench.client(), ["t", "u"]);
-  const second = bench.join(bench.client(), ["u", "v"]);
+  const first = bench.join(bench.client(), { topics: () => ["t", "u"] });
+  const second = bench.join(bench.client(), { topics: () => ["u", "v"] });
   await bench.settle();
   assert.equal(first.owned.size, 3);
   assert.equal(second.owned.size, 3);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { createGroupMember } from "../../src/client/create-group-member.ts";
 import type { KafkaError } from "../../src/client/errors.ts";
-import type { GroupMember } from "../../src/client/group-member.ts";
+import type { GroupMember, GroupMemberOptions } from "../../src/client/group-member.ts";
 import type { Kafka } from "../../src/client/kafka.ts";
+import type { GroupProtocol } from "../../src/client/membership.ts";
 import { partitionKey, type TopicPartition } from "../../src/client/topic-partition.ts";
 import { type BenchOptions, type ClientBench, startClientBench } from "./client-bench.ts";
 
@@ -17,21 +18,31 @@ export interface RecordedMember {
   readonly owned: Set<string>;
   readonly troubles: KafkaError[];
   readonly failures: KafkaError[];
+  /** How often its name was another's. */
+  busy: number;
   /** Where set, partitions are let go only when it settles. */
   release: Promise<void> | undefined;
+  /** Where set, each partition is let go when the promise that it gives for it settles. */
+  releaseEach?: ((key: string) => Promise<void>) | undefined;
+}
+
+/** How a member joins. */
+export interface JoinOptions extends Partial<Omit<GroupMemberOptions, "groupId" | "topics">> {
+  readonly groupProtocol?: GroupProtocol | undefined;
+  readonly topics?: (() => readonly string[]) | undefined;
 }
 
 export interface GroupBench extends ClientBench {
   /** Everybody who joined, to be closed in the end. */
   readonly everybody: RecordedMember[];
-  join(kafka?: Kafka, topics?: readonly string[]): RecordedMember;
+  join(kafka?: Kafka, options?: JoinOptions): RecordedMember;
   /** Lets time pass until nothing changes hands for some seconds; answers for how long it did. */
   settle(): Promise<number>;
 }
 
 export async function startGroup(
   t: { after(fn: () => Promise<void>): void },
-  options: BenchOptions = {},
+  options: BenchOptions & Pick<JoinOptions, "groupProtocol"> = {},
 ): Promise<GroupBench> {
   const bench = await startClientBench(t, options);
   const everybody: RecordedMember[] = [];
@@ -41,8 +52,9 @@ export async function startGroup(
     const owners = everybody.flatMap(({ owned }) => [...owned]).sort();
     if (new Set(owners).size < owners.length) violations.push(`at ${bench.time.elapsed}: ${owners.join(" ")}`);
   };
-  const join = (kafka: Kafka = bench.client(), topics: readonly string[] = ["t"]): RecordedMember => {
-    const recorded = record(kafka, topics, note);
+  const { groupProtocol = "classic" } = options;
+  const join = (kafka: Kafka = bench.client(), own: JoinOptions = {}): RecordedMember => {
+    const recorded = record(kafka, { groupProtocol, ...own }, note);
     everybody.push(recorded);
     recorded.member.start();
     return recorded;
@@ -65,13 +77,14 @@ export async function startGroup(
   return { ...bench, everybody, join, settle };
 }
 
-function record(kafka: Kafka, topics: readonly string[], note: () => void): RecordedMember {
+function record(kafka: Kafka, own: JoinOptions, note: () => void): RecordedMember {
   const { cluster } = kafka;
   const recorded: Omit<RecordedMember, "member"> = {
     log: [],
     owned: new Set(),
     troubles: [],
     failures: [],
+    busy: 0,
     release: undefined,
   };
   const told = (what: string, partitions: readonly TopicPartition[]): string[] => {
@@ -79,26 +92,29 @@ function record(kafka: Kafka, topics: readonly string[], note: () => void): Reco
     recorded.log.push(`${what} ${keys.join(" ")}`);
     return keys;
   };
-  const options = {
-    groupProtocol: "classic" as const,
-    groupId: "g",
-    sessionTimeout: SESSION,
-    rebalanceTimeout: REBALANCE,
-    topics: () => topics,
-  };
+  const times = { sessionTimeout: SESSION, rebalanceTimeout: REBALANCE };
+  const options = { groupId: "g", topics: () => ["t"], ...times, ...own } as GroupMemberOptions;
   const member = createGroupMember(cluster, options, {
     assigned: (partitions) => {
       for (const key of told("assigned", partitions)) recorded.owned.add(key);
       note();
     },
-    revoked: async (partitions) => {
-      const keys = told("revoked", partitions);
+    revoked: async (partitions, release) => {
+      told("revoked", partitions);
       await recorded.release;
-      for (const key of keys) recorded.owned.delete(key);
+      await Promise.all(
+        partitions.map(async (partition) => {
+          const key = partitionKey(partition.topic, partition.partition);
+          await recorded.releaseEach?.(key);
+          recorded.owned.delete(key);
+          release(partition);
+        }),
+      );
     },
     lost: (partitions) => {
       for (const key of told("lost", partitions)) recorded.owned.delete(key);
     },
+    instanceIdBusy: () => void recorded.busy++,
     troubled: (error) => void recorded.troubles.push(error),
     failed: (error) => void recorded.failures.push(error),
   });
