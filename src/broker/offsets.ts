@@ -111,10 +111,12 @@ export class GroupOffsets {
     this.save();
   }
 
+  /** Forgets a committed offset. {@link save} has to follow. */
   delete(topic: string, partition: number): void {
     const partitions = this.#topics.get(topic);
-    partitions?.delete(partition);
-    if (partitions?.size === 0) this.#topics.delete(topic);
+    if (partitions?.delete(partition) !== true) return;
+    if (partitions.size === 0) this.#topics.delete(topic);
+    this.#note(topic, partition, undefined);
   }
 
   forgetTopic(topic: string): void {

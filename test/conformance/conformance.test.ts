@@ -1,6 +1,7 @@
 import process from "node:process";
 import { adminConformance } from "./admin.ts";
 import { consumeConformance } from "./consume.ts";
+import { consumerGroupConformance } from "./consumer-group.ts";
 import { fetchSessionsConformance } from "./fetch-sessions.ts";
 import { groupConformance } from "./group.ts";
 import { groupChangesConformance } from "./group-changes.ts";
@@ -32,6 +33,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   transactionsClientConformance,
   offsetsConformance,
   groupConformance,
+  consumerGroupConformance,
   groupChangesConformance,
   patternConformance,
   protocolConformance,

@@ -22,18 +22,7 @@ import { RawClient } from "../broker/raw-client.ts";
 import { conformanceTest } from "./conformance-test.ts";
 import { text } from "./reading.ts";
 import type { Target, TestCluster } from "./target.ts";
-import { leaderOf, plainBatch, SOFTWARE, VersionedClient } from "./versioned-client.ts";
-
-/** A connection to the coordinator of a new group, once it has one. */
-async function coordinatorOf(cluster: TestCluster): Promise<{ client: VersionedClient; group: string }> {
-  const group = cluster.fresh("group");
-  const anywhere = await VersionedClient.open(cluster);
-  for (;;) {
-    const { errorCode, host, port } = await anywhere.call(findCoordinator, 3, { keyType: 0, key: group });
-    if (errorCode === 0) return { client: await VersionedClient.open(cluster, `${host}:${port}`), group };
-    assert.equal(errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE);
-  }
-}
+import { coordinatorOf, leaderOf, plainBatch, SOFTWARE, VersionedClient } from "./versioned-client.ts";
 
 /** The bytes themselves: every version that both sides speak is answered in that version, and decodes. */
 export function protocolConformance(target: Target): void {

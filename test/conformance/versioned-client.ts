@@ -4,6 +4,7 @@ import { BatchBuilder, NO_PRODUCER } from "../../protocol/batch-builder.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Draft } from "../../protocol/field.ts";
 import { listOffsets } from "../../protocol/messages/02-list-offsets.ts";
+import { findCoordinator } from "../../protocol/messages/10-find-coordinator.ts";
 import { type ApiVersion, apiVersions } from "../../protocol/messages/18-api-versions.ts";
 import { RawClient } from "../broker/raw-client.ts";
 import type { TestCluster } from "./target.ts";
@@ -82,5 +83,16 @@ async function untilItLeads(client: VersionedClient, name: string): Promise<void
     const isEarly =
       errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
     assert.ok(isEarly, `${name}: error ${errorCode}`);
+  }
+}
+
+/** A connection to the coordinator of a new group, once it has one. */
+export async function coordinatorOf(cluster: TestCluster): Promise<{ client: VersionedClient; group: string }> {
+  const group = cluster.fresh("group");
+  const anywhere = await VersionedClient.open(cluster);
+  for (;;) {
+    const { errorCode, host, port } = await anywhere.call(findCoordinator, 3, { keyType: 0, key: group });
+    if (errorCode === 0) return { client: await VersionedClient.open(cluster, `${host}:${port}`), group };
+    assert.equal(errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE);
   }
 }

@@ -21,14 +21,14 @@ export const offsetDeleteHandler: Handler<OffsetDeleteRequest, OffsetDeleteRespo
       group.offsets.delete(name, partitionIndex);
       return ErrorCode.NONE;
     };
-    return {
-      topics: topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map(({ partitionIndex }) => {
-          return { partitionIndex, errorCode: remove(name, partitionIndex) };
-        }),
-      })),
-    };
+    const results = topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => {
+        return { partitionIndex, errorCode: remove(name, partitionIndex) };
+      }),
+    }));
+    group.offsets.save();
+    return { topics: results };
   },
   fail: (_request, errorCode) => ({ errorCode }),
 };
