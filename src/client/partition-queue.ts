@@ -1,61 +1,7 @@
-import { BatchBuilder, NO_PRODUCER, type ProducerStamp } from "../../protocol/batch-builder.ts";
+import { NO_PRODUCER, type ProducerStamp } from "../../protocol/batch-builder.ts";
 import type { KafkaError } from "./errors.ts";
+import { QueuedBatch } from "./queued-batch.ts";
 
-/** Whoever waits for records of a batch: one call may have many records, in several batches. */
-export interface RecordOwner {
-  delivered(slot: number, partition: number, offset: number, timestamp: number): void;
-  failed(slot: number, error: KafkaError): void;
-}
-
-/** Records that travel together, and what is known of their fate. */
-export class QueuedBatch {
-  readonly builder: BatchBuilder;
-  readonly createdAt: number;
-  readonly owners: RecordOwner[] = [];
-  readonly slots: number[] = [];
-  readonly timestamps: number[] = [];
-  /** Sequence of its first record, once it has been sent. */
-  sequence = -1;
-  /** How many batches of the partition had been given a sequence, this one included. */
-  ordinal = 0;
-  failures = 0;
-  /** It was sent, and neither an answer nor the lack of one says whether the broker has it. */
-  uncertain = false;
-  lastError: KafkaError | undefined;
-  /** No record is added to it any more. */
-  closed = false;
-  /** What it counts against the producer's buffer. */
-  accountedBytes = 0;
-  #whenSettled: (() => void)[] = [];
-
-  constructor(maxBytes: number, expectedBytes: number, createdAt: number) {
-    this.builder = new BatchBuilder(maxBytes, expectedBytes);
-    this.createdAt = createdAt;
-  }
-
-  deliver(partition: number, baseOffset: number, logAppendTime: number): void {
-    for (let i = 0; i < this.owners.length; i++) {
-      const timestamp = logAppendTime >= 0 ? logAppendTime : this.timestamps[i]!;
-      this.owners[i]!.delivered(this.slots[i]!, partition, baseOffset < 0 ? -1 : baseOffset + i, timestamp);
-    }
-    this.#settle();
-  }
-
-  fail(error: KafkaError): void {
-    for (let i = 0; i < this.owners.length; i++) this.owners[i]!.failed(this.slots[i]!, error);
-    this.#settle();
-  }
-
-  onSettled(listener: () => void): void {
-    this.#whenSettled.push(listener);
-  }
-
-  #settle(): void {
-    for (const listener of this.#whenSettled) listener();
-  }
-}
-
-/** With what brokers know a producer's batch again when it comes twice (KIP-98). */
 export interface ProducerIdentity {
   readonly producerId: number;
   readonly epoch: number;
@@ -99,6 +45,8 @@ export class PartitionQueue {
   /** Sizes of the two batches that were taken last: full ones are often followed by a rest, and the next is like one of them. */
   #lastBytes = 0;
   #bytesBefore = 0;
+  /** What the partition's batches may have at most, before compression: less than a batch that was found too large. */
+  #mostBytes = Number.POSITIVE_INFINITY;
   /** Until when (monotonic ms) the broker surely knows the producer under its present epoch. */
   #knownUntil = Number.NEGATIVE_INFINITY;
   /** Nothing is sent before this instant (monotonic ms). */
@@ -135,7 +83,8 @@ export class PartitionQueue {
   startBatch(maxBytes: number, now: number): QueuedBatch {
     const last = this.#waiting.at(-1);
     if (last !== undefined) last.closed = true;
-    const batch = new QueuedBatch(maxBytes, Math.max(this.#lastBytes, this.#bytesBefore), now);
+    const most = Math.min(maxBytes, this.#mostBytes);
+    const batch = new QueuedBatch(most, Math.max(this.#lastBytes, this.#bytesBefore), now);
     this.#waiting.push(batch);
     return batch;
   }
@@ -213,9 +162,30 @@ export class PartitionQueue {
     batch.uncertain ||= uncertain;
     this.retryAt = Math.max(this.retryAt, retryAt);
     this.#recovering = true;
-    const at = this.#waiting.findIndex((other) => other.sequence < 0 || follows(other.sequence, batch.sequence));
-    this.#waiting.splice(batch.sequence < 0 ? 0 : at < 0 ? this.#waiting.length : at, 0, batch);
+    this.#putBack(batch.sequence, [batch]);
     this.#land(batch);
+  }
+
+  /**
+   * It was refused as too large, so the broker does not have it: its `halves` are sent in its place. They have its
+   * sequences between them, so those behind it keep theirs.
+   */
+  split(batch: QueuedBatch, halves: readonly QueuedBatch[]): void {
+    this.#mostBytes = Math.min(this.#mostBytes, Math.ceil(batch.accountedBytes / 2));
+    let { sequence } = batch;
+    for (const half of halves) {
+      half.sequence = sequence;
+      half.ordinal = batch.ordinal;
+      if (sequence >= 0) sequence = (sequence + half.builder.recordCount) % SEQUENCES;
+    }
+    this.#recovering = true;
+    this.#putBack(batch.sequence, halves);
+    this.#land(batch);
+  }
+
+  #putBack(sequence: number, batches: readonly QueuedBatch[]): void {
+    const at = this.#waiting.findIndex((other) => other.sequence < 0 || follows(other.sequence, sequence));
+    this.#waiting.splice(sequence < 0 ? 0 : at < 0 ? this.#waiting.length : at, 0, ...batches);
   }
 
   /** The sequences cannot go on as they are: begin anew once nothing is in flight or uncertain. */

@@ -8,8 +8,10 @@ import type { Connection } from "../net/connection.ts";
 import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import { KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
-import type { PartitionQueue, ProducerIdentity, QueuedBatch } from "./partition-queue.ts";
+import { maxMessageBytes } from "./max-message-bytes.ts";
+import type { PartitionQueue, ProducerIdentity } from "./partition-queue.ts";
 import { IdempotentIdentity, type IdentitySource, type IdentityUser } from "./producer-identity.ts";
+import type { QueuedBatch } from "./queued-batch.ts";
 import { within } from "./within.ts";
 
 export interface SenderOptions {
@@ -25,7 +27,7 @@ export interface SenderOptions {
 interface Shipment {
   readonly queue: PartitionQueue;
   readonly batch: QueuedBatch;
-  readonly records: Uint8Array;
+  readonly records: Uint8Array<ArrayBuffer>;
   /** As it was when the request was built: the answer says no other. */
   readonly topicId: string;
 }
@@ -306,6 +308,10 @@ export class ProducerSender {
       case ErrorCode.REQUEST_TIMED_OUT:
       case ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND:
         return this.#retry(shipment, error, true);
+      case ErrorCode.MESSAGE_TOO_LARGE:
+      case ErrorCode.RECORD_LIST_TOO_LARGE:
+        if (batch.owners.length > 1) return queue.split(batch, batch.split(shipment.records));
+        return void this.#recordTooLarge(shipment);
     }
     if (!errorByCode(errorCode).retriable) return this.#giveUp(shipment, error);
     const { leaderId, leaderEpoch } = answer.currentLeader;
@@ -314,6 +320,16 @@ export class ProducerSender {
       leaderId >= 0 && metadata.nodes.has(leaderId) && metadata.moveLeader(topic, partition, leaderId, leaderEpoch);
     this.#retry(shipment, error, false, moved);
     if (!moved && errorByCode(errorCode).refreshMetadata) this.#cluster.refreshSoon([topic]);
+  }
+
+  /** The batch stays in flight until the topic's limit is known: then a flush waits for it, too. */
+  async #recordTooLarge(shipment: Shipment): Promise<void> {
+    const { topic, partition } = shipment.queue;
+    const limit = await maxMessageBytes(this.#cluster, topic);
+    const most = limit === undefined ? "its topic or broker takes" : `max.message.bytes of the topic, ${limit}`;
+    const message = `a record for ${topic}/${partition} of ${shipment.records.length} bytes in its batch is larger than ${most}`;
+    this.#giveUp(shipment, new KafkaError("MESSAGE_TOO_LARGE", message, false, { topic, partition }));
+    this.schedule();
   }
 
   #requestFailed(shipments: readonly Shipment[], error: KafkaError, sent: boolean): void {

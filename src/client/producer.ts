@@ -1,11 +1,12 @@
 import { partitionForKey } from "../../protocol/murmur2.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClosedError, InvalidArgumentError, KafkaError, TimeoutError } from "./errors.ts";
-import { PartitionQueue, type QueuedBatch, type RecordOwner } from "./partition-queue.ts";
+import { PartitionQueue } from "./partition-queue.ts";
 import type { IdentitySource } from "./producer-identity.ts";
 import { type ProducerOptions, type ProducerSettings, producerSettings } from "./producer-options.ts";
 import { type EncodedRecord, encodeRecord, type ProducerRecord, type RecordMetadata } from "./producer-record.ts";
 import { ProducerSender } from "./producer-sender.ts";
+import type { QueuedBatch, RecordOwner } from "./queued-batch.ts";
 import { ManyOwner, SingleOwner } from "./record-owners.ts";
 import { StickyPartitioner } from "./sticky-partitioner.ts";
 

@@ -1,6 +1,6 @@
 import { KafkaError } from "./errors.ts";
-import type { RecordOwner } from "./partition-queue.ts";
 import type { RecordMetadata } from "./producer-record.ts";
+import type { RecordOwner } from "./queued-batch.ts";
 
 /** Some records of a `sendMany` failed. `results` has one entry for each record, in order. */
 export class SendManyError extends KafkaError {

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { ProducerStamp } from "../../protocol/batch-builder.ts";
 import { KafkaError } from "../../src/client/errors.ts";
-import { PartitionQueue, type QueuedBatch } from "../../src/client/partition-queue.ts";
+import { PartitionQueue } from "../../src/client/partition-queue.ts";
+import type { QueuedBatch } from "../../src/client/queued-batch.ts";
 
 const IDENTITY = { producerId: 7, epoch: 0 } as const;
 const LOST = new KafkaError("CONNECTION_FAILED", "lost", true);

@@ -184,25 +184,53 @@ export function produceConformance(target: Target): void {
     assert.equal(Buffer.compare(record!.value!, value), 0);
   });
 
-  test("a batch that the topic finds too large is refused by name; what comes after it is stored", async (cluster) => {
-    const topic = await cluster.topic(1, { "max.message.bytes": "2000" });
-    const producer = cluster.kafka().producer();
-    const results = await Promise.allSettled([
-      producer.send({ topic, value: "before" }),
-      producer.send({ topic, value: "x".repeat(5000) }),
-    ]);
-    assert.ok(results.some((result) => result.status === "rejected"));
-    await assert.rejects(producer.send({ topic, value: "x".repeat(5000) }), {
-      code: "MESSAGE_TOO_LARGE",
-      retriable: false,
+  for (const acks of ["all", "leader"] as const) {
+    test(`with acks ${acks}, a batch too large for the topic is split; a record too large fails alone`, async (cluster) => {
+      const topic = await cluster.topic(1, { "max.message.bytes": "2000" });
+      const producer = cluster.kafka().producer({ acks });
+      // The broker knows the producer, so that batches follow one another at once.
+      await producer.send({ topic, value: "first" });
+      const sizes = [100, 900, 900, 5_000, 900, 100, 900, 3_000, 100, 100];
+      const sends = sizes.map((size, i) =>
+        producer.send({ topic, value: `${i}${"x".repeat(size)}`, headers: { i: "h" } }),
+      );
+      const settled = Promise.allSettled(sends);
+      const behind = producer.send({ topic, value: "behind" });
+      await producer.flush();
+      const results = await settled;
+      for (const [i, result] of results.entries()) {
+        assert.equal(result.status, sizes[i]! > 2_000 ? "rejected" : "fulfilled", String(i));
+        if (result.status === "fulfilled") continue;
+        assert.equal(result.reason.code, "MESSAGE_TOO_LARGE");
+        assert.match(result.reason.message, /is larger than max\.message\.bytes of the topic, 2000$/);
+      }
+      await behind;
+      const stored = await storedRecords(cluster.kafka(), topic, 0);
+      const fitting = sizes.flatMap((size, i) => (size > 2_000 ? [] : [`${i}${"x".repeat(size)}`]));
+      assert.deepEqual(values(stored), ["first", ...fitting, "behind"]);
+      for (const { offset, headers } of stored.slice(1, -1))
+        assert.deepEqual([headers[0]?.[0], offset >= 1], ["i", true]);
     });
-    const after = await producer.send({ topic, value: "after" });
-    assert.deepEqual(text((await storedRecords(cluster.kafka(), topic, 0, after.offset))[0]!.value), "after");
+  }
+
+  test("a compressed batch too large for the topic is split, and its halves are compressed", async (cluster) => {
+    const topic = await cluster.topic(1, { "max.message.bytes": "4000" });
+    const producer = cluster.kafka().producer({ compression: "gzip" });
+    const noise = Array.from({ length: 12 }, (_, i) => sampleBytes(1_000, i + 1, 200));
+    const sent = await producer.sendMany(noise.map((value) => ({ topic, value })));
+    assert.deepEqual(
+      sent.map(({ offset }) => offset),
+      noise.map((_, i) => i),
+    );
+    const stored = await storedRecords(cluster.kafka(), topic, 0);
+    for (const [i, value] of noise.entries()) assert.equal(Buffer.compare(stored[i]!.value!, value), 0);
+    const batches = await storedBatches(cluster.kafka(), topic, 0);
+    assert.ok(batches.length > 1 && batches.every((batch) => codecIdOf(batch) === codecIds.gzip));
   });
 
-  test("a record larger than a batch is refused before it is sent", async (cluster) => {
+  test("a record larger than a request may be is refused before it is sent", async (cluster) => {
     const topic = await cluster.topic();
-    const producer = cluster.kafka().producer({ batchSize: 1000 });
+    const producer = cluster.kafka().producer({ maxRequestSize: 1000 });
     await assert.rejects(producer.send({ topic, value: "x".repeat(1000) }), { code: "MESSAGE_TOO_LARGE" });
     assert.equal((await producer.send({ topic, value: "y" })).offset, 0);
   });
