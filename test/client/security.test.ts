@@ -14,6 +14,9 @@ import { certificate, clientTls, mutualTls, pemOf, serverTls } from "../support/
 const PASSWORD = "alice-s3cr3t";
 const TOKEN = "t0k3n.of.alice";
 
+/** What may pass is tried again for this long (ms). */
+const IMPATIENT = { timeout: 200 };
+
 interface Cleanup {
   after(fn: () => Promise<void>): void;
 }
@@ -160,12 +163,12 @@ test("a broker that wants no SASL is told from one that refuses it", async (t) =
 
 test("a client without SASL is told that the broker may want it", async (t) => {
   const broker = await start(t, { sasl: { users } });
-  await assert.rejects(client(t, broker, {}).admin().listTopics(), /it may want SASL, by the option sasl/);
+  await assert.rejects(client(t, broker, {}).admin(IMPATIENT).listTopics(), /it may want SASL, by the option sasl/);
 });
 
 test("a client without TLS is told that the broker speaks it", async (t) => {
   const broker = await start(t, { tls: serverTls() });
-  await assert.rejects(client(t, broker, {}).admin().listTopics(), /TLS/);
+  await assert.rejects(client(t, broker, {}).admin(IMPATIENT).listTopics(), /TLS/);
 });
 
 test("a client is known by its certificate, and not let in without", async (t) => {
@@ -222,7 +225,7 @@ test("a token that cannot be had is told with its reason, and may be had later",
     throw new Error("no token service");
   };
   const kafka = client(t, broker, { sasl: { mechanism: "oauthbearer", token: fail, allowPlainText: true } });
-  await assert.rejects(kafka.admin().listTopics(), /no OAUTHBEARER token: no token service/);
+  await assert.rejects(kafka.admin(IMPATIENT).listTopics(), /no OAUTHBEARER token: no token service/);
   const expired = { value: TOKEN, expiresAt: 1_000 };
   const old = client(t, broker, { sasl: { mechanism: "oauthbearer", token: () => expired, allowPlainText: true } });
   for (const error of await refusals(old)) assert.match(error.message, /has expired/);
@@ -230,4 +233,27 @@ test("a token that cannot be had is told with its reason, and may be had later",
     sasl: { mechanism: "oauthbearer", token: () => `${TOKEN}\u0001auth=other`, allowPlainText: true },
   });
   for (const error of await refusals(header)) assert.match(error.message, /printable ASCII/);
+});
+
+test("who is no longer let in learns it by every part of a client that is at work", async (t) => {
+  const passwords: Record<string, string> = { alice: PASSWORD };
+  const broker = await start(t, { sasl: { users: passwords } });
+  const kafka = client(t, broker, { sasl: MECHANISMS.PLAIN });
+  const producer = kafka.producer();
+  await producer.send({ topic: "t", value: "v" });
+  const consumer = kafka.consumer({ groupId: "g", topics: ["t"], offsetReset: "earliest" });
+  const failed = (error: Error): true => {
+    assert.ok(error instanceof AuthenticationError, String(error));
+    assert.match(error.message, /Invalid username or password/);
+    return true;
+  };
+  const consume = async (): Promise<void> => {
+    for await (const _ of consumer) {
+      passwords.alice = "another";
+      broker.faults.disconnect();
+    }
+  };
+  await assert.rejects(consume(), failed);
+  await assert.rejects(producer.send({ topic: "t", value: "v" }), failed);
+  await assert.rejects(kafka.admin().listTopics(), failed);
 });
