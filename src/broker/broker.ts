@@ -112,7 +112,7 @@ export class Broker implements AsyncDisposable {
     found.deleteBefore(beforeOffset);
   }
 
-  /** All groups that have members or offsets, or had. */
+  /** All groups that have members or offsets, or had until some minutes ago. */
   groups(): readonly GroupSummary[] {
     return this.#cluster.groups.all.map((group) =>
       summariseGroup(group, this.#cluster.groups.coordinatorOf(group.groupId)),

@@ -47,6 +47,9 @@ export function brokerConfigEntries({
     given("group.initial.rebalance.delay.ms", groups.initialRebalanceDelayMs),
     given("group.min.session.timeout.ms", groups.minSessionTimeoutMs),
     given("group.max.session.timeout.ms", groups.maxSessionTimeoutMs),
+    given("group.consumer.session.timeout.ms", groups.consumerSessionTimeoutMs),
+    given("group.consumer.heartbeat.interval.ms", groups.consumerHeartbeatIntervalMs),
     given("offset.metadata.max.bytes", groups.offsetMetadataMaxBytes),
+    given("offsets.retention.minutes", Math.ceil(groups.offsetsRetentionMs / 60_000)),
   ];
 }

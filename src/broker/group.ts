@@ -6,7 +6,7 @@ import type { ConsumerGroupHeartbeatRequest } from "../../protocol/messages/68-c
 import type { Clock } from "../net/clock.ts";
 import type { JoinAnswer, SyncAnswer } from "./classic-answers.ts";
 import { ClassicGroup, type ClassicGroupSettings } from "./classic-group.ts";
-import { wantsTopic } from "./classic-subscriptions.ts";
+import { CONSUMER_PROTOCOL, wantsTopic } from "./classic-subscriptions.ts";
 import { ConsumerGroup, type HeartbeatAnswer, JOIN } from "./consumer-group.ts";
 import type { ConsumerGroupHost, ConsumerGroupSettings } from "./consumer-group-core.ts";
 import type { GroupTopics } from "./consumer-group-subscriptions.ts";
@@ -173,6 +173,15 @@ export class Group {
   /** Whether anybody in the group wants the topic, so that its offsets are in use. */
   isSubscribedTo(topic: string): boolean {
     return this.#members.kind === "consumer" ? this.#members.isSubscribedTo(topic) : wantsTopic(this.#members, topic);
+  }
+
+  /** Whether somebody in the group may come back to the topic's offsets. */
+  mayUse(topic: string): boolean {
+    const members = this.#members;
+    if (members.isEmpty) return false;
+    if (members.kind === "consumer") return members.isSubscribedTo(topic);
+    // What members of other protocols want is not known, nor what those will who gather.
+    return members.protocolType !== CONSUMER_PROTOCOL || members.state !== "Stable" || wantsTopic(members, topic);
   }
 
   /** The coordinator gives the group up: all who wait are sent on with `errorCode`. */

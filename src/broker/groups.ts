@@ -8,10 +8,13 @@ import { Group } from "./group.ts";
 import type { CommitCheck, Committer } from "./group-commit.ts";
 import { orErrorCode } from "./group-error.ts";
 import type { GroupStore } from "./group-store.ts";
+import { createOffsetExpiry } from "./offset-expiry.ts";
 
 export interface GroupSettings extends ClassicGroupSettings, ConsumerGroupSettings {
   /** The longest metadata of a committed offset, in UTF-16 units as Kafka counts. */
   readonly offsetMetadataMaxBytes: number;
+  /** How long offsets are kept that nobody uses, in ms. */
+  readonly offsetsRetentionMs: number;
 }
 
 /** Kafka's own defaults, but for the initial delay and the assignment interval: waiting helps nobody here. */
@@ -25,6 +28,7 @@ export const groupDefaults: GroupSettings = {
   migrationPolicy: "bidirectional",
   maxSize: Number.POSITIVE_INFINITY,
   offsetMetadataMaxBytes: 4096,
+  offsetsRetentionMs: 7 * 24 * 60 * 60 * 1000,
 };
 
 /** A commit that a group takes, as far as its partitions allow. */
@@ -88,24 +92,31 @@ export function createGroups(
     groups.set(groupId, group);
     return answer;
   };
+  const remove = (group: Group): void => {
+    group.unload(ErrorCode.COORDINATOR_NOT_AVAILABLE);
+    group.forget();
+    groups.delete(group.groupId);
+    holders.delete(group.groupId);
+  };
+  const expiry = createOffsetExpiry(clock, settings.offsetsRetentionMs, () => groups.values(), remove);
   const obtain = (groupId: string): Group => attempt(groupId, (group) => group);
   for (const groupId of store.groupIds) obtain(groupId).load();
 
   return {
     settings,
     get all() {
+      expiry.sweep();
       return [...groups.values()];
     },
-    find: (groupId) => groups.get(groupId),
+    find(groupId) {
+      expiry.sweep();
+      return groups.get(groupId);
+    },
     obtain,
     attempt,
-    remove(group) {
-      group.unload(ErrorCode.COORDINATOR_NOT_AVAILABLE);
-      group.forget();
-      groups.delete(group.groupId);
-      holders.delete(group.groupId);
-    },
+    remove,
     accept(groupId, committer) {
+      expiry.sweep();
       const { epoch, isTransactional, version } = committer;
       const knows = !isTransactional && version >= NEWER_ERRORS_SINCE;
       // From outside of any group; else its member knows of a generation that is no longer there.

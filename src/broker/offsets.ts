@@ -9,6 +9,8 @@ export interface CommittedOffset {
   /** The epoch of the last record read, or -1. */
   readonly leaderEpoch: number;
   readonly metadata: string;
+  /** When it was committed, in milliseconds since 1970. */
+  readonly committedAt: number;
 }
 
 interface PlacedOffset extends CommittedOffset {
@@ -37,8 +39,9 @@ export class GroupOffsets {
     }
   }
 
+  /** Whether there are none, nor will be when the transactions that are open commit. */
   get isEmpty(): boolean {
-    return this.#topics.size === 0;
+    return this.#topics.size === 0 && this.#pending.size === 0;
   }
   /** Topics with their partitions, in the order of their first commit. */
   get topics(): ReadonlyMap<string, ReadonlyMap<number, CommittedOffset>> {
@@ -56,9 +59,9 @@ export class GroupOffsets {
     this.#note(topic, partition, undefined, placed);
   }
 
-  #placed({ offset, leaderEpoch, metadata }: CommittedOffset): PlacedOffset {
+  #placed(committed: CommittedOffset): PlacedOffset {
     this.#commits += 1;
-    return { offset, leaderEpoch, metadata, place: this.#commits };
+    return { ...committed, place: this.#commits };
   }
 
   #note(topic: string, partition: number, producerId: number | undefined, placed?: PlacedOffset): void {
@@ -117,6 +120,16 @@ export class GroupOffsets {
     if (partitions?.delete(partition) !== true) return;
     if (partitions.size === 0) this.#topics.delete(topic);
     this.#note(topic, partition, undefined);
+  }
+
+  /** Forgets what `isOver` says of, but for what an open transaction is about to commit anew. */
+  expire(isOver: (topic: string, committed: CommittedOffset) => boolean): void {
+    for (const [topic, partitions] of this.#topics) {
+      for (const [partition, committed] of partitions) {
+        if (isOver(topic, committed) && !this.isPending(topic, partition)) this.delete(topic, partition);
+      }
+    }
+    this.save();
   }
 
   forgetTopic(topic: string): void {

@@ -74,6 +74,11 @@ export interface BrokerOptions {
   readonly groupMaxSize?: number | undefined;
   /** The longest timeout that a transaction may have, in ms (`transaction.max.timeout.ms`). Default 900000. */
   readonly transactionMaxTimeout?: number | undefined;
+  /**
+   * How long offsets are kept of groups that nobody is in, and of topics that nobody in a group wants, in ms
+   * (`offsets.retention.minutes`). Default 7 days.
+   */
+  readonly offsetsRetention?: number | undefined;
   /** The largest request that is believed, in bytes (`socket.request.max.bytes`). Default 104857600. */
   readonly maxRequestBytes?: number | undefined;
   /** How many fetch sessions a node keeps (`max.incremental.fetch.session.cache.slots`). Default 1000; 0: none. */
@@ -178,6 +183,7 @@ function createCluster(
       migrationPolicy: options.groupConsumerMigrationPolicy ?? groupDefaults.migrationPolicy,
       maxSize: options.groupMaxSize ?? groupDefaults.maxSize,
       offsetMetadataMaxBytes: groupDefaults.offsetMetadataMaxBytes,
+      offsetsRetentionMs: options.offsetsRetention ?? groupDefaults.offsetsRetentionMs,
     },
   };
   return new ClusterState(settings, states);

@@ -6,7 +6,6 @@ import { Faults } from "../../src/broker/faults.ts";
 import { FetchSessionCache } from "../../src/broker/fetch-session-cache.ts";
 import { groupDefaults } from "../../src/broker/groups.ts";
 import { handlers } from "../../src/broker/handlers/handlers.ts";
-import { Partition } from "../../src/broker/partition.ts";
 import type { PartitionLog } from "../../src/broker/partition-log.ts";
 import { RequestFaults } from "../../src/broker/request-faults.ts";
 import { Kafka } from "../../src/client/kafka.ts";
@@ -231,14 +230,16 @@ export class WorkerBench {
 
   /** Adds partitions, as an administrator would. */
   async addPartition(topic: string): Promise<void> {
-    const partitions = this.#cluster.topicNamed(topic)!.partitions as Partition[];
-    partitions.push(new Partition(topic, partitions.length, [1], 1));
+    this.#cluster.growTopic(this.#cluster.topicNamed(topic)!, [[1]]);
     await this.run(this.#producer.kafka.cluster.refresh([topic]));
   }
 
   /** Commits from outside of the group. */
   commit(topic: string, partition: number, offset: number, metadata: string): void {
-    this.#cluster.groups.obtain(GROUP).offsets.set(topic, partition, { offset, leaderEpoch: -1, metadata });
+    this.#cluster.groups.obtain(GROUP).offsets.set(topic, partition, {
+      ...{ offset, leaderEpoch: -1, metadata },
+      committedAt: this.#cluster.clock.now(),
+    });
   }
 
   committed(topic: string, partition: number): { readonly offset: number; readonly metadata: string } | undefined {

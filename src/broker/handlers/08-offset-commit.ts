@@ -17,11 +17,12 @@ export const offsetCommitHandler: Handler<OffsetCommitRequest, OffsetCommitRespo
     const accepted = accept(context, request);
     if (typeof accepted === "number") return failAll(request, accepted);
     const { offsetMetadataMaxBytes } = context.cluster.groups.settings;
+    const now = context.cluster.clock.now();
     const topics = request.topics.map(({ name, topicId, partitions }) => {
       const topic = context.cluster.lookUp(name, topicId);
       const commit = (wanted: OffsetCommitRequestPartition): { partitionIndex: number; errorCode: number } => ({
         partitionIndex: wanted.partitionIndex,
-        errorCode: commitOne(accepted, topic, wanted, offsetMetadataMaxBytes),
+        errorCode: commitOne(accepted, topic, wanted, offsetMetadataMaxBytes, now),
       });
       return { name, topicId, partitions: partitions.map(commit) };
     });
@@ -45,6 +46,7 @@ function commitOne(
   topic: TopicLookup,
   wanted: OffsetCommitRequestPartition,
   maxMetadata: number,
+  now: number,
 ): number {
   const { partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata } = wanted;
   if (typeof topic === "number") return topic;
@@ -57,6 +59,7 @@ function commitOne(
     offset: committedOffset,
     leaderEpoch: committedLeaderEpoch,
     metadata,
+    committedAt: now,
   });
   return ErrorCode.NONE;
 }

@@ -76,6 +76,7 @@ function commitOne(
     offset: committedOffset,
     leaderEpoch: committedLeaderEpoch,
     metadata: committedMetadata ?? "",
+    committedAt: cluster.clock.now(),
   });
   return ErrorCode.NONE;
 }
