@@ -62,7 +62,7 @@ const CODEC_MASK = 0x07;
 const LOG_APPEND_TIME = 0x08;
 export const TRANSACTIONAL = 0x10;
 export const CONTROL = 0x20;
-const DELETE_HORIZON = 0x40;
+export const DELETE_HORIZON = 0x40;
 
 export function attributesOf(codecId: number, transactional: boolean): number {
   return codecId | (transactional ? TRANSACTIONAL : 0);

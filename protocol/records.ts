@@ -223,6 +223,8 @@ function abortedFilter(aborted: readonly AbortedTransaction[]): AbortedFilter {
       return first !== undefined && first <= header.baseOffset;
     },
     mark(bytes, header, maxBytes) {
+      // Compaction leaves an empty one where a marker was the last that its producer wrote.
+      if (header.recordCount === 0) return false;
       const [marker] = readRecords(bytes, header, maxBytes);
       const key = marker?.key;
       if (key == null || key.length < 4)

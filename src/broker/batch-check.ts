@@ -1,9 +1,16 @@
-import { CodecUnavailableError, decompress } from "../../protocol/compression.ts";
+import {
+  CodecUnavailableError,
+  type CompressionType,
+  codecIds,
+  compress,
+  decompress,
+} from "../../protocol/compression.ts";
 import { crc32c } from "../../protocol/crc32c.ts";
 import { ErrorCode } from "../../protocol/errors.ts";
 import { DecodeError, Reader } from "../../protocol/reader.ts";
 import {
   BATCH_HEADER_BYTES,
+  BATCH_LENGTH_END,
   type BatchHeader,
   CRC_START,
   checkCrc,
@@ -38,6 +45,8 @@ export interface BatchRules {
   readonly timestampAfterMaxMs: number;
   /** Set where the broker's time stands for the records' own. */
   readonly logAppendTime: boolean;
+  /** How batches are compressed in the log. Default: as they come. */
+  readonly compression?: CompressionType | undefined;
 }
 
 export interface CheckedBatch {
@@ -60,17 +69,45 @@ const DECOMPRESSED_LIMIT = 256 * 1024 * 1024;
 export function checkBatch(records: Uint8Array | null, version: number, rules: BatchRules, now: number): CheckedBatch {
   if (records === null || records.length === 0) throw invalid("there is no record batch");
   const header = soleBatch(records);
-  if (records.length > rules.maxMessageBytes) {
-    const message = `the batch has ${records.length} bytes, and max.message.bytes is ${rules.maxMessageBytes}`;
-    throw new BatchRefused(ErrorCode.MESSAGE_TOO_LARGE, message);
-  }
+  checkSize(records, rules);
   corruptWhereThrown(() => checkCrc(records, header));
   checkHeader(header, version);
   const latest = checkRecords(records, header, rules, now);
-  if (rules.logAppendTime) return restamped(records, header, now, true);
+  const maxTimestamp = rules.logAppendTime ? now : (latest ?? header.maxTimestamp);
+  const { compression } = rules;
+  if (compression !== undefined && codecIds[compression] !== codecIdOf(header)) {
+    const changed = recompressed(records, header, compression);
+    checkSize(changed, rules);
+    return { header, bytes: restamped(changed, maxTimestamp, rules.logAppendTime), maxTimestamp };
+  }
   // A producer that got its own maximum wrong would make look-ups by time miss the records.
-  if (latest !== undefined && latest !== header.maxTimestamp) return restamped(records, header, latest, false);
-  return { header, bytes: records, maxTimestamp: header.maxTimestamp };
+  if (!rules.logAppendTime && maxTimestamp === header.maxTimestamp) return { header, bytes: records, maxTimestamp };
+  return { header, bytes: restamped(records.slice(), maxTimestamp, rules.logAppendTime), maxTimestamp };
+}
+
+function checkSize({ length }: Uint8Array, { maxMessageBytes }: BatchRules): void {
+  if (length <= maxMessageBytes) return;
+  const message = `the batch has ${length} bytes, and max.message.bytes is ${maxMessageBytes}`;
+  throw new BatchRefused(ErrorCode.MESSAGE_TOO_LARGE, message);
+}
+
+/** The batch in another compression. Its CRC is still the old one. */
+function recompressed(bytes: Uint8Array, header: BatchHeader, type: CompressionType): Uint8Array<ArrayBuffer> {
+  const records = bytes.subarray(header.start + BATCH_HEADER_BYTES, header.end);
+  let packed: Uint8Array;
+  try {
+    packed = compress(type, decompress(codecIdOf(header), records, DECOMPRESSED_LIMIT));
+  } catch (error) {
+    if (!(error instanceof CodecUnavailableError)) throw error;
+    throw new BatchRefused(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, error.message);
+  }
+  const changed = new Uint8Array(BATCH_HEADER_BYTES + packed.length);
+  changed.set(bytes.subarray(0, BATCH_HEADER_BYTES));
+  changed.set(packed, BATCH_HEADER_BYTES);
+  const view = new DataView(changed.buffer);
+  view.setInt32(FIELD_AT.batchLength, changed.length - BATCH_LENGTH_END);
+  view.setInt16(FIELD_AT.attributes, (header.attributes & ~CODEC_MASK) | codecIds[type]);
+  return changed;
 }
 
 function soleBatch(records: Uint8Array): BatchHeader {
@@ -140,14 +177,15 @@ function walk(reader: Reader, header: BatchHeader, rules: BatchRules, now: numbe
 }
 
 const LOG_APPEND_TIME_BIT = 0x08;
+const CODEC_MASK = 0x07;
 
-function restamped(bytes: Uint8Array, header: BatchHeader, maxTimestamp: number, logAppendTime: boolean): CheckedBatch {
-  const copy = bytes.slice();
-  const view = new DataView(copy.buffer);
-  if (logAppendTime) view.setInt16(FIELD_AT.attributes, header.attributes | LOG_APPEND_TIME_BIT);
+/** Sets the time of the batch, and its CRC, in place. */
+function restamped(bytes: Uint8Array<ArrayBuffer>, maxTimestamp: number, logAppendTime: boolean): Uint8Array {
+  const view = new DataView(bytes.buffer);
+  if (logAppendTime) view.setInt16(FIELD_AT.attributes, view.getInt16(FIELD_AT.attributes) | LOG_APPEND_TIME_BIT);
   view.setBigInt64(FIELD_AT.maxTimestamp, BigInt(maxTimestamp));
-  view.setUint32(FIELD_AT.crc, crc32c(copy, CRC_START, copy.length));
-  return { header, bytes: copy, maxTimestamp };
+  view.setUint32(FIELD_AT.crc, crc32c(bytes, CRC_START, bytes.length));
+  return bytes;
 }
 
 function corruptWhereThrown<T>(read: () => T): T {

@@ -4,8 +4,11 @@ import type { BrokerNode } from "./broker-node.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { Faults } from "./faults.ts";
 import { type GroupSummary, summariseGroup } from "./group-summary.ts";
+import { cleaningRange, cleanLog } from "./log-cleaner.ts";
+import { applyRetention } from "./log-retention.ts";
 import type { Partition } from "./partition.ts";
 import type { FaultMatch, ObservedRequest, RequestFaults } from "./request-faults.ts";
+import type { Topic } from "./topic.ts";
 import type { TopicConfigs } from "./topic-configs.ts";
 import { planTopic, TopicRefused } from "./topic-creation.ts";
 
@@ -86,9 +89,7 @@ export class Broker implements AsyncDisposable {
 
   /** Deletes a topic, its records and the offsets committed for it. */
   async deleteTopic(name: string): Promise<void> {
-    const topic = this.#cluster.topicNamed(name);
-    if (topic === undefined) throw unknown(`there is no topic ${name}`);
-    this.#cluster.deleteTopic(topic);
+    this.#cluster.deleteTopic(this.#topic(name));
   }
 
   /** All topics, by name. */
@@ -110,6 +111,37 @@ export class Broker implements AsyncDisposable {
       throw new BrokerError(errorByCode(ErrorCode.OFFSET_OUT_OF_RANGE).name, message);
     }
     found.deleteBefore(beforeOffset);
+  }
+
+  /**
+   * Compacts a topic now, as if all of it were due: the active segment ends, and neither the share that is new nor the
+   * records' age matters. What tombstones and transactions have to wait for, they wait for. Throws a {@link BrokerError}
+   * with code POLICY_VIOLATION where its `cleanup.policy` has no `compact`.
+   */
+  async compact(topic: string): Promise<void> {
+    const { logRules, partitions } = this.#topic(topic);
+    if (!logRules.compacts) {
+      const message = `topic ${topic} is not compacted: its cleanup.policy has no compact`;
+      throw new BrokerError(errorByCode(ErrorCode.POLICY_VIOLATION).name, message);
+    }
+    const rules = { ...logRules, minCompactionLagMs: 0 };
+    const now = this.#cluster.clock.now();
+    for (const partition of partitions) {
+      partition.log.roll();
+      for (const _ of cleanLog(partition, cleaningRange(partition, rules, now), rules, now));
+    }
+  }
+
+  /** Deletes what a topic's `retention.ms` and `retention.bytes` want to be deleted now, not when it is next looked for. */
+  async applyRetention(topic: string): Promise<void> {
+    const { logRules, partitions } = this.#topic(topic);
+    for (const partition of partitions) applyRetention(partition, logRules, this.#cluster.clock.now());
+  }
+
+  #topic(name: string): Topic {
+    const topic = this.#cluster.topicNamed(name);
+    if (topic === undefined) throw unknown(`there is no topic ${name}`);
+    return topic;
   }
 
   /** All groups that have members or offsets, or had until some minutes ago. */

@@ -9,6 +9,7 @@ import { CoordinatorChoice } from "./coordinator-choice.ts";
 import { type FeatureLevels, Features } from "./features.ts";
 import { GroupStore } from "./group-store.ts";
 import { createGroups, type GroupSettings, type Groups } from "./groups.ts";
+import { LogUpkeep, type LogUpkeepOptions, logUpkeepDefaults } from "./log-upkeep.ts";
 import { Partition } from "./partition.ts";
 import type { Storage } from "./storage.ts";
 import { Topic } from "./topic.ts";
@@ -34,6 +35,7 @@ export interface ClusterSettings {
   readonly groups: GroupSettings;
   /** Default: everything is kept in memory alone. */
   readonly storage?: Storage | undefined;
+  readonly logs?: Partial<LogUpkeepOptions> | undefined;
   /** The longest timeout that a transaction may have, in ms (`transaction.max.timeout.ms`). */
   readonly transactionMaxTimeoutMs: number;
 }
@@ -50,6 +52,7 @@ export class ClusterState {
   readonly groups: Groups;
   readonly transactions: Transactions;
   readonly #store: ClusterStore;
+  readonly #upkeep: LogUpkeep;
   readonly #byName = new Map<string, Topic>();
   readonly #byId = new Map<string, Topic>();
   #topicsVersion = 0;
@@ -62,6 +65,10 @@ export class ClusterState {
     this.features = new Features(settings.features);
     this.#store = new ClusterStore(settings.storage);
     this.clusterId = this.#store.clusterId(() => settings.clusterId ?? inProcessClusterId(settings.clock.uuid()));
+    this.#upkeep = new LogUpkeep(settings.clock, () => this.#byName.values(), {
+      ...logUpkeepDefaults,
+      ...settings.logs,
+    });
     this.#loadTopics();
     const coordinators = new CoordinatorChoice(() => this.liveNodes());
     const groupStore = new GroupStore(this.#store.journal("groups"));
@@ -146,6 +153,8 @@ export class ClusterState {
     this.#topicsVersion += 1;
     this.#byName.set(name, topic);
     this.#byId.set(id, topic);
+    for (const partition of partitions) this.#watch(topic, partition);
+    if (partitions.some(({ log }) => log.size > 0)) this.#upkeep.changed(topic.logRules);
     return topic;
   }
 
@@ -153,7 +162,13 @@ export class ClusterState {
     return new Partition(name, index, nodes, this.#firstLive(nodes), this.#store.partition(topicId, index));
   }
 
-  #keep({ id, name, ownConfigs, partitions }: Topic): void {
+  #watch(topic: Topic, partition: Partition): void {
+    partition.onChange(() => this.#upkeep.changed(topic.logRules));
+  }
+
+  #keep(topic: Topic): void {
+    const { id, name, ownConfigs, partitions, logRules } = topic;
+    this.#upkeep.changed(logRules);
     this.#store.keepTopic({ id, name, configs: ownConfigs, replicas: partitions.map(({ replicas }) => replicas) });
   }
 
@@ -170,7 +185,9 @@ export class ClusterState {
   growTopic(topic: Topic, replicas: readonly (readonly number[])[]): void {
     const first = topic.partitions.length;
     this.#topicsVersion += 1;
-    topic.grow(replicas.map((nodes, n) => this.#openPartition(topic.id, topic.name, first + n, nodes)));
+    const added = replicas.map((nodes, n) => this.#openPartition(topic.id, topic.name, first + n, nodes));
+    for (const partition of added) this.#watch(topic, partition);
+    topic.grow(added);
   }
 
   deleteTopic(topic: Topic): void {
@@ -214,6 +231,7 @@ export class ClusterState {
 
   /** Stops all timers and lets go of the storage. */
   close(): void {
+    this.#upkeep.close();
     this.groups.close();
     this.transactions.close();
     this.#store.close();

@@ -1,7 +1,7 @@
 import { type ChunkIndexFile, decodeChunkIndex, encodeChunkIndex } from "./chunk-index-file.ts";
 import type { JournalValue } from "./journal-value.ts";
 import type { EpochStart } from "./leader-epochs.ts";
-import { type ChunkPlace, LogChunk } from "./log-chunk.ts";
+import { type ChunkPlace, LogChunk, type StoredBatch } from "./log-chunk.ts";
 import { scanBatches } from "./scan-batches.ts";
 import { type Storage, StorageError } from "./storage.ts";
 
@@ -118,7 +118,7 @@ export class PartitionFiles {
     return chunk;
   }
 
-  #readIndex({ baseOffset, generation }: Candidate): ChunkIndexFile {
+  #readIndex({ baseOffset, generation }: Pick<Candidate, "baseOffset" | "generation">): ChunkIndexFile {
     const path = this.#path(baseOffset, generation, "index");
     const file = this.#storage.open(path);
     const index = decodeChunkIndex(file.read(0, file.size));
@@ -173,6 +173,33 @@ export class PartitionFiles {
     const path = this.#path(baseOffset, this.#generations.get(chunk)!, "index");
     this.#storage.replace(path, encodeChunkIndex({ segmentBase, endOffset, size, index, ...rest }));
     chunk.isSealed = true;
+  }
+
+  /**
+   * Puts one chunk with these batches in the place of chunks that follow each other, all of them full. It counts from the
+   * moment its index is there.
+   */
+  replace(
+    inputs: readonly LogChunk[],
+    place: ChunkPlace,
+    batches: readonly StoredBatch[],
+    merge: (states: readonly JournalValue[]) => JournalValue,
+  ): LogChunk {
+    const indexes = inputs.map((chunk) =>
+      this.#readIndex({ baseOffset: chunk.baseOffset, generation: this.#generations.get(chunk)! }),
+    );
+    const generation = this.#generations.get(inputs[0]!)! + 1;
+    const path = this.#path(place.baseOffset, generation, "log");
+    // What a process left of this that did not live to end it.
+    this.#storage.remove(path);
+    const chunk = new LogChunk(place, this.#storage.open(path));
+    for (const batch of batches) chunk.keep(batch);
+    chunk.endOffset = inputs.at(-1)!.endOffset;
+    this.#generations.set(chunk, generation);
+    const { endsSegment, epochs } = indexes.at(-1)!;
+    this.#writeIndex(chunk, { endsSegment, epochs, state: merge(indexes.map(({ state }) => state)) });
+    for (const input of inputs) this.remove(input);
+    return chunk;
   }
 
   /** A chunk is the last one again. */

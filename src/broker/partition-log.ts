@@ -4,7 +4,7 @@ import type { ByteSource } from "../../protocol/writer.ts";
 import { GrowingBytes } from "./growing-bytes.ts";
 import type { JournalValue } from "./journal-value.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
-import { type AppendedBatch, LogChunk } from "./log-chunk.ts";
+import { type AppendedBatch, LogChunk, type StoredBatch } from "./log-chunk.ts";
 import type { PartitionFiles } from "./partition-files.ts";
 
 /** A record found by its time. */
@@ -52,6 +52,10 @@ export class PartitionLog {
   readonly #state: (from: number) => JournalValue;
   readonly #epochs: LeaderEpochs;
   #chunks: LogChunk[];
+  /** Rises whenever chunks go that were not the last one growing: who works through them has to begin anew. */
+  #version = 0;
+  /** Below it, compaction has been. */
+  cleanedTo = 0;
   #rules: SegmentRules = { segmentBytes: Number.POSITIVE_INFINITY, segmentMs: Number.POSITIVE_INFINITY };
   #mustRoll = false;
   /** Bytes of the active segment, and its first batch's timestamp. */
@@ -91,9 +95,21 @@ export class PartitionLog {
   get chunks(): readonly LogChunk[] {
     return this.#chunks;
   }
+  get version(): number {
+    return this.#version;
+  }
   /** Where the segment begins that is appended to: nothing from here on is old enough for anything. */
   get activeBase(): number {
     return this.#mustRoll ? this.#endOffset : (this.#chunks.at(-1)?.segmentBase ?? this.#endOffset);
+  }
+
+  /** How large a chunk may grow. */
+  get chunkLimit(): number {
+    return this.#files === undefined ? CHUNK_BYTES : FILE_CHUNK_BYTES;
+  }
+  /** Whether nothing more comes to a chunk, and what is to be remembered with it is known. */
+  canReplace(chunk: LogChunk): boolean {
+    return chunk.endOffset <= this.activeBase && (this.#files === undefined || chunk.isSealed);
   }
 
   configure(rules: SegmentRules): void {
@@ -102,7 +118,10 @@ export class PartitionLog {
 
   /** Ends the active segment: what is appended next begins another. */
   roll(): void {
-    this.#mustRoll = this.#chunks.length > 0;
+    const last = this.#chunks.at(-1);
+    if (last === undefined || this.#mustRoll) return;
+    if (!last.isSealed) this.#files?.seal(last, true, this.#epochs.starts, this.#state(last.baseOffset));
+    this.#mustRoll = true;
   }
 
   /** Stores a batch and gives the offset of its first record. Where it cannot be written, nothing has changed. */
@@ -122,11 +141,11 @@ export class PartitionLog {
     if (last === undefined) return this.#begin(this.#endOffset, FIRST_CHUNK_BYTES);
     const isRolled =
       this.#mustRoll ||
+      last.isSealed ||
       (this.#segmentSize > 0 &&
         (this.#segmentSize + bytes.length > this.#rules.segmentBytes ||
           maxTimestamp - this.#segmentTimestamp > this.#rules.segmentMs));
-    const limit = this.#files === undefined ? CHUNK_BYTES : FILE_CHUNK_BYTES;
-    if (!isRolled && !last.isSealed && (last.size === 0 || last.size + bytes.length <= limit)) return last;
+    if (!isRolled && (last.size === 0 || last.size + bytes.length <= this.chunkLimit)) return last;
     if (!last.isSealed) this.#files?.seal(last, isRolled, this.#epochs.starts, this.#state(last.baseOffset));
     if (!isRolled) return this.#begin(last.segmentBase, CHUNK_BYTES);
     this.#mustRoll = false;
@@ -227,6 +246,28 @@ export class PartitionLog {
     const kept = this.#chunks.findIndex((chunk) => chunk.endOffset > offset);
     const gone = this.#chunks.splice(0, kept === -1 ? this.#chunks.length : kept);
     for (const chunk of gone) this.#files?.remove(chunk);
+    if (gone.length > 0) this.#version += 1;
+  }
+
+  /**
+   * Puts one chunk with these batches in the place of chunks that follow each other and no longer grow. `merge` makes one
+   * of what was remembered with each.
+   */
+  replace(
+    inputs: readonly LogChunk[],
+    batches: readonly StoredBatch[],
+    merge: (states: readonly JournalValue[]) => JournalValue,
+  ): void {
+    const [first] = inputs;
+    const place = { baseOffset: first!.baseOffset, segmentBase: first!.baseOffset };
+    const endOffset = inputs.at(-1)!.endOffset;
+    const size = batches.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    const cleaned =
+      this.#files?.replace(inputs, place, batches, merge) ?? new LogChunk(place, new GrowingBytes(size, size));
+    if (this.#files === undefined) for (const batch of batches) cleaned.keep(batch);
+    cleaned.endOffset = endOffset;
+    this.#chunks.splice(this.#chunks.indexOf(first!), inputs.length, cleaned);
+    this.#version += 1;
   }
 
   #keepStart(offset: number): void {
@@ -249,6 +290,8 @@ export class PartitionLog {
       chunk!.truncate(count, end);
     }
     this.#endOffset = end;
+    this.cleanedTo = Math.min(this.cleanedTo, end);
+    this.#version += 1;
     if (end < this.#startOffset) this.#keepStart(end);
     this.#mustRoll = false;
     this.#measureSegment();

@@ -21,6 +21,9 @@ export class PartitionTransactions {
   get firstOpenOffset(): number | undefined {
     return this.#open.values().next().value;
   }
+  isOpen(producerId: number): boolean {
+    return this.#open.has(producerId);
+  }
   /** Where the producer's open transaction begins. */
   openSince(producerId: number): number | undefined {
     return this.#open.get(producerId);
@@ -39,6 +42,24 @@ export class PartitionTransactions {
     if (committed) return;
     const stableOffset = this.firstOpenOffset ?? markerOffset + 1;
     this.#aborted.push({ producerId, firstOffset, markerOffset, stableOffset });
+  }
+
+  /** All that were aborted and have not been deleted. */
+  get aborted(): readonly AbortedTransaction[] {
+    return this.#aborted;
+  }
+  /** Forgets the aborted transactions whose markers were compacted away: there is nothing to be left out. */
+  forgetMarkers(offsets: ReadonlySet<number>): void {
+    this.#aborted = this.#aborted.filter(({ markerOffset }) => !offsets.has(markerOffset));
+  }
+  /** The snapshots of chunks that become one, without the markers that are gone. */
+  static merged(snapshots: readonly JournalValue[], gone: ReadonlySet<number>): JournalValue {
+    const all = snapshots as unknown as readonly {
+      readonly open: unknown;
+      readonly aborted: readonly AbortedRange[];
+    }[];
+    const aborted = all.flatMap((one) => one.aborted.filter(({ markerOffset }) => !gone.has(markerOffset)));
+    return { open: all.at(-1)!.open, aborted } as unknown as JournalValue;
   }
 
   /** Aborted transactions that have a record or their marker at `from` or later, and a record before `to`. */

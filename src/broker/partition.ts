@@ -4,6 +4,7 @@ import { markerBatch, readMarker, type TransactionMarker } from "../../protocol/
 import { BatchRefused, type BatchRules, checkBatch } from "./batch-check.ts";
 import type { PartitionStore } from "./cluster-store.ts";
 import type { JournalValue } from "./journal-value.ts";
+import type { LogChunk, StoredBatch } from "./log-chunk.ts";
 import { PartitionLog } from "./partition-log.ts";
 import { PartitionTransactions } from "./partition-transactions.ts";
 import { ProducerState } from "./producer-state.ts";
@@ -17,6 +18,21 @@ export interface Appended {
 
 /** Asked for the first batch of a transaction on a partition. Throws {@link BatchRefused} where it may not begin. */
 export type BeginTransaction = (batch: BatchHeader) => void;
+
+/** What a start needs not to read a partition's log for. */
+interface PartitionState {
+  readonly producers: JournalValue;
+  readonly transactions: JournalValue;
+}
+
+function mergedState(states: readonly JournalValue[], goneMarkers: ReadonlySet<number>): JournalValue {
+  const all = states as unknown as readonly PartitionState[];
+  const transactions = PartitionTransactions.merged(
+    all.map((one) => one.transactions),
+    goneMarkers,
+  );
+  return { producers: all.at(-1)!.producers, transactions };
+}
 
 /** One partition: its log, its leader, and who waits for records. All nodes share it, so all replicas are in sync. */
 export class Partition {
@@ -139,9 +155,18 @@ export class Partition {
   #replay(from: number): void {
     for (const { header, bytes } of this.log.batches(from)) {
       const { baseOffset, maxTimestamp } = header;
-      if (isControl(header)) this.#noteMarker(readMarker(bytes, header), baseOffset, maxTimestamp);
+      // A marker that compaction has emptied is kept for its producer's epoch alone.
+      if (isControl(header) && header.recordCount === 0) {
+        this.producers.marked({ ...header, committed: true, coordinatorEpoch: -1 }, maxTimestamp);
+      } else if (isControl(header)) this.#noteMarker(readMarker(bytes, header), baseOffset, maxTimestamp);
       else this.#note(header, baseOffset, maxTimestamp);
     }
+  }
+
+  /** Chunks of its log have been compacted: of the markers among them, some are gone. */
+  compacted(inputs: readonly LogChunk[], batches: readonly StoredBatch[], goneMarkers: ReadonlySet<number>): void {
+    this.log.replace(inputs, batches, (states) => mergedState(states, goneMarkers));
+    this.transactions.forgetMarkers(goneMarkers);
   }
 
   /** Gives the partition to another node, or to none (-1). Whoever waits learns of it. */

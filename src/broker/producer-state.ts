@@ -99,6 +99,23 @@ export class ProducerState {
     return entry;
   }
 
+  /** The last of what a producer wrote: compaction may not lose it. */
+  lastOf(producerId: number): { readonly epoch: number; readonly lastOffset: number | undefined } | undefined {
+    const entry = this.#producers.get(producerId);
+    if (entry === undefined) return undefined;
+    const last = entry.batches.at(-1);
+    if (last === undefined) return { epoch: entry.epoch, lastOffset: undefined };
+    const count = (last.lastSequence - last.baseSequence + SEQUENCES) % SEQUENCES;
+    return { epoch: entry.epoch, lastOffset: last.baseOffset + count };
+  }
+
+  /** Forgets the producers that wrote nothing since `timestamp`, unless they are needed. */
+  expire(timestamp: number, isNeeded: (producerId: number) => boolean): void {
+    for (const [producerId, entry] of this.#producers) {
+      if (entry.lastTimestamp <= timestamp && !isNeeded(producerId)) this.#producers.delete(producerId);
+    }
+  }
+
   /** The producer's epoch, or undefined where it is not known. */
   epochOf(producerId: number): number | undefined {
     return this.#producers.get(producerId)?.epoch;

@@ -13,6 +13,7 @@ import { type FeatureLevels, featureComplaint } from "./features.ts";
 import { FetchSessionCache } from "./fetch-session-cache.ts";
 import { groupDefaults } from "./groups.ts";
 import { handlers } from "./handlers/handlers.ts";
+import { logUpkeepDefaults } from "./log-upkeep.ts";
 import { RequestFaults } from "./request-faults.ts";
 import { type BrokerSaslOptions, SaslServer } from "./sasl-server.ts";
 import { type Storage, StorageError } from "./storage.ts";
@@ -92,6 +93,10 @@ export interface BrokerOptions {
   readonly data?: string | undefined;
   /** Keeps everything somewhere else than in a folder. */
   readonly storage?: Storage | undefined;
+  /** How often records that are too old are looked for, in ms (`log.retention.check.interval.ms`). Default 300000. */
+  readonly retentionCheckInterval?: number | undefined;
+  /** How often logs to compact are looked for, in ms (`log.cleaner.backoff.ms`). Default 15000. */
+  readonly cleanerBackoff?: number | undefined;
   /** Is told of connections that were refused and requests that failed. Default: nobody is. */
   readonly log?: ((event: BrokerEvent) => void) | undefined;
 }
@@ -164,6 +169,11 @@ function createCluster(
 ): ClusterState {
   const settings = {
     storage,
+    logs: {
+      retentionCheckMs: options.retentionCheckInterval ?? logUpkeepDefaults.retentionCheckMs,
+      cleanerBackoffMs: options.cleanerBackoff ?? logUpkeepDefaults.cleanerBackoffMs,
+      failed: (message: string, cause: unknown) => options.log?.({ kind: "failed", nodeId: -1, message, cause }),
+    },
     clock: options.clock ?? systemClock,
     clusterId: options.clusterId,
     autoCreateTopics: options.autoCreateTopics ?? false,

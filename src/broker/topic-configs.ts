@@ -53,8 +53,7 @@ const ratio: ConfigRule = {
 
 const RULES: Readonly<Record<string, ConfigRule>> = {
   "cleanup.policy": policies,
-  // Batches are stored as they come: any other value would promise a compression that nobody does.
-  "compression.type": oneOf("producer", "producer"),
+  "compression.type": oneOf("producer", "producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"),
   "delete.retention.ms": whole("86400000", 0),
   "file.delete.delay.ms": whole("60000", 0),
   "flush.messages": whole(MAX_LONG, 1),

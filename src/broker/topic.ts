@@ -1,3 +1,4 @@
+import type { CompressionType } from "../../protocol/compression.ts";
 import type { BatchRules } from "./batch-check.ts";
 import { type LogRules, logRulesOf } from "./log-rules.ts";
 import type { Partition } from "./partition.ts";
@@ -64,6 +65,7 @@ export class Topic {
       timestampBeforeMaxMs: Number(configs["message.timestamp.before.max.ms"]),
       timestampAfterMaxMs: Number(configs["message.timestamp.after.max.ms"]),
       logAppendTime: configs["message.timestamp.type"] === "LogAppendTime",
+      compression: storedAs(configs["compression.type"]!),
     };
     this.#logRules = logRulesOf(configs);
     for (const partition of this.#partitions) partition.log.configure(this.#logRules);
@@ -76,6 +78,12 @@ export class Topic {
     this.#partitions.push(...partitions);
     this.#changed?.(this);
   }
+}
+
+/** Undefined: as the producer has it. */
+function storedAs(type: string): CompressionType | undefined {
+  if (type === "producer") return undefined;
+  return type === "uncompressed" ? "none" : (type as CompressionType);
 }
 
 const NAME = /^[a-zA-Z0-9._-]{1,249}$/;
