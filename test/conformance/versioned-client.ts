@@ -5,6 +5,7 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import type { Draft } from "../../protocol/field.ts";
 import { listOffsets } from "../../protocol/messages/02-list-offsets.ts";
 import { findCoordinator } from "../../protocol/messages/10-find-coordinator.ts";
+import { heartbeat } from "../../protocol/messages/12-heartbeat.ts";
 import { type ApiVersion, apiVersions } from "../../protocol/messages/18-api-versions.ts";
 import { RawClient } from "../broker/raw-client.ts";
 import type { TestCluster } from "./target.ts";
@@ -86,13 +87,22 @@ async function untilItLeads(client: VersionedClient, name: string): Promise<void
   }
 }
 
-/** A connection to the coordinator of a new group, once it has one. */
+/** A connection to the coordinator of a new group, once it has one that is ready. */
 export async function coordinatorOf(cluster: TestCluster): Promise<{ client: VersionedClient; group: string }> {
   const group = cluster.fresh("group");
   const anywhere = await VersionedClient.open(cluster);
   for (;;) {
     const { errorCode, host, port } = await anywhere.call(findCoordinator, 3, { keyType: 0, key: group });
-    if (errorCode === 0) return { client: await VersionedClient.open(cluster, `${host}:${port}`), group };
-    assert.equal(errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE);
+    if (errorCode === ErrorCode.NONE) {
+      const client = await VersionedClient.open(cluster, `${host}:${port}`);
+      if (await isCoordinator(client, group)) return { client, group };
+    } else assert.equal(errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE);
   }
+}
+
+/** A node may be named as the coordinator before it knows, or has read what there is to know. */
+async function isCoordinator(client: VersionedClient, groupId: string): Promise<boolean> {
+  const who = { groupId, memberId: "nobody", generationId: 1 };
+  const { errorCode } = await client.call(heartbeat, client.near(heartbeat, 3), who);
+  return errorCode === ErrorCode.UNKNOWN_MEMBER_ID;
 }
