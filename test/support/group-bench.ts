@@ -38,6 +38,8 @@ export interface GroupBench extends ClientBench {
   join(kafka?: Kafka, options?: JoinOptions): RecordedMember;
   /** Lets time pass until nothing changes hands for some seconds; answers for how long it did. */
   settle(): Promise<number>;
+  /** What two members had at once, both with a lease. */
+  readonly violations: readonly string[];
 }
 
 export async function startGroup(
@@ -48,13 +50,16 @@ export async function startGroup(
   const everybody: RecordedMember[] = [];
   // An assertion that fails in a handler would be taken for the handler's own failure.
   const violations: string[] = [];
-  const note = (): void => {
-    const owners = everybody.flatMap(({ owned }) => [...owned]).sort();
-    if (new Set(owners).size < owners.length) violations.push(`at ${bench.time.elapsed}: ${owners.join(" ")}`);
+  const took = (taker: RecordedMember): void => {
+    for (const other of everybody) {
+      // Whoever has no lease starts nothing, whatever it believes to have (S3.5).
+      if (other === taker || !other.member.lease.isValid) continue;
+      for (const key of taker.owned) if (other.owned.has(key)) violations.push(`at ${bench.time.elapsed}: ${key}`);
+    }
   };
   const { groupProtocol = "classic" } = options;
   const join = (kafka: Kafka = bench.client(), own: JoinOptions = {}): RecordedMember => {
-    const recorded = record(kafka, { groupProtocol, ...own }, note);
+    const recorded = record(kafka, { groupProtocol, ...own }, took);
     everybody.push(recorded);
     recorded.member.start();
     return recorded;
@@ -74,10 +79,10 @@ export async function startGroup(
   t.after(async () => {
     await bench.run(Promise.all(everybody.map(({ member }) => member.close())));
   });
-  return { ...bench, everybody, join, settle };
+  return { ...bench, everybody, join, settle, violations };
 }
 
-function record(kafka: Kafka, own: JoinOptions, note: () => void): RecordedMember {
+function record(kafka: Kafka, own: JoinOptions, took: (taker: RecordedMember) => void): RecordedMember {
   const { cluster } = kafka;
   const recorded: Omit<RecordedMember, "member"> = {
     log: [],
@@ -97,7 +102,7 @@ function record(kafka: Kafka, own: JoinOptions, note: () => void): RecordedMembe
   const member = createGroupMember(cluster, options, {
     assigned: (partitions) => {
       for (const key of told("assigned", partitions)) recorded.owned.add(key);
-      note();
+      took(made);
     },
     revoked: async (partitions, release) => {
       told("revoked", partitions);
@@ -118,5 +123,6 @@ function record(kafka: Kafka, own: JoinOptions, note: () => void): RecordedMembe
     troubled: (error) => void recorded.troubles.push(error),
     failed: (error) => void recorded.failures.push(error),
   });
-  return Object.assign(recorded, { member });
+  const made: RecordedMember = Object.assign(recorded, { member });
+  return made;
 }
