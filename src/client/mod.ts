@@ -43,7 +43,7 @@ export type { GroupMetadata, GroupReader } from "./group-metadata.ts";
 export type { CommittedOffset, GroupOffset } from "./group-offsets.ts";
 export { Kafka, type KafkaOptions } from "./kafka.ts";
 export { Producer } from "./producer.ts";
-export type { ProducerOptions } from "./producer-options.ts";
+export type { Partitioner, ProducerOptions } from "./producer-options.ts";
 export type { HeaderInput, ProducerRecord, RecordMetadata } from "./producer-record.ts";
 export { SendManyError } from "./record-owners.ts";
 export type { CustomSaslOptions, OAuthBearerOptions, PlainOptions, SaslOptions, ScramOptions } from "./sasl-options.ts";

@@ -59,7 +59,11 @@ export class PartitionQueue {
   }
 
   get isEmpty(): boolean {
-    return this.#waiting.length === 0 && this.#inFlight.length === 0;
+    return this.length === 0;
+  }
+  /** Batches without a verdict. */
+  get length(): number {
+    return this.#waiting.length + this.#inFlight.length;
   }
   /** Whether a batch is open for records. */
   get isFilling(): boolean {

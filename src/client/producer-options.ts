@@ -1,5 +1,6 @@
 import { type CompressionType, codecIds, compress } from "../../protocol/compression.ts";
 import { InvalidArgumentError } from "./errors.ts";
+import type { ProducerRecord } from "./producer-record.ts";
 import type { SenderOptions } from "./producer-sender.ts";
 
 /** Settings of a producer, or of a variant of one. */
@@ -21,11 +22,21 @@ export interface ProducerOptions {
   readonly maxRequestSize?: number | undefined;
   /** Bytes of records that may wait for their verdicts; calls beyond that wait their turn. Default 64 MiB. */
   readonly maxBufferedBytes?: number | undefined;
+  /**
+   * The partition of a record that names none, given how many the topic has. It is called once for each record, in order,
+   * as soon as the topic is known. What it throws, or gives beside the range, rejects that record alone. Default: as
+   * Java's partitioner does, by the key's murmur2 or, without a key, by turns (KIP-794).
+   */
+  readonly partitioner?: Partitioner | undefined;
 }
+
+/** Gives a record's partition: a whole number from 0 up to, not including, `partitionCount`. */
+export type Partitioner = (record: ProducerRecord, partitionCount: number) => number;
 
 export interface ProducerSettings extends SenderOptions {
   readonly batchSize: number;
   readonly maxBufferedBytes: number;
+  readonly partitioner: Partitioner | undefined;
 }
 
 export const PRODUCER_DEFAULTS: ProducerSettings = {
@@ -36,6 +47,7 @@ export const PRODUCER_DEFAULTS: ProducerSettings = {
   batchSize: 256 * 1024,
   maxRequestSize: 8 * 1024 * 1024,
   maxBufferedBytes: 64 * 1024 * 1024,
+  partitioner: undefined,
 };
 
 /** Fills in defaults; throws an {@link InvalidArgumentError} that names a wrong option. */
@@ -61,6 +73,11 @@ export function producerSettings(
     throw new InvalidArgumentError(`compression ${settings.compression}: ${(error as Error).message}`, {
       cause: error,
     });
+  }
+  if (settings.partitioner !== undefined && typeof settings.partitioner !== "function") {
+    throw new InvalidArgumentError(
+      `producer option partitioner is ${typeof settings.partitioner}: a function is wanted`,
+    );
   }
   atLeast("linger", settings.linger, 0);
   atLeast("deliveryTimeout", settings.deliveryTimeout, 1);

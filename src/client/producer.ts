@@ -1,33 +1,13 @@
-import { partitionForKey } from "../../protocol/murmur2.ts";
 import type { Cluster } from "./cluster.ts";
-import { ClosedError, InvalidArgumentError, KafkaError, TimeoutError } from "./errors.ts";
-import { PartitionQueue } from "./partition-queue.ts";
+import { asKafkaError, ClosedError, KafkaError, TimeoutError } from "./errors.ts";
+import type { PartitionQueue } from "./partition-queue.ts";
 import type { IdentitySource } from "./producer-identity.ts";
 import { type ProducerOptions, type ProducerSettings, producerSettings } from "./producer-options.ts";
 import { type EncodedRecord, encodeRecord, type ProducerRecord, type RecordMetadata } from "./producer-record.ts";
 import { ProducerSender } from "./producer-sender.ts";
-import type { QueuedBatch, RecordOwner } from "./queued-batch.ts";
+import type { QueuedBatch } from "./queued-batch.ts";
 import { ManyOwner, SingleOwner } from "./record-owners.ts";
-import { StickyPartitioner } from "./sticky-partitioner.ts";
-
-/** What is known of one topic's outboxes. */
-interface TopicState {
-  readonly queues: PartitionQueue[];
-  readonly sticky: StickyPartitioner;
-  /** Calls that wait for the topic's metadata, in order; undefined once it is known. */
-  waiting: Arrival[] | undefined;
-}
-
-/** A record on its way into a batch. */
-interface Arrival {
-  readonly record: EncodedRecord;
-  readonly owner: RecordOwner;
-  readonly slot: number;
-  readonly at: number;
-}
-
-/** Key, value and the record's own fields, roughly, in bytes. */
-const RECORD_OVERHEAD = 32;
+import { type Arrival, detached, TopicOutbox } from "./topic-outbox.ts";
 
 /**
  * Sends records. Calls that are not awaited keep their order on each partition. Variants made by `with` share
@@ -37,7 +17,7 @@ export class Producer {
   readonly #cluster: Cluster;
   readonly #settings: ProducerSettings;
   readonly #sender: ProducerSender;
-  readonly #topics = new Map<string, TopicState>();
+  readonly #topics = new Map<string, TopicOutbox>();
   readonly #variants: Producer[] = [];
   readonly #lookups = new Set<{ readonly done: Promise<void>; readonly at: number }>();
   /** Calls that wait for room, in order. */
@@ -68,7 +48,7 @@ export class Producer {
     try {
       const encoded = this.#admit(record);
       const owner = new SingleOwner(encoded.topic);
-      this.#arrive({ record: encoded, owner, slot: 0, at: this.#cluster.clock.monotonic() });
+      this.#arrive({ given: record, record: encoded, owner, slot: 0, at: this.#cluster.clock.monotonic() });
       return owner.promise;
     } catch (error) {
       return Promise.reject(error);
@@ -81,7 +61,8 @@ export class Producer {
     const owner = new ManyOwner(records.map((record) => record?.topic));
     for (let slot = 0; slot < records.length; slot++) {
       try {
-        this.#arrive({ record: this.#admit(records[slot]!), owner, slot, at });
+        const given = records[slot]!;
+        this.#arrive({ given, record: this.#admit(given), owner, slot, at });
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error;
         owner.failed(slot, error);
@@ -103,33 +84,39 @@ export class Producer {
 
   #arrive(arrival: Arrival): void {
     const { topic } = arrival.record;
-    let state = this.#topics.get(topic);
-    if (state === undefined) {
-      state = { queues: [], sticky: new StickyPartitioner(this.#cluster.clock), waiting: undefined };
-      this.#topics.set(topic, state);
+    let outbox = this.#topics.get(topic);
+    if (outbox === undefined) {
+      outbox = new TopicOutbox(this.#cluster, topic, this.#settings, this.#sender.maxInFlightPerPartition);
+      this.#topics.set(topic, outbox);
     }
-    if (state.waiting !== undefined) state.waiting.push(arrival);
-    else if (this.#blocked.length > 0 || this.#isFull) this.#blocked.push(arrival);
-    else this.#place(arrival, state);
+    if (outbox.waiting !== undefined) outbox.waiting.push(detached(arrival));
+    else if (this.#blocked.length > 0 || this.#isFull) this.#block(arrival);
+    else this.#place(arrival, outbox);
+  }
+
+  #block(arrival: Arrival): void {
+    this.#blocked.push(detached(arrival));
+    // Whoever waits for room does not wait for batches to linger.
+    if (this.#blocked.length === 1) this.#sender.seal();
   }
 
   get #isFull(): boolean {
     return this.#bufferedBytes >= this.#settings.maxBufferedBytes;
   }
 
-  #place(arrival: Arrival, state: TopicState): void {
+  #place(arrival: Arrival, outbox: TopicOutbox): void {
     const { topic } = arrival.record;
     const known = this.#cluster.cached(topic);
-    if (state.waiting !== undefined) state.waiting.push(arrival);
-    else if (known === undefined) this.#lookUp(topic, state, arrival);
-    else this.#append(arrival, state, known.partitions.length);
+    if (outbox.waiting !== undefined) outbox.waiting.push(arrival);
+    else if (known === undefined) this.#lookUp(topic, outbox, detached(arrival));
+    else this.#append(arrival, outbox, known.partitions.length);
   }
 
-  #lookUp(topic: string, state: TopicState, first: Arrival): void {
+  #lookUp(topic: string, outbox: TopicOutbox, first: Arrival): void {
     const waiting = [first];
-    state.waiting = waiting;
+    outbox.waiting = waiting;
     const settled = (fate: (arrival: Arrival) => void): void => {
-      state.waiting = undefined;
+      outbox.waiting = undefined;
       this.#lookups.delete(lookup);
       for (const arrival of waiting) fate(arrival);
     };
@@ -142,24 +129,14 @@ export class Producer {
     this.#lookups.add(lookup);
   }
 
-  #append(arrival: Arrival, state: TopicState, partitionCount: number): void {
+  #append(arrival: Arrival, outbox: TopicOutbox, partitionCount: number): void {
     const { record, owner, slot, at } = arrival;
-    const size = RECORD_OVERHEAD + (record.key?.length ?? 0) + (record.value?.length ?? 0);
-    const { topic } = record;
-    const partition =
-      record.partition ??
-      (record.key === null
-        ? state.sticky.choose(partitionCount, size, (p) => state.queues[p]?.isFilling === true)
-        : partitionForKey(record.key, partitionCount));
-    if (!Number.isInteger(partition) || partition < 0 || partition >= partitionCount) {
-      const range = partitionCount === 1 ? "only partition 0" : `partitions 0 to ${partitionCount - 1}`;
-      return owner.failed(
-        slot,
-        new InvalidArgumentError(`partition ${partition}: topic ${topic} has ${range}`, { topic, partition }),
-      );
+    let queue: PartitionQueue;
+    try {
+      queue = outbox.queueFor(arrival, partitionCount);
+    } catch (error) {
+      return owner.failed(slot, asKafkaError(error, "choosing a partition"));
     }
-    state.queues[partition] ??= new PartitionQueue(topic, partition, this.#sender.maxInFlightPerPartition);
-    const queue = state.queues[partition];
     const timestamp = record.timestamp ?? this.#cluster.clock.now();
     const { batchSize, maxRequestSize } = this.#settings;
     let batch = queue.openBatch(batchSize, at);

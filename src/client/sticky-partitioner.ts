@@ -1,34 +1,63 @@
 import type { Clock } from "../net/clock.ts";
 
-/** After this many bytes a partition has had its share (KIP-794). */
-const STICKY_BYTES = 16_384;
+/** What a topic's partitions are at, by their numbers. */
+export interface PartitionLoads {
+  /** Whether it has a batch that takes records. */
+  isFilling(partition: number): boolean;
+  /** How many batches have no verdict yet; undefined where nobody leads it. */
+  load(partition: number): number | undefined;
+}
 
 /**
- * Spreads records without a key over a topic's partitions: they stay with one partition for a batch, so that batches
- * fill, and then move to another chosen by chance.
+ * Spreads records without a key over a topic's partitions (KIP-794): each gets a share of bytes, the same for all, before
+ * another is chosen by chance, the rather the fewer batches it has queued. So a slow broker gets less, and where all are
+ * equally fast all get the same. It goes on at the end of a batch, or at twice the share where the batch still fills.
  */
 export class StickyPartitioner {
   readonly #clock: Clock;
+  readonly #loads: PartitionLoads;
+  readonly #share: number;
   #partition = -1;
   #bytes = 0;
 
-  constructor(clock: Clock) {
+  /** `share`: in bytes. */
+  constructor(clock: Clock, share: number, loads: PartitionLoads) {
     this.#clock = clock;
+    this.#share = share;
+    this.#loads = loads;
   }
 
-  /** `isFilling` tells whether a partition has a batch that still takes records. */
-  choose(partitionCount: number, bytes: number, isFilling: (partition: number) => boolean): number {
-    const current = this.#partition;
-    const stays = current >= 0 && current < partitionCount && this.#bytes < STICKY_BYTES && isFilling(current);
-    if (!stays) this.#move(partitionCount);
+  /** The partition for a record of so many bytes. */
+  choose(partitionCount: number, bytes: number): number {
+    const isGone = this.#partition < 0 || this.#partition >= partitionCount;
+    if (isGone || this.#hasItsShare()) {
+      this.#partition = this.#pick(partitionCount);
+      this.#bytes = 0;
+    }
     this.#bytes += bytes;
     return this.#partition;
   }
 
-  #move(partitionCount: number): void {
-    const others = this.#partition >= 0 && this.#partition < partitionCount && partitionCount > 1;
-    const pick = Math.floor(this.#clock.random() * (others ? partitionCount - 1 : partitionCount));
-    this.#partition = others && pick >= this.#partition ? pick + 1 : pick;
-    this.#bytes = 0;
+  #hasItsShare(): boolean {
+    if (this.#bytes < this.#share) return false;
+    return this.#bytes >= 2 * this.#share || !this.#loads.isFilling(this.#partition);
+  }
+
+  #pick(partitionCount: number): number {
+    const loads = Array.from({ length: partitionCount }, (_, partition) =>
+      partition === this.#partition && partitionCount > 1 ? undefined : this.#loads.load(partition),
+    );
+    const most = loads.reduce<number>((max, load) => Math.max(max, load ?? 0), 0);
+    const weights = loads.map((load) => (load === undefined ? 0 : most + 1 - load));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    if (total === 0) {
+      const stays = this.#loads.load(this.#partition) !== undefined && this.#partition < partitionCount;
+      return stays ? this.#partition : Math.floor(this.#clock.random() * partitionCount);
+    }
+    let rest = Math.floor(this.#clock.random() * total);
+    return weights.findIndex((weight) => {
+      rest -= weight;
+      return rest < 0;
+    });
   }
 }

@@ -23,6 +23,7 @@ test("a wrong option is refused by its name", () => {
     [{ deliveryTimeout: 0 }, /deliveryTimeout is 0/],
     [{ batchSize: "1" }, /batchSize is 1/],
     [{ maxRequestSize: 0 }, /maxRequestSize is 0/],
+    [{ partitioner: "random" }, /partitioner is string: a function/],
     [{ maxBufferedBytes: Number.POSITIVE_INFINITY }, /maxBufferedBytes is Infinity/],
   ];
   for (const [options, pattern] of wrong) {

@@ -1,0 +1,108 @@
+import { partitionForKey } from "../../protocol/murmur2.ts";
+import type { Cluster } from "./cluster.ts";
+import { InvalidArgumentError, KafkaError } from "./errors.ts";
+import { PartitionQueue } from "./partition-queue.ts";
+import type { ProducerSettings } from "./producer-options.ts";
+import type { EncodedRecord, ProducerRecord } from "./producer-record.ts";
+import type { RecordOwner } from "./queued-batch.ts";
+import { StickyPartitioner } from "./sticky-partitioner.ts";
+
+/** A record on its way into a batch. */
+export interface Arrival {
+  /** As it was given. */
+  readonly given: ProducerRecord;
+  readonly record: EncodedRecord;
+  readonly owner: RecordOwner;
+  readonly slot: number;
+  /** When it was given (monotonic ms). */
+  readonly at: number;
+}
+
+/** The same arrival with bytes of its own: it will wait, and the caller's bytes may change once the call has returned. */
+export function detached(arrival: Arrival): Arrival {
+  const { key, value, headers } = arrival.record;
+  const record: EncodedRecord = {
+    ...arrival.record,
+    key: copied(key),
+    value: copied(value),
+    headers: headers?.map(([name, bytes]) => [name, copied(bytes)]),
+  };
+  return { ...arrival, record };
+}
+
+/** Not by `slice`: a Buffer's is a view. */
+function copied(bytes: Uint8Array | null): Uint8Array | null {
+  return bytes === null ? null : new Uint8Array(bytes);
+}
+
+/** Key, value and the record's own fields, roughly, in bytes. */
+const RECORD_OVERHEAD = 32;
+/** Bytes of keyless records before another partition has its turn, as with Java's own batch.size (KIP-794). */
+const STICKY_SHARE = 16_384;
+
+/** What waits to be sent to one topic, and by which partition. */
+export class TopicOutbox {
+  readonly #topic: string;
+  readonly #settings: ProducerSettings;
+  readonly #maxInFlight: number;
+  readonly #queues: PartitionQueue[] = [];
+  readonly #sticky: StickyPartitioner;
+  /** Calls that wait for the topic's metadata, in order; undefined once it is known. */
+  waiting: Arrival[] | undefined;
+
+  /** `maxInFlight`: batches of one partition. */
+  constructor(cluster: Cluster, topic: string, settings: ProducerSettings, maxInFlight: number) {
+    this.#topic = topic;
+    this.#settings = settings;
+    this.#maxInFlight = maxInFlight;
+    this.#sticky = new StickyPartitioner(cluster.clock, Math.min(settings.batchSize, STICKY_SHARE), {
+      isFilling: (partition) => this.#queues[partition]?.isFilling === true,
+      load: (partition) => {
+        const leader = cluster.metadata.partition(topic, partition)?.leader ?? -1;
+        return cluster.metadata.nodes.has(leader) ? (this.#queues[partition]?.length ?? 0) : undefined;
+      },
+    });
+  }
+
+  /** The queue that the record belongs to. Throws where it belongs to none. */
+  queueFor(arrival: Arrival, partitionCount: number): PartitionQueue {
+    const partition = this.#partitionOf(arrival, partitionCount);
+    if (!Number.isInteger(partition) || partition < 0 || partition >= partitionCount) {
+      const topic = this.#topic;
+      const range = partitionCount === 1 ? "only partition 0" : `partitions 0 to ${partitionCount - 1}`;
+      throw new InvalidArgumentError(`partition ${String(partition)}: topic ${topic} has ${range}`, {
+        topic,
+        partition,
+      });
+    }
+    let queue = this.#queues[partition];
+    if (queue === undefined) {
+      queue = new PartitionQueue(this.#topic, partition, this.#maxInFlight);
+      this.#queues[partition] = queue;
+    }
+    return queue;
+  }
+
+  #partitionOf({ given, record }: Arrival, partitionCount: number): number {
+    const { key, value, partition } = record;
+    if (partition !== undefined) return partition;
+    const { partitioner } = this.#settings;
+    if (partitioner !== undefined) return this.#ask(partitioner, given, partitionCount);
+    if (key !== null) return partitionForKey(key, partitionCount);
+    return this.#sticky.choose(partitionCount, RECORD_OVERHEAD + (value?.length ?? 0));
+  }
+
+  #ask(
+    partitioner: NonNullable<ProducerSettings["partitioner"]>,
+    given: ProducerRecord,
+    partitionCount: number,
+  ): number {
+    try {
+      return partitioner(given, partitionCount);
+    } catch (error) {
+      const topic = this.#topic;
+      const message = `the partitioner threw for a record for ${topic}: ${String(error)}`;
+      throw new KafkaError("PARTITIONER_FAILED", message, false, { topic, cause: error });
+    }
+  }
+}
