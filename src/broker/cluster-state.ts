@@ -22,6 +22,8 @@ export interface NodeState {
   host: string;
   port: number;
   isUp: boolean;
+  /** Where it stands, so that readers nearby can be sent to it (KIP-392). */
+  readonly rack?: string | undefined;
 }
 
 export interface ClusterSettings {
@@ -240,6 +242,13 @@ export class ClusterState {
   /** How many of the partition's nodes are up: all of those are in sync. */
   inSync(partition: Partition): number[] {
     return partition.replicas.filter((nodeId) => this.#isUp(nodeId));
+  }
+
+  /** The replica in sync that a reader in this rack is to read from instead of the leader; undefined: the leader. */
+  closestReplica(partition: Partition, rack: string): number | undefined {
+    const isThere = (nodeId: number): boolean =>
+      this.nodes.some((node) => node.nodeId === nodeId && node.rack === rack);
+    return isThere(partition.leaderId) ? undefined : this.inSync(partition).find(isThere);
   }
 
   #isUp(nodeId: number): boolean {

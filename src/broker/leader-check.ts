@@ -8,12 +8,22 @@ export type LedPartition =
   | { readonly partition: Partition; readonly errorCode: 0 }
   | { readonly partition: Partition | undefined; readonly errorCode: number };
 
-/** The partition if `nodeId` leads it. `leaderEpoch`: the leader's epoch as the client knows it; -1: not checked. */
-export function ledPartition(topic: TopicLookup, index: number, nodeId: number, leaderEpoch = -1): LedPartition {
+/**
+ * The partition if `nodeId` leads it or, with `orFollows`, has a replica. `leaderEpoch`: the leader's epoch as the client
+ * knows it; -1: not checked.
+ */
+export function ledPartition(
+  topic: TopicLookup,
+  index: number,
+  nodeId: number,
+  leaderEpoch = -1,
+  orFollows = false,
+): LedPartition {
   if (typeof topic === "number") return { partition: undefined, errorCode: topic };
   const partition = topic.partitions[index];
   if (partition === undefined) return { partition, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
-  if (partition.leaderId !== nodeId) return { partition, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER };
+  const serves = partition.leaderId === nodeId || (orFollows && partition.replicas.includes(nodeId));
+  if (!serves) return { partition, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER };
   if (leaderEpoch >= 0 && leaderEpoch < partition.leaderEpoch) {
     return { partition, errorCode: ErrorCode.FENCED_LEADER_EPOCH };
   }
@@ -43,7 +53,12 @@ export class LeaderHints {
     if (partition === undefined || !this.#isKnown) return undefined;
     const node = this.#cluster.nodes.find((one) => one.nodeId === partition.leaderId);
     if (node !== undefined) {
-      this.#endpoints.set(node.nodeId, { nodeId: node.nodeId, host: node.host, port: node.port, rack: null });
+      this.#endpoints.set(node.nodeId, {
+        nodeId: node.nodeId,
+        host: node.host,
+        port: node.port,
+        rack: node.rack ?? null,
+      });
     }
     return { leaderId: partition.leaderId, leaderEpoch: partition.leaderEpoch };
   }

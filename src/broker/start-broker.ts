@@ -38,6 +38,11 @@ export interface BrokerOptions {
   readonly clusterId?: string | undefined;
   /** How many broker nodes to run, with ids from 1 and all state shared. Default 1. */
   readonly nodes?: number | undefined;
+  /**
+   * Where each node stands (`broker.rack`), in the order of their ids. A consumer that names its own rack is then sent
+   * to a replica in it (KIP-392). Default: nowhere.
+   */
+  readonly racks?: readonly string[] | undefined;
   /** Whether a client that asks for a topic creates it. Default false. */
   readonly autoCreateTopics?: boolean | undefined;
   /** Partitions of a topic for which nothing else was said. Default 3. */
@@ -115,7 +120,13 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   check(options, nodeCount, port);
   const advertisedHost = options.advertisedHost ?? (ALL_INTERFACES.has(host) ? "localhost" : host);
   const states: NodeState[] = Array.from({ length: nodeCount }, (_, i) => {
-    return { nodeId: i + 1, host: advertisedHost, port: port === 0 ? 0 : port + i, isUp: true };
+    return {
+      nodeId: i + 1,
+      host: advertisedHost,
+      port: port === 0 ? 0 : port + i,
+      isUp: true,
+      rack: options.racks?.[i],
+    };
   });
   const cluster = await openCluster(options, states);
   const faults = new RequestFaults();
@@ -203,6 +214,9 @@ function check(options: BrokerOptions, nodes: number, port: number): void {
   if (!Number.isInteger(nodes) || nodes < 1) throw invalid(`nodes is ${nodes}: a broker has at least one node`);
   if (!Number.isInteger(port) || port < 0 || port + nodes - 1 > 65_535) {
     throw invalid(`port is ${port}: with ${nodes} nodes it has to be from 0 to ${65_536 - nodes}`);
+  }
+  if (options.racks !== undefined && options.racks.length !== nodes) {
+    throw invalid(`racks has ${options.racks.length} entries: one for each of the ${nodes} nodes is needed`);
   }
   if (options.data === "") throw invalid("data is empty: it has to be a folder");
   if (options.data !== undefined && options.storage !== undefined) throw invalid("data and storage are both given");

@@ -17,6 +17,8 @@ import type { Partition } from "../partition.ts";
 /** The first versions that say who leads instead, and where that node listens (KIP-951). */
 const LEADER_SINCE = 12;
 const ENDPOINTS_SINCE = 16;
+/** The first version whose sender may read from followers, and says where it is (KIP-392). */
+const NEARBY_SINCE = 11;
 
 /** The isolation level of readers that are to see nothing but what was committed. */
 const READ_COMMITTED = 1;
@@ -95,9 +97,10 @@ function look(context: RequestContext, request: FetchRequest, plan: FetchPlan): 
   const found = plan.wanted.map(({ topic, topicId, wanted }) => {
     const left = Math.max(0, Math.min(wanted.partitionMaxBytes, request.maxBytes - bytes));
     const lookup = context.cluster.lookUp(topic, topicId);
-    const part = read(context, lookup, wanted, request.isolationLevel, left, bytes === 0, hints);
+    const part = read(context, request, lookup, wanted, left, bytes === 0, hints);
     bytes += part.records?.byteLength ?? 0;
     failed ||= part.errorCode !== ErrorCode.NONE || part.divergingEpoch !== undefined;
+    failed ||= part.preferredReadReplica !== undefined;
     return { topic, topicId, wanted, part };
   });
   return { found, nodeEndpoints: context.version >= ENDPOINTS_SINCE ? hints.endpoints : [], bytes, failed };
@@ -116,14 +119,22 @@ function answer({ throttleMs }: RequestContext, plan: FetchPlan, { found, nodeEn
 
 function read(
   context: RequestContext,
+  { isolationLevel, rackId }: FetchRequest,
   topic: TopicLookup,
   wanted: FetchPartition,
-  isolationLevel: number,
   maxBytes: number,
   atLeastOne: boolean,
   hints: LeaderHints,
 ): Draft<PartitionData> {
-  const { partition, errorCode } = ledPartition(topic, wanted.partition, context.nodeId, wanted.currentLeaderEpoch);
+  const { nodeId, cluster, version } = context;
+  const readsNearby = version >= NEARBY_SINCE;
+  const { partition, errorCode } = ledPartition(
+    topic,
+    wanted.partition,
+    nodeId,
+    wanted.currentLeaderEpoch,
+    readsNearby,
+  );
   if (errorCode !== ErrorCode.NONE || partition === undefined) {
     return { ...failedPart(wanted.partition, errorCode), currentLeader: hints.for(partition, errorCode) };
   }
@@ -146,6 +157,10 @@ function read(
     if (end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset) return { ...known, divergingEpoch: end };
   }
   if (fetchOffset > log.endOffset) return failedPart(wanted.partition, ErrorCode.OFFSET_OUT_OF_RANGE);
+  if (readsNearby && rackId !== "" && partition.leaderId === nodeId) {
+    const preferredReadReplica = cluster.closestReplica(partition, rackId);
+    if (preferredReadReplica !== undefined) return { ...known, preferredReadReplica };
+  }
   if (isolationLevel !== READ_COMMITTED)
     return { ...known, records: log.read(fetchOffset, maxBytes, atLeastOne).records };
   const { records, endOffset } = log.read(fetchOffset, maxBytes, atLeastOne, lastStableOffset);

@@ -34,7 +34,7 @@ export const metadataHandler: Handler<MetadataRequest, MetadataResponse> = {
 };
 
 function brokers(cluster: ClusterState): Draft<MetadataResponse> {
-  const nodes = cluster.liveNodes().map(({ nodeId, host, port }) => ({ nodeId, host, port }));
+  const nodes = cluster.liveNodes().map(({ nodeId, host, port, rack = null }) => ({ nodeId, host, port, rack }));
   return { brokers: nodes, clusterId: cluster.clusterId, controllerId: cluster.controllerId };
 }
 

@@ -21,10 +21,11 @@ export const describeClusterHandler: Handler<DescribeClusterRequest, DescribeClu
     return {
       clusterId: cluster.clusterId,
       controllerId: cluster.controllerId,
-      brokers: nodes.map(({ nodeId, host, port, isUp }) => ({
+      brokers: nodes.map(({ nodeId, host, port, isUp, rack = null }) => ({
         brokerId: nodeId,
         host,
         port,
+        rack,
         ...(isUp ? {} : { isFenced: true }),
       })),
     };
