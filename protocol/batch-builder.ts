@@ -1,11 +1,12 @@
 import { type CompressionType, codecIds, compress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
+import type { ProducerId } from "./producer-id.ts";
 import { attributesOf, BATCH_HEADER_BYTES, BATCH_LENGTH_END, CRC_START, FIELD_AT } from "./record-batch.ts";
 import { encodeUtf8 } from "./writer.ts";
 
 /** Who writes a batch, and where it stands in that producer's sequence on the partition (KIP-98). */
 export interface ProducerStamp {
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
   /** Sequence of the first record; -1 without idempotence. */
   readonly baseSequence: number;
@@ -123,7 +124,7 @@ export class BatchBuilder {
     view.setInt32(FIELD_AT.lastOffsetDelta, this.recordCount - 1);
     setInt64(view, FIELD_AT.baseTimestamp, this.#baseTimestamp);
     setInt64(view, FIELD_AT.maxTimestamp, this.#maxTimestamp);
-    setInt64(view, FIELD_AT.producerId, stamp.producerId);
+    view.setBigInt64(FIELD_AT.producerId, BigInt(stamp.producerId));
     view.setInt16(FIELD_AT.producerEpoch, stamp.producerEpoch);
     view.setInt32(FIELD_AT.baseSequence, stamp.baseSequence);
     view.setInt32(FIELD_AT.recordCount, this.recordCount);

@@ -1,3 +1,4 @@
+import type { ProducerId } from "./producer-id.ts";
 import type { ByteSource } from "./writer.ts";
 
 /** What a value looks like on the wire, before any version is chosen. */
@@ -14,6 +15,7 @@ export type Primitive =
   | "int32"
   | "uint32"
   | "int64"
+  | "producerId"
   | "float64"
   | "uuid"
   | "string"
@@ -105,6 +107,8 @@ export const uint16: Field<number> = primitive("uint16");
 export const int32: Field<number> = primitive("int32");
 export const uint32: Field<number> = primitive("uint32");
 export const int64: Field<number> = primitive("int64");
+/** An int64 on the wire. */
+export const producerId: Field<ProducerId> = primitive("producerId");
 export const float64: Field<number> = primitive("float64");
 export const uuid: Field<string> = primitive("uuid");
 export const string: Field<string> = primitive("string");

@@ -27,6 +27,7 @@ export {
   isDefault,
   type Kind,
   type Primitive,
+  producerId,
   records,
   string,
   struct,
@@ -354,6 +355,7 @@ export {
 } from "./messages/consumer-protocol.ts";
 export type { LeaderIdAndEpoch, NodeEndpoint } from "./messages/leader-hints.ts";
 export { murmur2, partitionForKey } from "./murmur2.ts";
+export type { ProducerId } from "./producer-id.ts";
 export { DecodeError, Reader } from "./reader.ts";
 export {
   attributesOf,

@@ -1,4 +1,5 @@
 import { CodecError } from "./codec-error.ts";
+import { type ProducerId, producerIdOf } from "./producer-id.ts";
 
 /** Bytes that are not what the protocol says they are: cut short, out of range, or malformed. */
 export class DecodeError extends CodecError {
@@ -66,6 +67,15 @@ export class Reader {
     const value = this.#view.getInt32(at) * 0x1_0000_0000 + this.#view.getUint32(at + 4);
     if (!Number.isSafeInteger(value)) throw new DecodeError(`int64 at ${at} is beyond the safe integers`);
     return value;
+  }
+
+  /** An int64 that is only compared, in its one form. */
+  producerId(): ProducerId {
+    const at = this.take(8);
+    const high = this.#view.getInt32(at);
+    // Apache Kafka's ids, and -1 for none.
+    if (high === 0 || high === -1) return high * 0x1_0000_0000 + this.#view.getUint32(at + 4);
+    return producerIdOf(this.#view.getBigInt64(at));
   }
 
   boolean(): boolean {

@@ -1,4 +1,5 @@
 import { crc32c } from "./crc32c.ts";
+import type { ProducerId } from "./producer-id.ts";
 import { DecodeError, Reader } from "./reader.ts";
 
 /**
@@ -16,7 +17,7 @@ export interface BatchHeader {
   readonly lastOffsetDelta: number;
   readonly baseTimestamp: number;
   readonly maxTimestamp: number;
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
   readonly baseSequence: number;
   readonly recordCount: number;
@@ -121,7 +122,7 @@ export function readBatchHeader(bytes: Uint8Array, at: number, limit: number = b
     lastOffsetDelta: reader.int32(),
     baseTimestamp: reader.int64(),
     maxTimestamp: reader.int64(),
-    producerId: reader.int64(),
+    producerId: reader.producerId(),
     producerEpoch: reader.int16(),
     baseSequence: reader.int32(),
     recordCount: reader.int32(),

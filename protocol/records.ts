@@ -1,5 +1,6 @@
 import { decompress } from "./compression.ts";
 import type { AbortedTransaction } from "./messages/01-fetch.ts";
+import type { ProducerId } from "./producer-id.ts";
 import { DecodeError, Reader } from "./reader.ts";
 import {
   BATCH_HEADER_BYTES,
@@ -210,7 +211,7 @@ const ABORT_MARKER = 0;
  * producer's next abort marker. One producer may have several, and a marker may lie beyond this response.
  */
 function abortedFilter(aborted: readonly AbortedTransaction[]): AbortedFilter {
-  const queues = new Map<number, number[]>();
+  const queues = new Map<ProducerId, number[]>();
   for (const { producerId, firstOffset } of [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)) {
     const queue = queues.get(producerId);
     if (queue === undefined) queues.set(producerId, [firstOffset]);

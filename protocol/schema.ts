@@ -1,5 +1,6 @@
 import { CodecError } from "./codec-error.ts";
 import { defaultOf, type Field, isDefault, type Kind, type Primitive } from "./field.ts";
+import type { ProducerId } from "./producer-id.ts";
 import { DecodeError, type Reader } from "./reader.ts";
 import { type ByteSource, EncodeError, encodeUtf8, Writer } from "./writer.ts";
 
@@ -76,6 +77,10 @@ const scalars: Readonly<Record<Scalar, Codec>> = {
   int64: scalar(
     (r) => r.int64(),
     (w, v: number) => w.int64(v),
+  ),
+  producerId: scalar(
+    (r) => r.producerId(),
+    (w, v: ProducerId) => w.producerId(v),
   ),
   float64: scalar(
     (r) => r.float64(),

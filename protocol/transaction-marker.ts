@@ -1,4 +1,5 @@
 import { crc32c } from "./crc32c.ts";
+import type { ProducerId } from "./producer-id.ts";
 import { DecodeError, Reader } from "./reader.ts";
 import {
   BATCH_HEADER_BYTES,
@@ -13,7 +14,7 @@ import { readRecords } from "./records.ts";
 
 /** How a transaction ended on a partition: what the marker at its end says (KIP-98). */
 export interface TransactionMarker {
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
   readonly committed: boolean;
   /** Of the coordinator that decided it: a later one has a greater epoch. */

@@ -1,4 +1,5 @@
 import { CodecError } from "./codec-error.ts";
+import type { ProducerId } from "./producer-id.ts";
 
 /** A value that the wire format, or this version of a message, cannot hold. */
 export class EncodeError extends CodecError {
@@ -100,6 +101,12 @@ export class Writer {
     const at = this.reserve(8);
     this.#view.setInt32(at, Math.floor(value / 0x1_0000_0000));
     this.#view.setInt32(at + 4, value | 0);
+  }
+  producerId(value: ProducerId): void {
+    if (typeof value === "number") return this.int64(value);
+    if (BigInt.asIntN(64, value) !== value) throw new EncodeError(`${value} is out of range for int64`);
+    const at = this.reserve(8);
+    this.#view.setBigInt64(at, value);
   }
   boolean(value: boolean): void {
     this.int8(value ? 1 : 0);

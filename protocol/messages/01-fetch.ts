@@ -1,5 +1,6 @@
 import { type Api, api } from "../api.ts";
-import { array, int8, int16, int32, int64, records, string, struct, uuid } from "../field.ts";
+import { array, int8, int16, int32, int64, producerId, records, string, struct, uuid } from "../field.ts";
+import type { ProducerId } from "../producer-id.ts";
 import { type LeaderIdAndEpoch, leaderIdAndEpoch, type NodeEndpoint, nodeEndpoints } from "./leader-hints.ts";
 
 /** Reads record batches; waits for them if there are none. Within a session only changes are named (KIP-227). */
@@ -112,7 +113,7 @@ export interface SnapshotId {
 }
 
 export interface AbortedTransaction {
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   /** The transaction's first offset. It ends with its abort marker. */
   readonly firstOffset: number;
 }
@@ -191,7 +192,7 @@ export const fetch: Api<FetchRequest, FetchResponse> = api({
             }).tagged(2, 12),
             abortedTransactions: array(
               struct<AbortedTransaction>({
-                producerId: int64,
+                producerId,
                 firstOffset: int64,
               }),
             )

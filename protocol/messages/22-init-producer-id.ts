@@ -1,5 +1,6 @@
 import { type Api, api } from "../api.ts";
-import { int16, int32, int64, string, struct } from "../field.ts";
+import { int16, int32, producerId, string, struct } from "../field.ts";
+import type { ProducerId } from "../producer-id.ts";
 
 /** Asks for a producer id, with which brokers know a batch that is sent twice. With a transactional id it fences. */
 export interface InitProducerIdRequest {
@@ -8,14 +9,14 @@ export interface InitProducerIdRequest {
   /** How long a transaction may stay open before the coordinator aborts it, in ms. */
   readonly transactionTimeoutMs: number;
   /** What the producer has now, to go on with a greater epoch (KIP-360); -1: it has none. */
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
 }
 
 export interface InitProducerIdResponse {
   readonly throttleTimeMs: number;
   readonly errorCode: number;
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
 }
 
@@ -28,13 +29,13 @@ export const initProducerId: Api<InitProducerIdRequest, InitProducerIdResponse> 
   request: struct<InitProducerIdRequest>({
     transactionalId: string.nullable(),
     transactionTimeoutMs: int32,
-    producerId: int64.since(3).default(-1),
+    producerId: producerId.since(3).default(-1),
     producerEpoch: int16.since(3).default(-1),
   }),
   response: struct<InitProducerIdResponse>({
     throttleTimeMs: int32.ignorable(),
     errorCode: int16,
-    producerId: int64.default(-1),
+    producerId: producerId.default(-1),
     producerEpoch: int16,
   }),
 });

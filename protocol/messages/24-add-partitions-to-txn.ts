@@ -1,5 +1,6 @@
 import { type Api, api } from "../api.ts";
-import { array, boolean, type Field, int16, int32, int64, string, struct } from "../field.ts";
+import { array, boolean, type Field, int16, int32, producerId, string, struct } from "../field.ts";
+import type { ProducerId } from "../producer-id.ts";
 
 /**
  * Tells the coordinator which partitions a transaction is about to write to. Producers send up to version 3; from
@@ -9,14 +10,14 @@ export interface AddPartitionsToTxnRequest {
   /** From version 4 on, in place of the fields that follow. */
   readonly transactions: readonly AddPartitionsToTxnTransaction[];
   readonly v3AndBelowTransactionalId: string;
-  readonly v3AndBelowProducerId: number;
+  readonly v3AndBelowProducerId: ProducerId;
   readonly v3AndBelowProducerEpoch: number;
   readonly v3AndBelowTopics: readonly AddPartitionsToTxnTopic[];
 }
 
 export interface AddPartitionsToTxnTransaction {
   readonly transactionalId: string;
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
   /** Whether to check that the partitions are in the transaction, rather than to add them. */
   readonly verifyOnly: boolean;
@@ -76,14 +77,14 @@ export const addPartitionsToTxn: Api<AddPartitionsToTxnRequest, AddPartitionsToT
     transactions: array(
       struct<AddPartitionsToTxnTransaction>({
         transactionalId: string,
-        producerId: int64,
+        producerId,
         producerEpoch: int16,
         verifyOnly: boolean,
         topics: array(addPartitionsToTxnTopic),
       }),
     ).since(4),
     v3AndBelowTransactionalId: string.until(3),
-    v3AndBelowProducerId: int64.until(3),
+    v3AndBelowProducerId: producerId.until(3),
     v3AndBelowProducerEpoch: int16.until(3),
     v3AndBelowTopics: array(addPartitionsToTxnTopic).until(3),
   }),

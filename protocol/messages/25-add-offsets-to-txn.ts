@@ -1,5 +1,6 @@
 import { type Api, api } from "../api.ts";
-import { int16, int32, int64, string, struct } from "../field.ts";
+import { int16, int32, producerId, string, struct } from "../field.ts";
+import type { ProducerId } from "../producer-id.ts";
 
 /**
  * Tells the coordinator that a transaction will commit offsets of a group: the partition of the offsets topic that
@@ -7,7 +8,7 @@ import { int16, int32, int64, string, struct } from "../field.ts";
  */
 export interface AddOffsetsToTxnRequest {
   readonly transactionalId: string;
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
   readonly groupId: string;
 }
@@ -24,7 +25,7 @@ export const addOffsetsToTxn: Api<AddOffsetsToTxnRequest, AddOffsetsToTxnRespons
   flexibleSince: 3,
   request: struct<AddOffsetsToTxnRequest>({
     transactionalId: string,
-    producerId: int64,
+    producerId,
     producerEpoch: int16,
     groupId: string,
   }),

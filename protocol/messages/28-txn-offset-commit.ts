@@ -1,11 +1,12 @@
 import { type Api, api } from "../api.ts";
-import { array, int16, int32, int64, string, struct } from "../field.ts";
+import { array, int16, int32, int64, producerId, string, struct } from "../field.ts";
+import type { ProducerId } from "../producer-id.ts";
 
 /** Commits a group's offsets as a part of a transaction: they count once it is committed (KIP-447). */
 export interface TxnOffsetCommitRequest {
   readonly transactionalId: string;
   readonly groupId: string;
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
   /** The classic group's generation, or the member's epoch; -1: not checked. */
   readonly generationId: number;
@@ -50,7 +51,7 @@ export const txnOffsetCommit: Api<TxnOffsetCommitRequest, TxnOffsetCommitRespons
   request: struct<TxnOffsetCommitRequest>({
     transactionalId: string,
     groupId: string,
-    producerId: int64,
+    producerId,
     producerEpoch: int16,
     generationId: int32.since(3).default(-1),
     memberId: string.since(3),

@@ -1,5 +1,6 @@
 import { type Api, api } from "../api.ts";
-import { array, int16, int32, int64, string, struct } from "../field.ts";
+import { array, int16, int32, int64, producerId, string, struct } from "../field.ts";
+import type { ProducerId } from "../producer-id.ts";
 
 /** Asks leaders who writes to partitions, and with which transaction (KIP-664). */
 export interface DescribeProducersRequest {
@@ -29,7 +30,7 @@ export interface DescribeProducersPartitionResult {
 }
 
 export interface ActiveProducer {
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
   /** -1: not known. */
   readonly lastSequence: number;
@@ -64,7 +65,7 @@ export const describeProducers: Api<DescribeProducersRequest, DescribeProducersR
             errorMessage: string.nullable().default(null),
             activeProducers: array(
               struct<ActiveProducer>({
-                producerId: int64,
+                producerId,
                 producerEpoch: int32,
                 lastSequence: int32.default(-1),
                 lastTimestamp: int64.default(-1),

@@ -1,5 +1,6 @@
 import { type Api, api } from "../api.ts";
-import { array, int16, int32, int64, string, struct } from "../field.ts";
+import { array, int16, int32, int64, producerId, string, struct } from "../field.ts";
+import type { ProducerId } from "../producer-id.ts";
 
 /** Asks a coordinator about transactional ids (KIP-664). */
 export interface DescribeTransactionsRequest {
@@ -22,7 +23,7 @@ export interface DescribedTransaction {
   readonly transactionTimeoutMs: number;
   /** Milliseconds since 1970; -1: none is open. */
   readonly transactionStartTimeMs: number;
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
   readonly topics: readonly DescribedTransactionTopic[];
 }
@@ -49,7 +50,7 @@ export const describeTransactions: Api<DescribeTransactionsRequest, DescribeTran
         transactionState: string,
         transactionTimeoutMs: int32,
         transactionStartTimeMs: int64,
-        producerId: int64,
+        producerId,
         producerEpoch: int16,
         topics: array(
           struct<DescribedTransactionTopic>({

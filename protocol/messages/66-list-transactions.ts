@@ -1,12 +1,13 @@
 import { type Api, api } from "../api.ts";
-import { array, int16, int32, int64, string, struct } from "../field.ts";
+import { array, int16, int32, int64, producerId, string, struct } from "../field.ts";
+import type { ProducerId } from "../producer-id.ts";
 
 /** Asks one broker for the transactional ids that it coordinates (KIP-664). */
 export interface ListTransactionsRequest {
   /** Only those in these states; empty: in any. */
   readonly stateFilters: readonly string[];
   /** Only those of these producer ids; empty: of any. */
-  readonly producerIdFilters: readonly number[];
+  readonly producerIdFilters: readonly ProducerId[];
   /** Only transactions that have been open for longer, in ms; negative: all. */
   readonly durationFilter: number;
   /** A regular expression (RE2) for the ids; null: any. */
@@ -23,7 +24,7 @@ export interface ListTransactionsResponse {
 
 export interface ListedTransaction {
   readonly transactionalId: string;
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly transactionState: string;
 }
 
@@ -34,7 +35,7 @@ export const listTransactions: Api<ListTransactionsRequest, ListTransactionsResp
   flexibleSince: 0,
   request: struct<ListTransactionsRequest>({
     stateFilters: array(string),
-    producerIdFilters: array(int64),
+    producerIdFilters: array(producerId),
     durationFilter: int64.since(1).default(-1),
     transactionalIdPattern: string.since(2).nullable(2).default(null),
   }),
@@ -45,7 +46,7 @@ export const listTransactions: Api<ListTransactionsRequest, ListTransactionsResp
     transactionStates: array(
       struct<ListedTransaction>({
         transactionalId: string,
-        producerId: int64,
+        producerId,
         transactionState: string,
       }),
     ),

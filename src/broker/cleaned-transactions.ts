@@ -1,4 +1,5 @@
 import type { AbortedTransaction } from "../../protocol/messages/01-fetch.ts";
+import type { ProducerId } from "../../protocol/producer-id.ts";
 import { type BatchHeader, isTransactional, lastOffsetOf } from "../../protocol/record-batch.ts";
 import type { TransactionMarker } from "../../protocol/transaction-marker.ts";
 
@@ -10,9 +11,9 @@ export class CleanedTransactions {
   /** Not yet reached, in the order of their first offsets. */
   readonly #coming: AbortedTransaction[];
   /** Aborted transactions that have begun, and whether there was a batch of theirs. */
-  readonly #aborted = new Map<number, { hasData: boolean }>();
+  readonly #aborted = new Map<ProducerId, { hasData: boolean }>();
   /** Producers with a batch of a transaction that is not aborted. */
-  readonly #committed = new Set<number>();
+  readonly #committed = new Set<ProducerId>();
 
   /** `aborted`: all transactions of the log that were. */
   constructor(aborted: readonly AbortedTransaction[]) {

@@ -1,3 +1,4 @@
+import { type ProducerId, parseProducerId } from "../../protocol/producer-id.ts";
 import type { Journal, JournalChange } from "./journal.ts";
 import type { JournalValue } from "./journal-value.ts";
 
@@ -6,7 +7,7 @@ export interface StoredOffset {
   readonly topic: string;
   readonly partition: number;
   /** The producer whose open transaction commits it; undefined: it is committed. */
-  readonly producerId: number | undefined;
+  readonly producerId: ProducerId | undefined;
   readonly value: JournalValue;
 }
 
@@ -15,7 +16,12 @@ export interface GroupKeeper {
   /** What the last process had kept of it. */
   readonly offsets: readonly StoredOffset[];
   readonly members: JournalValue | undefined;
-  offsetChange(topic: string, partition: number, producerId: number | undefined, value?: JournalValue): JournalChange;
+  offsetChange(
+    topic: string,
+    partition: number,
+    producerId: ProducerId | undefined,
+    value?: JournalValue,
+  ): JournalChange;
   membersChange(value?: JournalValue): JournalChange;
   write(changes: readonly JournalChange[]): void;
 }
@@ -47,7 +53,7 @@ export class GroupStore {
     this.#group(groupId!).offsets.push({
       topic: topic!,
       partition: Number(partition),
-      producerId: producerId === "" ? undefined : Number(producerId),
+      producerId: producerId === "" ? undefined : parseProducerId(producerId!),
       value,
     });
   }

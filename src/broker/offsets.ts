@@ -1,3 +1,4 @@
+import type { ProducerId } from "../../protocol/producer-id.ts";
 import type { GroupKeeper } from "./group-store.ts";
 import type { JournalChange } from "./journal.ts";
 import type { JournalValue } from "./journal-value.ts";
@@ -25,7 +26,7 @@ export class GroupOffsets {
   readonly #keeper: GroupKeeper | undefined;
   readonly #topics: PlacedOffsets = new Map();
   /** By producer id, for as long as its transaction is open. */
-  readonly #pending = new Map<number, PlacedOffsets>();
+  readonly #pending = new Map<ProducerId, PlacedOffsets>();
   #commits = 0;
   #unsaved: JournalChange[] = [];
 
@@ -64,7 +65,7 @@ export class GroupOffsets {
     return { ...committed, place: this.#commits };
   }
 
-  #note(topic: string, partition: number, producerId: number | undefined, placed?: PlacedOffset): void {
+  #note(topic: string, partition: number, producerId: ProducerId | undefined, placed?: PlacedOffset): void {
     if (this.#keeper === undefined) return;
     const value = placed as unknown as JournalValue | undefined;
     this.#unsaved.push(this.#keeper.offsetChange(topic, partition, producerId, value));
@@ -78,13 +79,13 @@ export class GroupOffsets {
   }
 
   /** Takes an offset that holds once the producer's transaction commits. {@link save} has to follow. */
-  setPending(producerId: number, topic: string, partition: number, committed: CommittedOffset): void {
+  setPending(producerId: ProducerId, topic: string, partition: number, committed: CommittedOffset): void {
     const placed = this.#placed(committed);
     put(this.#pendingOf(producerId), topic, partition, placed);
     this.#note(topic, partition, producerId, placed);
   }
 
-  #pendingOf(producerId: number): PlacedOffsets {
+  #pendingOf(producerId: ProducerId): PlacedOffsets {
     let topics = this.#pending.get(producerId);
     if (topics === undefined) {
       topics = new Map();
@@ -99,7 +100,7 @@ export class GroupOffsets {
   }
 
   /** A producer's transaction has ended: its offsets hold, but for those that were committed anew since; or they are gone. */
-  endTransaction(producerId: number, committed: boolean): void {
+  endTransaction(producerId: ProducerId, committed: boolean): void {
     const topics = this.#pending.get(producerId);
     this.#pending.delete(producerId);
     for (const [topic, partitions] of topics ?? []) {

@@ -1,9 +1,10 @@
 import type { AbortedTransaction } from "../../protocol/messages/01-fetch.ts";
+import { type ProducerId, parseProducerId } from "../../protocol/producer-id.ts";
 import type { JournalValue } from "./journal-value.ts";
 
 /** A transaction that was aborted on a partition, from its first record to its marker. */
 interface AbortedRange {
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly firstOffset: number;
   readonly markerOffset: number;
   /** Everything before it was decided when this one was: what ended later has no record below it. */
@@ -13,7 +14,7 @@ interface AbortedRange {
 /** The transactions on one partition: which are open, and which were aborted, as readers of committed records need it. */
 export class PartitionTransactions {
   /** The first offset of each open transaction by its producer, in the order of offsets. */
-  readonly #open = new Map<number, number>();
+  readonly #open = new Map<ProducerId, number>();
   /** In the order of their markers. */
   #aborted: AbortedRange[] = [];
 
@@ -21,21 +22,21 @@ export class PartitionTransactions {
   get firstOpenOffset(): number | undefined {
     return this.#open.values().next().value;
   }
-  isOpen(producerId: number): boolean {
+  isOpen(producerId: ProducerId): boolean {
     return this.#open.has(producerId);
   }
   /** Where the producer's open transaction begins. */
-  openSince(producerId: number): number | undefined {
+  openSince(producerId: ProducerId): number | undefined {
     return this.#open.get(producerId);
   }
 
   /** A transactional batch was appended. */
-  appended(producerId: number, baseOffset: number): void {
+  appended(producerId: ProducerId, baseOffset: number): void {
     if (!this.#open.has(producerId)) this.#open.set(producerId, baseOffset);
   }
 
   /** A marker was appended. One without records before it is of no consequence. */
-  ended(producerId: number, committed: boolean, markerOffset: number): void {
+  ended(producerId: ProducerId, committed: boolean, markerOffset: number): void {
     const firstOffset = this.#open.get(producerId);
     if (firstOffset === undefined) return;
     this.#open.delete(producerId);
@@ -93,14 +94,20 @@ export class PartitionTransactions {
   /** What a start needs not to read the log for: of those that were aborted, only what ended at `from` or later. */
   snapshot(from: number): JournalValue {
     const aborted = this.#aborted.slice(this.#firstEndingAt(from));
-    return { open: [...this.#open], aborted } as unknown as JournalValue;
+    return {
+      open: [...this.#open].map(([producerId, firstOffset]) => [String(producerId), firstOffset]),
+      aborted: aborted.map((range) => ({ ...range, producerId: String(range.producerId) })),
+    };
   }
   /** The next snapshot, in the order of their chunks: the last one's open transactions are those that are open. */
   restore(snapshot: JournalValue): void {
-    const { open, aborted } = snapshot as unknown as { open: [number, number][]; aborted: AbortedRange[] };
+    const { open, aborted } = snapshot as unknown as {
+      open: [string, number][];
+      aborted: (AbortedRange & { readonly producerId: string })[];
+    };
     this.#open.clear();
-    for (const [producerId, firstOffset] of open) this.#open.set(producerId, firstOffset);
-    this.#aborted.push(...aborted);
+    for (const [producerId, firstOffset] of open) this.#open.set(parseProducerId(producerId), firstOffset);
+    for (const range of aborted) this.#aborted.push({ ...range, producerId: parseProducerId(range.producerId) });
   }
 
   /** Forgets everything: the log is about to be told anew. */

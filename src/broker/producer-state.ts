@@ -1,10 +1,11 @@
 import { ErrorCode } from "../../protocol/errors.ts";
+import { type ProducerId, parseProducerId } from "../../protocol/producer-id.ts";
 import type { TransactionMarker } from "../../protocol/transaction-marker.ts";
 import type { JournalValue } from "./journal-value.ts";
 
 /** What a batch says of its producer. */
 export interface SequencedBatch {
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
   readonly baseSequence: number;
   readonly lastOffsetDelta: number;
@@ -29,7 +30,7 @@ interface ProducerEntry {
 
 /** A producer that a partition knows. */
 export interface KnownProducer {
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly epoch: number;
   /** -1: it wrote nothing in this epoch. */
   readonly lastSequence: number;
@@ -50,7 +51,7 @@ const APPEND: SequenceVerdict = { kind: "append" };
 
 /** What one partition knows of the producers that write to it, so that a batch sent twice is stored once (KIP-98). */
 export class ProducerState {
-  readonly #producers = new Map<number, ProducerEntry>();
+  readonly #producers = new Map<ProducerId, ProducerEntry>();
 
   /** What to do with a batch. Nothing is remembered until {@link appended}. */
   judge(batch: SequencedBatch): SequenceVerdict {
@@ -89,7 +90,7 @@ export class ProducerState {
     this.#entry(producerId, producerEpoch, timestamp).coordinatorEpoch = coordinatorEpoch;
   }
 
-  #entry(producerId: number, epoch: number, lastTimestamp: number): ProducerEntry {
+  #entry(producerId: ProducerId, epoch: number, lastTimestamp: number): ProducerEntry {
     let entry = this.#producers.get(producerId);
     if (entry === undefined || entry.epoch !== epoch) {
       entry = { epoch, batches: [], lastTimestamp, coordinatorEpoch: entry?.coordinatorEpoch ?? -1 };
@@ -100,7 +101,7 @@ export class ProducerState {
   }
 
   /** The last of what a producer wrote: compaction may not lose it. */
-  lastOf(producerId: number): { readonly epoch: number; readonly lastOffset: number | undefined } | undefined {
+  lastOf(producerId: ProducerId): { readonly epoch: number; readonly lastOffset: number | undefined } | undefined {
     const entry = this.#producers.get(producerId);
     if (entry === undefined) return undefined;
     const last = entry.batches.at(-1);
@@ -110,14 +111,14 @@ export class ProducerState {
   }
 
   /** Forgets the producers that wrote nothing since `timestamp`, unless they are needed. */
-  expire(timestamp: number, isNeeded: (producerId: number) => boolean): void {
+  expire(timestamp: number, isNeeded: (producerId: ProducerId) => boolean): void {
     for (const [producerId, entry] of this.#producers) {
       if (entry.lastTimestamp <= timestamp && !isNeeded(producerId)) this.#producers.delete(producerId);
     }
   }
 
   /** The producer's epoch, or undefined where it is not known. */
-  epochOf(producerId: number): number | undefined {
+  epochOf(producerId: ProducerId): number | undefined {
     return this.#producers.get(producerId)?.epoch;
   }
 
@@ -129,12 +130,14 @@ export class ProducerState {
 
   /** What a start needs not to read the log for. */
   snapshot(): JournalValue {
-    return [...this.#producers].map(([producerId, entry]) => ({ producerId, ...entry })) as unknown as JournalValue;
+    return [...this.#producers].map(([producerId, entry]) => {
+      return { ...entry, producerId: String(producerId) };
+    }) as unknown as JournalValue;
   }
   restore(snapshot: JournalValue): void {
     this.#producers.clear();
-    for (const { producerId, ...entry } of snapshot as unknown as (ProducerEntry & { readonly producerId: number })[]) {
-      this.#producers.set(producerId, entry);
+    for (const { producerId, ...entry } of snapshot as unknown as (ProducerEntry & { readonly producerId: string })[]) {
+      this.#producers.set(parseProducerId(producerId), entry);
     }
   }
 

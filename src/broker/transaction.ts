@@ -14,7 +14,9 @@
  *
  * From version 2 on (KIP-890) the end of each transaction raises the epoch, so that what comes late from it is fenced.
  */
+
 import { ErrorCode } from "../../protocol/errors.ts";
+import type { ProducerId } from "../../protocol/producer-id.ts";
 import type { JournalValue } from "./journal-value.ts";
 
 export type TransactionState =
@@ -27,11 +29,13 @@ export type TransactionState =
 
 /** Who writes: the epoch tells the producers that had the id before from the one that has it now. */
 export interface ProducerIdentity {
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
 }
 
-interface TransactionSnapshot extends ProducerIdentity {
+interface TransactionSnapshot {
+  readonly producerId: number;
+  readonly producerEpoch: number;
   readonly state: TransactionState;
   readonly lastEpoch: number;
   readonly previousProducerId: number;

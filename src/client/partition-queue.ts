@@ -1,9 +1,10 @@
 import { NO_PRODUCER, type ProducerStamp } from "../../protocol/batch-builder.ts";
+import type { ProducerId } from "../../protocol/producer-id.ts";
 import type { KafkaError } from "./errors.ts";
 import { QueuedBatch } from "./queued-batch.ts";
 
 export interface ProducerIdentity {
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly epoch: number;
   /** Whether what is sent under it belongs to a transaction. */
   readonly transactional?: boolean | undefined;

@@ -3,6 +3,7 @@ import { BatchBuilder, type ProducerStamp } from "../../protocol/batch-builder.t
 import { ErrorCode } from "../../protocol/errors.ts";
 import { type PartitionProduceResponse, produce } from "../../protocol/messages/00-produce.ts";
 import { initProducerId } from "../../protocol/messages/22-init-producer-id.ts";
+import type { ProducerId } from "../../protocol/producer-id.ts";
 import type { Kafka } from "../../src/client/mod.ts";
 import { conformanceTest } from "./conformance-test.ts";
 import { readTopic, storedRecords, values } from "./reading.ts";
@@ -16,7 +17,7 @@ class SequencedProducer {
   readonly #topic: string;
   readonly #stamp: Omit<ProducerStamp, "baseSequence">;
 
-  private constructor(kafka: Kafka, topic: string, producerId: number, producerEpoch: number) {
+  private constructor(kafka: Kafka, topic: string, producerId: ProducerId, producerEpoch: number) {
     this.#kafka = kafka;
     this.#topic = topic;
     this.#stamp = { producerId, producerEpoch, transactional: false };

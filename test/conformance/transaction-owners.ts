@@ -54,7 +54,7 @@ export function transactionOwnersConformance(target: Target): void {
     const { errorCode, producerEpoch } = await producer.initOnce(60_000, first);
     assert.deepEqual([errorCode, producerEpoch], [ErrorCode.NONE, before.producerEpoch + 2]);
     assert.equal((await producer.initOnce(60_000, before)).errorCode, ErrorCode.PRODUCER_FENCED);
-    const stranger = { producerId: before.producerId + 1_000_000, producerEpoch: 0 };
+    const stranger = { producerId: Number(before.producerId) + 1_000_000, producerEpoch: 0 };
     assert.equal((await producer.initOnce(60_000, stranger)).errorCode, ErrorCode.PRODUCER_FENCED);
   });
 
@@ -92,7 +92,7 @@ export function transactionOwnersConformance(target: Target): void {
     const known = await scene.producer();
     const strangers = [known.transactionalId, scene.cluster.fresh("tx")].map((id) => {
       const stranger = new RawTransactions(scene.wire, id, scene.version);
-      stranger.identity = { producerId: known.identity.producerId + 1_000_000, producerEpoch: 0 };
+      stranger.identity = { producerId: Number(known.identity.producerId) + 1_000_000, producerEpoch: 0 };
       return stranger;
     });
     for (const stranger of strangers) {

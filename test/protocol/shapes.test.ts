@@ -72,6 +72,9 @@ function kafkaLines(message: KafkaMessage, version: number): string[] {
   return lines;
 }
 
+/** Kafka's words for our kinds, where they differ. */
+const KAFKA_TYPES: Readonly<Record<string, string>> = { boolean: "bool", producerId: "int64" };
+
 function ourLines(type: Kind, version: number, prefix = ""): string[] {
   assert.equal(type.kind, "struct");
   return (type.kind === "struct" ? type.fields : []).flatMap(([name, field]) => {
@@ -80,7 +83,7 @@ function ourLines(type: Kind, version: number, prefix = ""): string[] {
     const path = `${prefix}${name}${field.type.kind === "array" ? "[]" : ""}`;
     const present = version >= rules.since && version <= rules.until;
     const tag = present && version >= rules.taggedSince ? rules.tag : -1;
-    const kind = element.kind === "boolean" ? "bool" : element.kind;
+    const kind = KAFKA_TYPES[element.kind] ?? element.kind;
     const standard = field.type.kind === "struct" && rules.defaultValue !== null ? undefined : defaultOf(field);
     const own = line(path, kind, present, version >= rules.nullableSince, tag, rules.isIgnorable, standard);
     return element.kind === "struct" && present ? [own, ...ourLines(element, version, `${path}.`)] : [own];

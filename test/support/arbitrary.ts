@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { defaultOf, type Field, type Kind } from "../../protocol/field.ts";
+import { producerIdOf } from "../../protocol/producer-id.ts";
 
 const int64 = fc.maxSafeInteger();
+const producerId = fc.oneof(int64, fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n).map(producerIdOf));
 
 /** Text with every kind of character, up to the planes that UTF-16 writes as pairs. */
 const text = fc.string({ unit: "binary", maxLength: 30 });
@@ -41,6 +43,8 @@ function arbitraryKind(type: Kind, version: number): fc.Arbitrary<unknown> {
       return fc.integer({ min: 0, max: 0xffff_ffff });
     case "int64":
       return int64;
+    case "producerId":
+      return producerId;
     case "float64":
       return fc.double();
     case "uuid":

@@ -8,6 +8,7 @@ import { addPartitionsToTxn } from "../../protocol/messages/24-add-partitions-to
 import { addOffsetsToTxn } from "../../protocol/messages/25-add-offsets-to-txn.ts";
 import { type EndTxnResponse, endTxn } from "../../protocol/messages/26-end-txn.ts";
 import { type TxnOffsetCommitRequest, txnOffsetCommit } from "../../protocol/messages/28-txn-offset-commit.ts";
+import type { ProducerId } from "../../protocol/producer-id.ts";
 import { encodeUtf8 } from "../../protocol/writer.ts";
 
 /** Requests to those who are responsible, in exactly the version that is asked for. */
@@ -22,7 +23,7 @@ export interface Wire {
 }
 
 export interface Identity {
-  readonly producerId: number;
+  readonly producerId: ProducerId;
   readonly producerEpoch: number;
 }
 
