@@ -167,7 +167,8 @@ export class BrokerFetches {
       { timeout: maxWait + options.requestTimeout, maxVersion, bodySize: 64 + (isFull ? 64 * session.size : 256) },
     );
     if (this.#isClosed) return;
-    const { errorCode, throttleTimeMs } = response;
+    const { errorCode, throttleTimeMs, nodeEndpoints } = response;
+    this.#cluster.metadata.learnNodes(nodeEndpoints);
     if (throttleTimeMs > 0) this.#retryAt = clock.monotonic() + throttleTimeMs;
     const hasSession = !isPoll || session.answered(response);
     if (errorCode !== 0 && isFull) throw new ProtocolError(errorCode, "fetch", { broker: connection.broker });

@@ -1,11 +1,12 @@
 import { ErrorCode } from "../../protocol/errors.ts";
-import { metadata as metadataApi } from "../../protocol/messages/03-metadata.ts";
+import { type MetadataResponse, metadata as metadataApi } from "../../protocol/messages/03-metadata.ts";
 import { type Clock, sleep, type Timer } from "../net/clock.ts";
 import type { Connection } from "../net/connection.ts";
 import { type Address, formatAddress } from "../net/transport.ts";
 import { type BackoffOptions, backoffDelay } from "./backoff.ts";
 import { ConnectionPool, type ConnectionRole, noneReachable, type PoolOptions } from "./connection-pool.ts";
 import { AuthenticationError, KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
+import { firstToSucceed } from "./first-to-succeed.ts";
 import { Metadata, type TopicMetadata } from "./metadata.ts";
 import { within } from "./within.ts";
 
@@ -21,6 +22,10 @@ export interface ClusterOptions extends PoolOptions {
 const UNKNOWN_TOPIC_GRACE = 1_000;
 /** A broker that hangs must not hold up the question that another could answer (ms). */
 const METADATA_TIMEOUT = 5_000;
+/** How long (ms) one broker may take to be connected to until the next is tried beside it. */
+const CONNECT_PATIENCE = 500;
+/** When no broker has told of the cluster for this long (ms), only the names that were given are believed (KIP-1102). */
+const REBOOTSTRAP_AFTER = 300_000;
 
 /** The brokers, the way to reach each, and who leads what. One for each client; producers and consumers share it. */
 export class Cluster {
@@ -36,6 +41,7 @@ export class Cluster {
   #next: Promise<void> | undefined;
   #soon: Timer | undefined;
   #askedAt = Number.NEGATIVE_INFINITY;
+  #answeredAt: number;
   #lastNumber = 0;
   #closed = false;
   #createInProcess: ((topic: string) => Promise<void>) | undefined;
@@ -44,6 +50,7 @@ export class Cluster {
     this.options = options;
     this.clock = options.clock;
     this.#pool = new ConnectionPool(options);
+    this.#answeredAt = options.clock.monotonic();
   }
 
   get closed(): boolean {
@@ -100,17 +107,15 @@ export class Cluster {
     const candidates = [...new Map(both.map((address) => [formatAddress(address), address])).values()];
     // Those that just failed come last: their backoff would hold up the rest.
     candidates.sort((a, b) => Number(this.#pool.isFailing(a, role)) - Number(this.#pool.isFailing(b, role)));
-    const failures: { address: Address; error: unknown }[] = [];
-    for (const address of candidates) {
-      try {
-        return await this.#pool.get(address, role);
-      } catch (error) {
-        // Who is refused by one broker, or does not trust it, has nothing to hope for from the next.
-        if (this.#closed || error instanceof AuthenticationError) throw error;
-        failures.push({ address, error });
-      }
-    }
-    throw noneReachable(failures);
+    return firstToSucceed(
+      this.clock,
+      candidates,
+      CONNECT_PATIENCE,
+      (address) => this.#pool.get(address, role),
+      // Who is refused by one broker, or does not trust it, has nothing to hope for from the next.
+      (error) => this.#closed || error instanceof AuthenticationError,
+      (failures) => noneReachable(failures.map(({ item, error }) => ({ address: item, error }))),
+    );
   }
 
   #shuffled<T>(items: readonly T[]): T[] {
@@ -162,18 +167,43 @@ export class Cluster {
     this.#askedAt = this.clock.monotonic();
     const topics = [...new Set([...this.#watched.keys(), ...this.#wanted])];
     this.#wanted = new Set();
-    const connection = await this.any("general");
-    const response = await connection.send(
-      metadataApi,
-      { topics: topics.map((name) => ({ name })), allowAutoTopicCreation: false },
-      { timeout: Math.min(METADATA_TIMEOUT, this.options.requestTimeout) },
-    );
-    if (response.errorCode !== 0)
-      throw new ProtocolError(response.errorCode, "metadata", { broker: connection.broker });
-    this.metadata.update(response);
+    this.#take(await this.#tell(topics));
     const now = this.clock.monotonic();
     for (const topic of topics) if (this.#watched.has(topic)) this.#watched.set(topic, now);
     for (const listener of this.#listeners) listener();
+  }
+
+  async #tell(topics: readonly string[]): Promise<MetadataResponse> {
+    const body = { topics: topics.map((name) => ({ name })), allowAutoTopicCreation: false };
+    const timeout = Math.min(METADATA_TIMEOUT, this.options.requestTimeout);
+    try {
+      const connection = await this.any("general");
+      const response = await connection.send(metadataApi, body, { timeout });
+      if (response.errorCode === 0) return response;
+      throw new ProtocolError(response.errorCode, "metadata", { broker: connection.broker });
+    } catch (error) {
+      const isUnwanted = error instanceof ProtocolError && error.errorCode === ErrorCode.REBOOTSTRAP_REQUIRED;
+      if (isUnwanted || this.clock.monotonic() - this.#answeredAt > REBOOTSTRAP_AFTER) this.#beginAgain();
+      throw error;
+    }
+  }
+
+  #take(response: MetadataResponse): void {
+    const before = this.metadata.nodes;
+    this.metadata.update(response);
+    this.#answeredAt = this.clock.monotonic();
+    const current = new Set([...this.metadata.nodes.values(), ...this.options.bootstrap].map(formatAddress));
+    for (const [id, address] of before) {
+      // A broker that has moved: what still answers at the old address is another, or about to go.
+      if (this.metadata.nodes.has(id) && !current.has(formatAddress(address))) this.#pool.forget(address);
+    }
+  }
+
+  /** Forgets the brokers: they may be of another cluster by now. Those whose names were given are resolved anew. */
+  #beginAgain(): void {
+    this.#answeredAt = this.clock.monotonic();
+    for (const address of this.metadata.nodes.values()) this.#pool.forget(address);
+    this.metadata.forgetNodes();
   }
 
   /** Keeps the topic among those asked for from now on. */

@@ -99,8 +99,17 @@ export class ConnectionPool {
 
   /** Closes the connections of one role, and forgets them. */
   release(role: ConnectionRole): void {
+    this.#drop((key) => key.endsWith(`|${role}`));
+  }
+
+  /** Closes the connections to one address, and forgets them. */
+  forget(address: Address): void {
+    this.#drop((key) => key.startsWith(`${formatAddress(address)}|`));
+  }
+
+  #drop(isMeant: (key: string) => boolean): void {
     for (const [key, slot] of this.#slots) {
-      if (!key.endsWith(`|${role}`)) continue;
+      if (!isMeant(key)) continue;
       this.#slots.delete(key);
       slot.open?.close();
       slot.opening?.then(

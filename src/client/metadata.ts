@@ -1,4 +1,5 @@
 import type { MetadataResponse } from "../../protocol/messages/03-metadata.ts";
+import type { NodeEndpoint } from "../../protocol/messages/leader-hints.ts";
 import { isInProcessClusterId } from "../net/in-process.ts";
 import type { Address } from "../net/transport.ts";
 
@@ -31,6 +32,17 @@ export class Metadata {
   /** Whether the broker is one that runs in a process of this package. False until a broker has answered. */
   get isInProcess(): boolean {
     return isInProcessClusterId(this.#clusterId);
+  }
+
+  /** Takes in brokers that an answer named beside the leaders it told of (KIP-951), be they new or at another address. */
+  learnNodes(endpoints: readonly NodeEndpoint[]): void {
+    if (endpoints.length === 0) return;
+    const learned = endpoints.map(({ nodeId, host, port }) => [nodeId, { host, port }] as const);
+    this.#nodes = new Map([...this.#nodes, ...learned]);
+  }
+
+  forgetNodes(): void {
+    this.#nodes = new Map();
   }
 
   topic(name: string): TopicMetadata | undefined {

@@ -267,6 +267,7 @@ export class ProducerSender {
   }
 
   #judge(shipments: readonly Shipment[], response: ProduceResponse): void {
+    this.#cluster.metadata.learnNodes(response.nodeEndpoints);
     const answers = new Map<string, PartitionProduceResponse>();
     for (const topic of response.responses) {
       for (const answer of topic.partitionResponses)

@@ -24,6 +24,8 @@ export interface ConnectionOptions {
   readonly maxFrameBytes: number;
   /** How to authenticate. Default: not at all. */
   readonly sasl?: SaslMechanism | undefined;
+  /** Is told when the broker asks for a pause, and of how many milliseconds. */
+  readonly onThrottle?: ((ms: number) => void) | undefined;
   /** Gives up opening when it aborts. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -258,11 +260,23 @@ export class Connection {
     const frame = await this.#exchange(api, version, body, timeout, options.bodySize);
     this.#isWelcome = true;
     try {
-      return decodeResponse(api, version, frame);
+      const response = decodeResponse(api, version, frame);
+      this.#heedThrottle((response as { readonly throttleTimeMs?: number }).throttleTimeMs);
+      return response;
     } catch (error) {
       // What follows on the stream may be as wrong as this: nothing more is believed.
       throw this.#close(asKafkaError(error, this.broker));
     }
+  }
+
+  /**
+   * A client over its quota sends nothing for as long as its answer says (KIP-219): the broker would not look at it
+   * sooner, and requests that wait here do not hold up others there.
+   */
+  #heedThrottle(ms: number | undefined): void {
+    if (ms === undefined || ms <= 0) return;
+    this.#options.onThrottle?.(ms);
+    this.#options.clock.timer(ms, this.#line.holdBack(), { idle: true });
   }
 
   /** Sends a request that has no answer: Produce with acks=0. */
