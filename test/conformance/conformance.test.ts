@@ -1,5 +1,6 @@
 import process from "node:process";
 import { adminConformance } from "./admin.ts";
+import { adminGroupsConformance } from "./admin-groups.ts";
 import { consumeConformance } from "./consume.ts";
 import { consumerGroupConformance } from "./consumer-group.ts";
 import { fetchSessionsConformance } from "./fetch-sessions.ts";
@@ -22,6 +23,7 @@ import { transactionsClientConformance } from "./transactions-client.ts";
 const SUITES: readonly ((target: Target) => void)[] = [
   topicsConformance,
   adminConformance,
+  adminGroupsConformance,
   produceConformance,
   consumeConformance,
   fetchSessionsConformance,
