@@ -20,6 +20,12 @@ const LEAVE_TIMEOUT = 5_000;
 const HEARTBEATS_PER_SESSION = 3;
 /** Failures in a row that are told, and then each multiple. */
 const TROUBLE = 3;
+/** Answers by which a member learns that it must join again. */
+const REJOIN: ReadonlySet<number> = new Set([
+  ErrorCode.UNKNOWN_MEMBER_ID,
+  ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.REBALANCE_IN_PROGRESS,
+]);
 
 /**
  * Membership in a group by the classic protocol with cooperative rebalancing (KIP-429).
@@ -224,9 +230,9 @@ export class ClassicGroupMember implements GroupMember {
     // join will fail too, and maybe much later.
     if (errorCode === ErrorCode.UNKNOWN_MEMBER_ID) this.#lose("");
     if (this.#joining) return;
+    if (errorCode === ErrorCode.FENCED_INSTANCE_ID) return this.#fail(fenced(this.#options));
+    if (!REJOIN.has(errorCode)) return;
     if (errorCode === ErrorCode.ILLEGAL_GENERATION) this.#lose(this.#membership.memberId);
-    else if (errorCode === ErrorCode.FENCED_INSTANCE_ID) return this.#fail(fenced(this.#options));
-    else if (errorCode !== ErrorCode.REBALANCE_IN_PROGRESS && errorCode !== ErrorCode.UNKNOWN_MEMBER_ID) return;
     this.#wantRejoin(`the coordinator said ${errorByCode(errorCode).name}`);
   }
 
@@ -281,7 +287,11 @@ export class ClassicGroupMember implements GroupMember {
   #answered(errorCode: number, generationId: number, sentAt: number, wallSentAt: number): void {
     if (errorCode === 0) this.lease.renew(sentAt, wallSentAt);
     else if (errorCode === ErrorCode.REBALANCE_IN_PROGRESS) this.lease.renewInRebalance(sentAt, wallSentAt);
-    if (errorCode !== 0) this.refused(errorCode, generationId);
+    if (errorCode === 0) return;
+    this.refused(errorCode, generationId);
+    const error = new ProtocolError(errorCode, `heartbeat of group ${this.#options.groupId}`);
+    const isOfNow = generationId === this.#membership.generationId && !this.#joining && !this.#stop.signal.aborted;
+    if (isOfNow && !error.retriable && !REJOIN.has(errorCode)) this.#fail(error);
   }
 
   #end(): void {
