@@ -61,6 +61,16 @@ export class TransactionalProducer {
   }
 
   /**
+   * Takes over the transactional id now, which the first {@link begin} does otherwise. What a predecessor has left open
+   * is aborted, so that it holds up nobody: until then a consumer does not even begin on partitions whose offsets it
+   * wanted to commit. Rejections are those of {@link begin}.
+   */
+  async init(): Promise<void> {
+    const transaction = await this.begin();
+    await transaction.abort();
+  }
+
+  /**
    * Begins a transaction. Rejects with TRANSACTION_OPEN while another is open, with a `ProducerFencedError` where this
    * producer has been replaced, and with TRANSACTION_TIMED_OUT after `coordinatorTimeout`.
    */

@@ -120,6 +120,17 @@ test("transaction commits what its function has sent and gives its value, or abo
   }
 });
 
+test("init takes over the transactional id once, and ends nothing", async () => {
+  for (const level of LEVELS) {
+    const script = await startTransactionScript({ level });
+    await script.run(script.producer.init());
+    await script.run(script.producer.init());
+    assert.deepEqual(script.asked(), ["InitProducerId -1/-1"]);
+    await committed(script);
+    await script.run(script.kafka.close());
+  }
+});
+
 test("one transaction is open at a time", async () => {
   const script = await startTransactionScript({ level: 2 });
   const first = script.producer.begin();

@@ -37,6 +37,8 @@ async function transform({ topic, partition, nextOffset, leaderEpoch, records }:
   await reached("committed");
 }
 
+// What the one before has left open would hold back the offsets for as long as a transaction may be open.
+await producer.init();
 for await (const batch of consumer) {
   batches += 1;
   try {
