@@ -12,8 +12,7 @@
  *   → PreparingRebalance   a member is added, leaves, expires, or joins with other metadata; or does not sync in time
  * Stable               every member has its assignment.
  *   → PreparingRebalance   as above, and whenever the leader joins again
- *
- * Kafka's fifth state, Dead, is that of a group which its coordinator gave up: here `unload` answers all who wait.
+ * Kafka's Dead is that of a group which its coordinator gave up: here `unload` answers all who wait.
  */
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { JoinGroupRequest } from "../../protocol/messages/11-join-group.ts";
@@ -24,6 +23,7 @@ import { awaitJoin, failedJoin, type JoinAnswer, type SyncAnswer } from "./class
 import { type ClassicMember, createMember, hasSameProtocols, NO_ASSIGNMENT, updateMember } from "./classic-member.ts";
 import { ClassicRoster, type StoredClassicGroup } from "./classic-roster.ts";
 import type { Committer } from "./group-commit.ts";
+import { InitialDelay } from "./initial-delay.ts";
 
 export type ClassicGroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable";
 
@@ -35,6 +35,8 @@ export interface ClassicGroupSettings {
   readonly initialRebalanceDelayMs: number;
   readonly minSessionTimeoutMs: number;
   readonly maxSessionTimeoutMs: number;
+  /** How many members a group may have. */
+  readonly maxSize: number;
 }
 
 export class ClassicGroup {
@@ -50,7 +52,7 @@ export class ClassicGroup {
   #joinTimer: Timer | undefined;
   #syncTimer: Timer | undefined;
   /** While an empty group's initial delay runs. */
-  #initial: { remainingMs: number; memberAdded: boolean } | undefined;
+  #initial: InitialDelay | undefined;
 
   constructor(clock: Clock, settings: ClassicGroupSettings) {
     this.#clock = clock;
@@ -96,6 +98,7 @@ export class ClassicGroup {
   join(request: JoinGroupRequest, version: number, clientId: string | null): Promise<JoinAnswer> {
     const errorCode = this.#joinError(request);
     if (errorCode !== ErrorCode.NONE) return Promise.resolve(failedJoin(request.memberId, errorCode));
+    if (this.#isFullFor(request.memberId)) return Promise.resolve(failedJoin("", ErrorCode.GROUP_MAX_SIZE_REACHED));
     if (request.memberId === "") return this.#joinWithoutId(request, version, clientId);
     if (this.#pending.has(request.memberId)) {
       this.#forgetPending(request.memberId);
@@ -117,6 +120,10 @@ export class ClassicGroup {
     return this.#roster.accepts(request) ? ErrorCode.NONE : ErrorCode.INCONSISTENT_GROUP_PROTOCOL;
   }
 
+  #isFullFor(memberId: string): boolean {
+    return this.members.length >= this.#settings.maxSize && this.#roster.get(memberId) === undefined;
+  }
+
   #joinWithoutId(request: JoinGroupRequest, version: number, clientId: string | null): Promise<JoinAnswer> {
     const memberId = `${request.groupInstanceId ?? clientId ?? ""}-${this.#clock.uuid()}`;
     if (request.groupInstanceId !== null) {
@@ -135,7 +142,7 @@ export class ClassicGroup {
 
   #add(member: ClassicMember, request: JoinGroupRequest): Promise<JoinAnswer> {
     this.#roster.add(member, request.protocolType);
-    if (this.#initial !== undefined) this.#initial.memberAdded = true;
+    this.#initial?.prolong();
     const answer = awaitJoin(member);
     this.#expect(member, NEW_MEMBER_MS);
     this.rebalance();
@@ -201,18 +208,9 @@ export class ClassicGroup {
   #delayFirstGeneration(): void {
     const delay = this.#settings.initialRebalanceDelayMs;
     if (delay === 0) return this.#completeJoin();
-    this.#initial = { remainingMs: this.#roster.rebalanceTimeoutMs, memberAdded: true };
-    this.#waitForMore();
-  }
-
-  /** The delay begins anew with each member, until the longest rebalance timeout has passed. */
-  #waitForMore(): void {
-    const initial = this.#initial!;
-    const ms = Math.min(this.#settings.initialRebalanceDelayMs, initial.remainingMs);
-    if (!initial.memberAdded || ms === 0) return this.#completeJoin();
-    initial.memberAdded = false;
-    initial.remainingMs -= ms;
-    this.#joinTimer = this.#clock.timer(ms, () => this.#waitForMore());
+    const longest = this.#roster.rebalanceTimeoutMs;
+    this.#initial = new InitialDelay(this.#clock, delay, longest, () => this.#completeJoin());
+    this.#initial.wait();
   }
 
   #completeJoinIfAllJoined(): void {
@@ -222,6 +220,7 @@ export class ClassicGroup {
 
   #completeJoin(): void {
     this.#joinTimer?.cancel();
+    this.#initial?.cancel();
     this.#initial = undefined;
     for (const member of this.members) {
       if (member.join === undefined && member.groupInstanceId === null) this.#drop(member);
@@ -367,6 +366,7 @@ export class ClassicGroup {
     for (const member of this.#roster.members) member.session?.cancel();
     this.#joinTimer?.cancel();
     this.#syncTimer?.cancel();
+    this.#initial?.cancel();
     this.#initial = undefined;
   }
 

@@ -14,6 +14,7 @@ export interface ConsumerGroupSettings {
   /** The least time between two new assignments, in ms. */
   readonly consumerAssignmentIntervalMs: number;
   readonly migrationPolicy: MigrationPolicy;
+  /** How many members a group may have. */
   readonly maxSize: number;
 }
 

@@ -1,5 +1,5 @@
 import { type ProducerId, parseProducerId } from "../../protocol/producer-id.ts";
-import type { Journal, JournalChange } from "./journal.ts";
+import { type Journal, type JournalChange, noJournal } from "./journal.ts";
 import type { JournalValue } from "./journal-value.ts";
 
 /** A committed offset as it is kept: with its place among the group's commits. */
@@ -72,8 +72,9 @@ export class GroupStore {
     return [...this.#found.keys()];
   }
 
-  /** What a group keeps. What was found of it is handed out once. */
-  keeper(groupId: string): GroupKeeper {
+  /** What a group keeps; undefined: nothing is kept. What was found of it is handed out once. */
+  keeper(groupId: string): GroupKeeper | undefined {
+    if (this.#journal === noJournal) return undefined;
     const { offsets, members } = this.#found.get(groupId) ?? { offsets: [], members: undefined };
     this.#found.delete(groupId);
     return {

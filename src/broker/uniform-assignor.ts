@@ -27,26 +27,34 @@ export const uniformAssignor: TargetAssignor = (members, partitionCount) => {
 
 /** All want the same, so each gets its even share, in time that grows with members and partitions but not their product. */
 function spread(loads: readonly Load[], topicIds: ReadonlySet<string>, partitionCount: PartitionCount): void {
-  const total = [...topicIds].reduce((sum, topicId) => sum + partitionCount(topicId), 0);
+  const taken = new Map([...topicIds].map((topicId) => [topicId, new Uint8Array(partitionCount(topicId))]));
+  let total = 0;
+  for (const { length } of taken.values()) total += length;
   const share = Math.floor(total / loads.length);
   let larger = total % loads.length;
-  const taken = new Set<string>();
   for (const load of loads) {
     for (const [topicId, partition] of mayKeep(load, partitionCount)) {
       if (load.count > share || (load.count === share && larger === 0)) break;
       if (load.count === share) larger -= 1;
       give(load, topicId, partition);
-      taken.add(`${topicId} ${partition}`);
+      taken.get(topicId)![partition] = 1;
     }
   }
-  const left = [...topicIds].flatMap((topicId) =>
-    Array.from({ length: partitionCount(topicId) }, (_, partition) => [topicId, partition] as const).filter(
-      ([, partition]) => !taken.has(`${topicId} ${partition}`),
-    ),
-  );
-  let next = 0;
-  for (const load of loads) while (load.count < share) give(load, ...left[next++]!);
-  for (const load of loads) if (load.count === share && next < left.length) give(load, ...left[next++]!);
+  const left = untaken(taken);
+  for (const load of loads) while (load.count < share) give(load, ...left.next().value!);
+  for (const load of loads) {
+    if (load.count > share) continue;
+    const { value, done } = left.next();
+    if (done) return;
+    give(load, ...value);
+  }
+}
+
+function* untaken(taken: ReadonlyMap<string, Uint8Array>): Generator<readonly [string, number], undefined> {
+  for (const [topicId, marks] of taken) {
+    for (let partition = 0; partition < marks.length; partition++)
+      if (marks[partition] === 0) yield [topicId, partition];
+  }
 }
 
 /** Members want different topics: each partition goes to the one with the fewest, then loads are evened out. */

@@ -3,6 +3,7 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import type { JoinGroupRequest, JoinGroupResponse } from "../../protocol/messages/11-join-group.ts";
 import type { SyncGroupResponse } from "../../protocol/messages/14-sync-group.ts";
 import { ClassicGroup, type ClassicGroupSettings } from "../../src/broker/classic-group.ts";
+import { groupDefaults } from "../../src/broker/groups.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 
 export const SESSION: number = 10_000;
@@ -28,9 +29,7 @@ export interface Setup {
 export function setUp(settings: Partial<ClassicGroupSettings> = {}): Setup {
   const time = new VirtualClock();
   const group = new ClassicGroup(time.instance(), {
-    initialRebalanceDelayMs: 0,
-    minSessionTimeoutMs: 6000,
-    maxSessionTimeoutMs: 1_800_000,
+    ...groupDefaults,
     ...settings,
   });
   const request = (overrides: Partial<JoinGroupRequest>): JoinGroupRequest => ({

@@ -229,6 +229,15 @@ describe("a classic group", () => {
     assert.equal((await setup.sync({ ...leader, memberId: "x" })).errorCode, ErrorCode.UNKNOWN_MEMBER_ID);
   });
 
+  test("refuses more members than it may have, and none that it has", async () => {
+    const setup = setUp({ maxSize: 2 });
+    const [leader] = await twoMembers(setup);
+    assert.equal((await setup.join()).errorCode, ErrorCode.GROUP_MAX_SIZE_REACHED);
+    void setup.join({ memberId: leader.memberId! });
+    await setup.settle();
+    assert.equal(setup.group.state, "PreparingRebalance");
+  });
+
   test("takes commits of its generation, also while members are gathered, and none before their sync", async () => {
     const setup = setUp();
     assert.equal(setup.commitError("", -1), ErrorCode.NONE, "from outside while it is empty");

@@ -117,7 +117,8 @@ class World {
 
   /** Members that are there go on, the others are forgotten: in the end all is given out, and evenly. */
   async settle(): Promise<void> {
-    const alive = this.members.filter((one) => one.epoch > 0 && one.ask() === 0);
+    // Those that go on do as they are told, before the time for that is over.
+    const alive = this.members.filter((one) => one.epoch > 0 && one.beat() === 0 && one.beat() === 0);
     for (const one of this.members) if (!alive.includes(one)) one.owned = new Set();
     for (let waited = 0; waited <= SESSION + REBALANCE; waited += 5_000) {
       for (const one of alive) one.beat();

@@ -120,6 +120,6 @@ describe("assignors", () => {
         1000,
       );
     }
-    assert.ok(steps < 28 * 1002, `${steps} looks at the topic: one a member, not one a partition`);
+    assert.ok(steps < 28 * 1003, `${steps} looks at the topic: one a member, not one a partition`);
   });
 });
