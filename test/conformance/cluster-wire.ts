@@ -13,7 +13,13 @@ const PAUSE = 20;
 /** The way of raw transactions to whichever broker of a cluster is responsible. */
 export function clusterWire({ cluster }: Kafka): Wire {
   const coordinators = new Map<string, Coordinator>();
-  const pause = (): Promise<void> => sleep(cluster.clock, PAUSE);
+  let isStale = false;
+  const pause = (): Promise<void> => {
+    // What was refused may have been so by one who is no longer responsible, or not yet.
+    isStale = true;
+    for (const one of coordinators.values()) one.forget();
+    return sleep(cluster.clock, PAUSE);
+  };
   const coordinator = async (kind: "group" | "transaction", key: string): Promise<Connection> => {
     const known = coordinators.get(kind + key) ?? new Coordinator(cluster, key, kind);
     coordinators.set(kind + key, known);
@@ -35,8 +41,13 @@ export function clusterWire({ cluster }: Kafka): Wire {
     toTransactions: async (id, api, version, body) => send(await coordinator("transaction", id), api, version, body),
     toGroup: async (id, api, version, body) => send(await coordinator("group", id), api, version, body),
     toLeader: async (topic, partition, api, version, body) => {
-      if (cluster.metadata.partition(topic, partition) === undefined) await cluster.refresh([topic]);
-      const leader = cluster.metadata.partition(topic, partition)!.leader;
+      while (isStale || cluster.metadata.partition(topic, partition) === undefined) {
+        await cluster.refresh([topic]);
+        isStale = false;
+        // A new topic is not known to every broker at once.
+        if (cluster.metadata.partition(topic, partition) === undefined) await pause();
+      }
+      const { leader } = cluster.metadata.partition(topic, partition)!;
       return send(await cluster.node(leader, "general"), api, version, body);
     },
     now: () => cluster.clock.now(),

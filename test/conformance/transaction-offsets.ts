@@ -13,7 +13,7 @@ export function transactionOffsetsConformance(target: Target): void {
   const UNSTABLE = -ErrorCode.UNSTABLE_OFFSET_COMMIT;
 
   test("offsets are committed with their transaction", async (scene) => {
-    const [topic, groupId] = [await scene.cluster.topic(), scene.cluster.fresh("group")];
+    const [topic, groupId] = [await scene.topic(), scene.cluster.fresh("group")];
     const producer = await scene.producer();
     for (const [offset, before] of [
       [5, -1],
@@ -29,7 +29,7 @@ export function transactionOffsetsConformance(target: Target): void {
   });
 
   test("offsets are forgotten with their transaction", async (scene) => {
-    const [topic, groupId] = [await scene.cluster.topic(), scene.cluster.fresh("group")];
+    const [topic, groupId] = [await scene.topic(), scene.cluster.fresh("group")];
     const producer = await scene.producer();
     await producer.commitOffset(groupId, topic, 0, 5);
     await producer.commit();
@@ -39,7 +39,7 @@ export function transactionOffsetsConformance(target: Target): void {
   });
 
   test("a producer that takes the id over leaves no offset of the old one's transaction", async (scene) => {
-    const [topic, groupId] = [await scene.cluster.topic(), scene.cluster.fresh("group")];
+    const [topic, groupId] = [await scene.topic(), scene.cluster.fresh("group")];
     const producer = await scene.producer();
     await producer.commitOffset(groupId, topic, 0, 5);
     const next = await scene.producer(producer.transactionalId);
@@ -51,7 +51,7 @@ export function transactionOffsetsConformance(target: Target): void {
   });
 
   test("two producers' offsets of one partition: the later commit to begin holds", async (scene) => {
-    const [topic, groupId] = [await scene.cluster.topic(), scene.cluster.fresh("group")];
+    const [topic, groupId] = [await scene.topic(), scene.cluster.fresh("group")];
     const [one, other] = [await scene.producer(), await scene.producer()];
     await one.commitOffset(groupId, topic, 0, 5);
     await other.commitOffset(groupId, topic, 0, 8);
@@ -62,7 +62,7 @@ export function transactionOffsetsConformance(target: Target): void {
   });
 
   test("a plain commit during the transaction is not undone by its end", async (scene) => {
-    const [topic, groupId] = [await scene.cluster.topic(), scene.cluster.fresh("group")];
+    const [topic, groupId] = [await scene.topic(), scene.cluster.fresh("group")];
     const producer = await scene.producer();
     await producer.commitOffset(groupId, topic, 0, 5);
     const topics = [{ name: topic, partitions: [{ partitionIndex: 0, committedOffset: 6, committedMetadata: "" }] }];
@@ -73,7 +73,7 @@ export function transactionOffsetsConformance(target: Target): void {
   });
 
   test("a group that was not added takes no offset of the transaction", async (scene) => {
-    const [topic, groupId] = [await scene.cluster.topic(), scene.cluster.fresh("group")];
+    const [topic, groupId] = [await scene.topic(), scene.cluster.fresh("group")];
     const producer = await scene.producer();
     const offsets = offsetsOf(groupId, topic);
     assert.deepEqual(await producer.commitOffsetsOnce(offsets, 3), [ErrorCode.INVALID_TXN_STATE]);
@@ -82,7 +82,7 @@ export function transactionOffsetsConformance(target: Target): void {
   });
 
   test("offsets of partitions that there are not are refused, and no others with them", async (scene) => {
-    const [topic, groupId] = [await scene.cluster.topic(), scene.cluster.fresh("group")];
+    const [topic, groupId] = [await scene.topic(), scene.cluster.fresh("group")];
     const producer = await scene.producer();
     await producer.commitOffset(groupId, topic, 0, 1);
     const partitions = [0, 99].map((partitionIndex) => {
@@ -99,7 +99,7 @@ export function transactionOffsetsConformance(target: Target): void {
   });
 
   test("only a member of the group's generation commits its offsets, or who names none", async (scene) => {
-    const [topic, groupId] = [await scene.cluster.topic(), scene.cluster.fresh("group")];
+    const [topic, groupId] = [await scene.topic(), scene.cluster.fresh("group")];
     const { memberId, generationId } = await join(scene, groupId);
     const producer = await scene.producer();
     await producer.commitOffset(groupId, topic, 0, 1);

@@ -13,7 +13,7 @@ export function transactionOwnersConformance(target: Target): void {
   const test = transactionTest(target);
 
   test("a new producer of the id aborts what the old one has open, and fences it", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const old = await scene.producer();
     await old.send(topic, 0, "old");
     const next = new RawTransactions(scene.wire, old.transactionalId, scene.version);
@@ -35,7 +35,7 @@ export function transactionOwnersConformance(target: Target): void {
   });
 
   test("a new producer of the id fences one that has nothing open", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const old = await scene.producer();
     const next = await scene.producer(old.transactionalId);
     assert.equal(next.identity.producerEpoch, old.identity.producerEpoch + 1);
@@ -59,7 +59,7 @@ export function transactionOwnersConformance(target: Target): void {
   });
 
   test("the end of a transaction may be asked for again, the other end may not", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const producer = await scene.producer();
     for (const committed of [true, false]) {
       await producer.send(topic, 0, `${committed}`);
@@ -88,7 +88,7 @@ export function transactionOwnersConformance(target: Target): void {
   });
 
   test("requests of an id or a producer that the coordinator does not know are refused", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const known = await scene.producer();
     const strangers = [known.transactionalId, scene.cluster.fresh("tx")].map((id) => {
       const stranger = new RawTransactions(scene.wire, id, scene.version);
@@ -108,7 +108,7 @@ export function transactionOwnersConformance(target: Target): void {
   });
 
   test("all partitions are added or none", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const producer = await scene.producer();
     const codes = await producer.addAll(topic, [0, 77]);
     assert.deepEqual(
@@ -130,7 +130,7 @@ export function transactionOwnersConformance(target: Target): void {
   });
 
   test("a transaction that takes longer than its timeout is aborted", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const producer = await scene.producer(undefined, 500);
     await producer.send(topic, 0, "late");
     const other = await scene.producer();
@@ -147,7 +147,7 @@ export function transactionOwnersConformance(target: Target): void {
   });
 
   test("transactions and producers can be looked at", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const producer = await scene.producer(undefined, 30_000);
     const { transactionalId, identity } = producer;
     const described = async (): Promise<unknown[]> => {

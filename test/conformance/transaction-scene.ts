@@ -28,6 +28,22 @@ export class Scene {
     return RawTransactions.start(this.wire, transactionalId, this.version, timeoutMs);
   }
 
+  /** Creates a topic, and waits until every partition has a leader that knows it. */
+  async topic(partitions: number = 1): Promise<string> {
+    const name = await this.cluster.topic(partitions);
+    for (let index = 0; index < partitions; ) {
+      const topics = [{ name, partitions: [{ partitionIndex: index, timestamp: -1 }] }];
+      const answer = await this.wire.toLeader(name, index, listOffsets, 7, {
+        replicaId: -1,
+        isolationLevel: 0,
+        topics,
+      });
+      if (answer.topics[0]!.partitions[0]!.errorCode === ErrorCode.NONE) index += 1;
+      else await this.wire.pause();
+    }
+    return name;
+  }
+
   /** One fetch of a partition. */
   async fetch(
     topic: string,

@@ -9,7 +9,7 @@ export function transactionsConformance(target: Target): void {
   const test = transactionTest(target);
 
   test("what a transaction writes is seen once it has committed", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const producer = await scene.producer();
     await producer.send(topic, 0, "a", "b");
     await producer.send(topic, 0, "c");
@@ -20,7 +20,7 @@ export function transactionsConformance(target: Target): void {
   });
 
   test("of abort, commit, abort, commit, abort of one producer, the commits are seen", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const producer = await scene.producer();
     for (const value of ["abort1", "commit1", "abort2", "commit2", "abort3"]) {
       assert.equal((await producer.send(topic, 0, value)).errorCode, ErrorCode.NONE);
@@ -32,7 +32,7 @@ export function transactionsConformance(target: Target): void {
   });
 
   test("nothing behind the first open transaction is seen, whoever wrote it", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const slow = await scene.producer();
     const quick = await scene.producer();
     await slow.send(topic, 0, "slow");
@@ -48,7 +48,7 @@ export function transactionsConformance(target: Target): void {
   });
 
   test("aborts and commits of several producers in one partition, read from anywhere in any steps", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const producers = await Promise.all([scene.producer(), scene.producer(), scene.producer()]);
     const plain = scene.cluster.kafka().producer();
     const fates = new Map<string, boolean>();
@@ -86,7 +86,7 @@ export function transactionsConformance(target: Target): void {
   });
 
   test("a transaction over partitions is seen in all of them", async (scene) => {
-    const [one, other] = [await scene.cluster.topic(), await scene.cluster.topic()];
+    const [one, other] = [await scene.topic(), await scene.topic()];
     const producer = await scene.producer();
     await producer.send(one, 0, "a");
     await producer.send(other, 0, "b");
@@ -99,7 +99,7 @@ export function transactionsConformance(target: Target): void {
   });
 
   test("the end and times are looked up as if the log ended at its first open transaction", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const producer = await scene.producer();
     await producer.send(topic, 0, "a");
     await producer.commit();
@@ -118,7 +118,7 @@ export function transactionsConformance(target: Target): void {
   });
 
   test("a batch that is sent again is stored once, and its producer writes nothing outside of its transaction", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const producer = await scene.producer();
     const { baseOffset } = await producer.send(topic, 0, "a", "b");
     await producer.send(topic, 0, "c");
@@ -132,7 +132,7 @@ export function transactionsConformance(target: Target): void {
   });
 
   test("a partition that was not added takes no batch of the transaction", async (scene) => {
-    const topic = await scene.cluster.topic(2);
+    const topic = await scene.topic(2);
     const producer = await scene.producer();
     const refused = async (version: number): Promise<number> =>
       (await producer.produceOnce(topic, 1, ["x"], { version })).errorCode;
@@ -147,7 +147,7 @@ export function transactionsConformance(target: Target): void {
   });
 
   test("records that are deleted from an open transaction are gone, and its end is as if they were not", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const producer = await scene.producer();
     for (const value of ["a", "b", "c"]) await producer.send(topic, 0, value);
     await scene.cluster.deleteRecords(topic, 0, 2);
@@ -164,7 +164,7 @@ export function transactionsConformance(target: Target): void {
   });
 
   test("transactions of many producers at once are all seen, each in its order", async (scene) => {
-    const topic = await scene.cluster.topic();
+    const topic = await scene.topic();
     const work = async (producer: RawTransactions, name: number): Promise<void> => {
       for (let i = 0; i < 5; i++) {
         for (const part of ["x", "y"]) {

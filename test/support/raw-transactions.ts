@@ -209,7 +209,10 @@ export class RawTransactions {
   }
 
   async end(committed: boolean): Promise<number> {
-    const answer = await this.endOnce(committed);
+    const answer = await this.patient(
+      () => this.endOnce(committed),
+      (one) => one.errorCode,
+    );
     if (answer.errorCode === ErrorCode.NONE && this.version === 2) this.become(answer);
     return answer.errorCode;
   }
