@@ -1,6 +1,7 @@
 import process from "node:process";
 import { adminConformance } from "./admin.ts";
 import { adminGroupsConformance } from "./admin-groups.ts";
+import { compactionConformance } from "./compaction.ts";
 import { consumeConformance } from "./consume.ts";
 import { consumerGroupConformance } from "./consumer-group.ts";
 import { fetchSessionsConformance } from "./fetch-sessions.ts";
@@ -27,6 +28,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   produceConformance,
   consumeConformance,
   fetchSessionsConformance,
+  compactionConformance,
   idempotenceConformance,
   leaderEpochsConformance,
   transactionsConformance,

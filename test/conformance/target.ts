@@ -119,6 +119,7 @@ const SHORTEST_SESSION = 6_000;
 
 async function inProcess(t: Cleanup, transport: Transport, options: BrokerOptions): Promise<TestCluster> {
   const broker = await startBroker({
+    cleanerBackoff: 100,
     minSessionTimeout: SHORT_SESSION,
     groupConsumerSessionTimeout: SHORT_SESSION,
     groupConsumerHeartbeatInterval: SHORT_SESSION / 3,
