@@ -126,3 +126,61 @@ test("readCommitted reads what transactions committed and nothing that they abor
     assert.deepEqual(committed.map(({ value }) => text(value)).sort(), [...expected].sort());
   }
 });
+
+/** Commits and aborts of several producers, each with its part in both partitions; what is committed, by partition. */
+async function writeTransactions(cluster: TestCluster, topic: string): Promise<string[][]> {
+  const committed: string[][] = [[], []];
+  for (let round = 0; round < 9; round++) {
+    const producer = cluster.kafka().producer({ transactionalId: `${topic}-${round % 3}`, compression: "gzip" });
+    const transaction = await producer.begin();
+    const isKept = round % 2 === 0;
+    for (const partition of [0, 1]) {
+      const values = Array.from({ length: 5 }, (_, i) => `${isKept ? "kept" : "aborted"} ${round}.${i}`);
+      void transaction.sendMany(values.map((value) => ({ topic, partition, value })));
+      if (isKept) committed[partition]!.push(...values);
+    }
+    await (isKept ? transaction.commit() : transaction.abort());
+    await producer.close();
+  }
+  return committed;
+}
+
+test("Java reads what our transactions committed, and nothing that they aborted", {
+  skip: withoutJava,
+  timeout: TIMEOUT,
+}, async (t) => {
+  const cluster = await open(t);
+  const topic = await cluster.topic(2);
+  const committed = await writeTransactions(cluster, topic);
+  const read = (await java(["read", topic, String(committed.flat().length)])).map((line) => line.split("\t"));
+  const asTheirs = (value: string): string =>
+    toLine({ key: null, value: encoder.encode(value), headers: [] }).split("\t")[3]!;
+  for (const partition of [0, 1]) {
+    assert.deepEqual(
+      read.filter(([number]) => Number(number) === partition).map(([, , , value]) => value),
+      committed[partition]!.map(asTheirs),
+    );
+  }
+});
+
+test("kcat reads what our transactions committed, and nothing that they aborted", {
+  skip: withoutKcat,
+  timeout: TIMEOUT,
+}, async (t) => {
+  const cluster = await open(t);
+  const topic = await cluster.topic(2);
+  const committed = await writeTransactions(cluster, topic);
+  const settings = ["-X", "isolation.level=read_committed"];
+  const printed = await kcat(["-C", "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%p\t%s\n", ...settings]);
+  const read = printed
+    .trim()
+    .split("\n")
+    .map((line) => line.split("\t"));
+  for (const partition of [0, 1]) {
+    const own = read.filter(([number]) => Number(number) === partition);
+    assert.deepEqual(
+      own.map(([, value]) => value),
+      committed[partition],
+    );
+  }
+});
