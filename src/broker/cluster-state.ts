@@ -40,6 +40,8 @@ export interface ClusterSettings {
   readonly logs?: Partial<LogUpkeepOptions> | undefined;
   /** The longest timeout that a transaction may have, in ms (`transaction.max.timeout.ms`). */
   readonly transactionMaxTimeoutMs: number;
+  /** How long a transactional id is kept that nobody uses, in ms (`transactional.id.expiration.ms`). */
+  readonly transactionalIdExpirationMs: number;
 }
 
 /** A topic that cannot be found, as a Kafka error code. */
@@ -96,6 +98,7 @@ export class ClusterState {
     const host = {
       clock: this.settings.clock,
       maxTimeoutMs: this.settings.transactionMaxTimeoutMs,
+      idExpirationMs: this.settings.transactionalIdExpirationMs,
       bumpsEpoch: () => this.features.level("transaction.version") >= 2,
       newProducerId: () => this.nextProducerId(),
       journal: this.#store.journal("transactions"),

@@ -80,6 +80,8 @@ export interface BrokerOptions {
   readonly groupMaxSize?: number | undefined;
   /** The longest timeout that a transaction may have, in ms (`transaction.max.timeout.ms`). Default 900000. */
   readonly transactionMaxTimeout?: number | undefined;
+  /** How long a transactional id is kept that nobody uses, in ms (`transactional.id.expiration.ms`). Default 7 days. */
+  readonly transactionalIdExpiration?: number | undefined;
   /**
    * How long offsets are kept of groups that nobody is in, and of topics that nobody in a group wants, in ms
    * (`offsets.retention.minutes`). Default 7 days.
@@ -193,6 +195,7 @@ function createCluster(
     topicDefaults: options.topicDefaults ?? {},
     features: options.features ?? {},
     transactionMaxTimeoutMs: options.transactionMaxTimeout ?? 900_000,
+    transactionalIdExpirationMs: options.transactionalIdExpiration ?? 7 * 24 * 60 * 60 * 1000,
     groups: {
       initialRebalanceDelayMs: options.groupInitialRebalanceDelay ?? groupDefaults.initialRebalanceDelayMs,
       minSessionTimeoutMs: options.minSessionTimeout ?? groupDefaults.minSessionTimeoutMs,

@@ -11,6 +11,8 @@ export interface TransactionsHost {
   readonly clock: Clock;
   /** The longest timeout that a producer may ask for, in ms (`transaction.max.timeout.ms`). */
   readonly maxTimeoutMs: number;
+  /** How long an id is kept that nobody uses, in ms (`transactional.id.expiration.ms`). */
+  readonly idExpirationMs: number;
   /** Whether the cluster has transaction version 2, so that an abort by the coordinator raises the epoch too (KIP-890). */
   bumpsEpoch(): boolean;
   newProducerId(): number;
@@ -29,7 +31,12 @@ interface Entry {
   /** Who coordinates it, and how often that has changed. */
   coordinatorId: number;
   coordinatorEpoch: number;
+  /** When its state last changed, epoch ms. */
+  updatedAt: number;
 }
+
+/** How often Kafka looks for ids that nobody uses any more, in ms. */
+const SWEEP_INTERVAL = 60 * 60 * 1000;
 
 /** All transactional ids of the cluster. */
 export class Transactions {
@@ -37,17 +44,20 @@ export class Transactions {
   readonly #host: TransactionsHost;
   readonly #entries = new Map<string, Entry>();
   #holds = 0;
+  #nextSweep: number;
 
   constructor(host: TransactionsHost, coordinators: CoordinatorChoice) {
     this.#host = host;
     this.coordinators = coordinators;
+    this.#nextSweep = host.clock.now() + SWEEP_INTERVAL;
     for (const [transactionalId, value] of host.journal.entries) this.#load(transactionalId, value);
   }
 
   #load(transactionalId: string, value: JournalValue): void {
-    const { coordinatorEpoch, ...snapshot } = value as { readonly coordinatorEpoch: number };
+    const { coordinatorEpoch, updatedAt, ...snapshot } = value as Pick<Entry, "coordinatorEpoch" | "updatedAt">;
     const entry = this.#hold(new Transaction(transactionalId, () => this.#host.newProducerId(), snapshot));
     entry.coordinatorEpoch = coordinatorEpoch + 1;
+    entry.updatedAt = updatedAt;
     const { state, startedAt, timeoutMs } = entry.transaction;
     if (state === "Ongoing") this.#watch(entry, startedAt + timeoutMs - this.#host.clock.now());
   }
@@ -60,16 +70,19 @@ export class Transactions {
   #hold(transaction: Transaction): Entry {
     const { transactionalId } = transaction;
     const coordinatorId = this.coordinators.of(transactionalId);
-    const entry: Entry = { transaction, timer: undefined, coordinatorId, coordinatorEpoch: 0 };
+    const updatedAt = this.#host.clock.now();
+    const entry: Entry = { transaction, timer: undefined, coordinatorId, coordinatorEpoch: 0, updatedAt };
     this.#entries.set(transactionalId, entry);
     return entry;
   }
 
   /** Keeps what has changed, before anybody is told of it. */
-  #keep({ transaction, coordinatorEpoch }: Entry): void {
+  #keep(entry: Entry): void {
+    entry.updatedAt = this.#host.clock.now();
     if (this.#host.journal === noJournal) return;
+    const { transaction, coordinatorEpoch, updatedAt } = entry;
     const snapshot = transaction.snapshot() as { readonly [name: string]: JournalValue };
-    this.#host.journal.write([[transaction.transactionalId, { ...snapshot, coordinatorEpoch }]]);
+    this.#host.journal.write([[transaction.transactionalId, { ...snapshot, coordinatorEpoch, updatedAt }]]);
   }
 
   #watch(entry: Entry, ms: number): void {
@@ -86,11 +99,25 @@ export class Transactions {
   /** Gives a transactional id to a producer ({@link Transaction.init}): its identity, or a Kafka error code. */
   init(transactionalId: string, timeoutMs: number, expected: ProducerIdentity | undefined): ProducerIdentity | number {
     if (timeoutMs <= 0 || timeoutMs > this.#host.maxTimeoutMs) return ErrorCode.INVALID_TRANSACTION_TIMEOUT;
+    this.#sweep();
     const entry = this.#obtain(transactionalId);
     const answer = entry.transaction.init(timeoutMs, expected, this.#host.bumpsEpoch());
     this.#keep(entry);
     this.#settle(entry);
     return answer;
+  }
+
+  /** Forgets ids that nobody uses. Only new ones make them many, so it is enough to look when one comes. */
+  #sweep(): void {
+    const now = this.#host.clock.now();
+    if (now < this.#nextSweep) return;
+    this.#nextSweep = now + SWEEP_INTERVAL;
+    for (const [transactionalId, { transaction, updatedAt }] of this.#entries) {
+      const isBusy = transaction.isEnding || transaction.state === "Ongoing";
+      if (isBusy || now - updatedAt < this.#host.idExpirationMs) continue;
+      this.#entries.delete(transactionalId);
+      this.#host.journal.write([[transactionalId, undefined]]);
+    }
   }
 
   #obtain(transactionalId: string): Entry {

@@ -18,6 +18,7 @@ import { batchOf, startBench } from "./raw-client.ts";
 import { fetchFrom, produceTo } from "./records-bench.ts";
 import { benchWire } from "./transaction-bench.ts";
 
+const HOUR = 60 * 60 * 1000;
 const STAMP = { producerId: 7, producerEpoch: 0, baseSequence: 0 };
 
 interface Scene {
@@ -252,6 +253,22 @@ describe("transactions", () => {
       assert.deepEqual(await one.commitOffsetsOnce(offsets), [ErrorCode.TRANSACTION_ABORTABLE]);
     }
     assert.deepEqual(await committed(), ["a"]);
+  });
+
+  test("of ids that nobody uses are forgotten after a while, and no others", async () => {
+    const { bench, producer } = await start({ transactionalIdExpiration: 2 * HOUR, transactionMaxTimeout: 5 * HOUR });
+    const [idle, open, used] = [await producer(), await producer(2, "open", 5 * HOUR), await producer(2, "used")];
+    await open.send("t", 0, "a");
+    for (let hour = 0; hour < 4; hour++) {
+      await bench.time.advance(HOUR);
+      await used.send("t", 0, "b");
+      assert.equal(await used.commit(), ErrorCode.NONE);
+      await producer(2, `other ${hour}`);
+    }
+    assert.equal(await idle.addOnce("t", [0]), ErrorCode.INVALID_PRODUCER_ID_MAPPING);
+    assert.equal(await open.commit(), ErrorCode.NONE);
+    const again = await producer();
+    assert.notEqual(again.identity.producerId, idle.identity.producerId, "it begins anew, with another producer");
   });
 
   test("have a name, and their producers a whole identity", async () => {

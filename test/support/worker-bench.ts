@@ -144,7 +144,7 @@ export class WorkerBench {
     this.#cluster = new ClusterState(
       {
         ...{ clock, clusterId: "bench", autoCreateTopics: false, topicDefaults: {}, features: {} },
-        transactionMaxTimeoutMs: 900_000,
+        ...{ transactionMaxTimeoutMs: 900_000, transactionalIdExpirationMs: 604_800_000 },
         ...{ defaultPartitions: 1, defaultReplicationFactor: 1 },
         groups: { ...groupDefaults, minSessionTimeoutMs: 3_000 },
       },
