@@ -100,6 +100,8 @@ export async function readOffsets(
   const response = await connection.send(offsetFetch, { ...body, ...stable }, { maxVersion: LAST_FETCH_BY_NAME });
   const group = version >= FIRST_FETCH_BY_GROUP ? response.groups[0] : response;
   const what = `offsets of group ${groupId}`;
+  // Brokers other than Apache's say so where Apache's give no offset: a group that is not has committed nothing.
+  if (group?.errorCode === ErrorCode.GROUP_ID_NOT_FOUND) return [];
   refuse(group?.errorCode ?? ErrorCode.UNKNOWN_SERVER_ERROR, what, connection.broker);
   const offsets: GroupOffset[] = [];
   const missing = new Set((partitions ?? []).map(({ topic, partition }) => partitionKey(topic, partition)));

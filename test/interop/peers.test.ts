@@ -100,6 +100,38 @@ withInstalled("franz-go", withoutCluster || installFranz(), (franz) => {
     assert.deepEqual(committed.map(({ value }) => text(value)).sort(), expected.sort());
   });
 
+  test("ours works with franz-go's fake cluster: a broker that nobody here wrote", { timeout: TIMEOUT }, async (t) => {
+    const fake = await franz.startFakeCluster();
+    const ended = { after: (fn: () => Promise<void>) => t.after(() => fn().finally(() => fake.stop())) };
+    const cluster = await clusterTarget(fake.brokers).open(ended);
+    const topic = await cluster.topic(3);
+    const producer = cluster.kafka().producer();
+    const keys = Array.from({ length: 500 }, (_, i) => `key-${i % 50}`);
+    await producer.sendMany(keys.map((key, i) => ({ topic, key, value: String(i) })));
+    const transactional = cluster.kafka().producer({ transactionalId: cluster.fresh("transaction") });
+    await transactional.transaction((tx) => void tx.send({ topic, key: "key-0", value: "committed" }));
+    const no = new Error("no");
+    const aborting = transactional.transaction(async (tx) => {
+      await tx.send({ topic, key: "key-0", value: "aborted" });
+      throw no;
+    });
+    await assert.rejects(aborting, (error) => error === no);
+    for (const groupProtocol of ["classic", "consumer"] as const) {
+      const groupId = cluster.fresh("group");
+      const consumer = cluster.kafka().consumer({ groupId, topics: [topic], groupProtocol });
+      const read: (string | null)[] = [];
+      for await (const batch of consumer) {
+        read.push(...batch.records.map(({ value }) => text(value)));
+        await consumer.commit(batch);
+        if (read.length >= keys.length + 1) break;
+      }
+      assert.deepEqual(read.sort(), [...keys.map((_, i) => String(i)), "committed"].sort(), groupProtocol);
+      const lags = await cluster.kafka().admin().groupLag(groupId);
+      // Markers after the last record are not read, and so not committed.
+      assert.ok(lags.every(({ lag }) => lag <= 3));
+    }
+  });
+
   test("a group of franz-go's hands over to ours at the offsets that it committed", { timeout: TIMEOUT }, async (t) => {
     const cluster = await open(t);
     const [topic, groupId] = [await cluster.topic(2), cluster.fresh("group")];

@@ -103,13 +103,35 @@ function install<T>(
   return `${command} could not install ${name}`;
 }
 
+/** franz-go's fake cluster: its addresses, and what stops it. */
+export interface FakeCluster {
+  readonly brokers: readonly string[];
+  stop(): Promise<void>;
+}
+
+function startFakeCluster(program: string): Promise<FakeCluster> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, ["broker"], { stdio: ["ignore", "pipe", "inherit"] });
+    const ended = new Promise<void>((done) => child.once("close", () => done()));
+    child.once("error", reject);
+    child.stdout.once("data", (line: Uint8Array) => {
+      const stop = (): Promise<void> => {
+        child.kill("SIGINT");
+        return ended;
+      };
+      resolve({ brokers: Buffer.from(line).toString().trim().split(","), stop });
+    });
+  });
+}
+
+export interface Franz extends Peer {
+  transactions(topic: string, rounds: number): Promise<void>;
+  group(topic: string, group: string, count: number): Promise<string[]>;
+  startFakeCluster(): Promise<FakeCluster>;
+}
+
 /** franz-go with our lines around it: `franz(part, ...)`. */
-export function installFranz(): Installed<
-  Peer & {
-    transactions(topic: string, rounds: number): Promise<void>;
-    group(topic: string, group: string, count: number): Promise<string[]>;
-  }
-> {
+export function installFranz(): Installed<Franz> {
   return install(
     "franz-go",
     "go",
@@ -124,6 +146,7 @@ export function installFranz(): Installed<
         write: async (topic, codec, lines) => void (await franz("write", [topic, codec], joined(lines))),
         read: async (topic, count) => split(await franz("read", [topic, String(count)])),
         group: async (topic, group, count) => split(await franz("group", [topic, group, String(count)])),
+        startFakeCluster: () => startFakeCluster(join(directory, "interop")),
         transactions: async (topic, rounds) => void (await franz("transactions", [topic, String(rounds)])),
       };
     },
