@@ -2,7 +2,6 @@ import type { CompressionType } from "../../protocol/compression.ts";
 import { ErrorCode, errorByCode } from "../../protocol/errors.ts";
 import { ZERO_UUID } from "../../protocol/field.ts";
 import { type PartitionProduceResponse, type ProduceResponse, produce } from "../../protocol/messages/00-produce.ts";
-import { WORTH_GATHERING } from "../../protocol/writer.ts";
 import type { Timer } from "../net/clock.ts";
 import type { Connection } from "../net/connection.ts";
 import { backoffDelay } from "./backoff.ts";
@@ -12,6 +11,7 @@ import { maxMessageBytes } from "./max-message-bytes.ts";
 import type { PartitionQueue, ProducerIdentity } from "./partition-queue.ts";
 import { IdempotentIdentity, type IdentitySource, type IdentityUser } from "./producer-identity.ts";
 import type { QueuedBatch } from "./queued-batch.ts";
+import { answersByShipment, bodySizeOf, byTopic, recordErrors, type Shipment } from "./shipment.ts";
 import { within } from "./within.ts";
 
 export interface SenderOptions {
@@ -24,26 +24,10 @@ export interface SenderOptions {
   readonly maxRequestSize: number;
 }
 
-interface Shipment {
-  readonly queue: PartitionQueue;
-  readonly batch: QueuedBatch;
-  readonly records: Uint8Array<ArrayBuffer>;
-  /** As it was when the request was built: the answer says no other. */
-  readonly topicId: string;
-}
-
-interface TopicShipments {
-  readonly name: string;
-  readonly topicId: string;
-  readonly partitionData: { index: number; records: Uint8Array }[];
-}
-
 const ACKS: Readonly<Record<SenderOptions["acks"], number>> = { all: -1, leader: 1, none: 0 };
 /** Brokers remember the last five batches of a producer on a partition: with more in flight a repetition might not be known. */
 const MAX_IN_FLIGHT = 5;
 const LAST_VERSION_WITH_NAMES = 12;
-/** Topic and partition headers around a batch, roughly, in bytes. */
-const OVERHEAD_PER_BATCH = 96;
 
 /** Moves batches from the partitions' queues to their leaders, and their verdicts back. */
 export class ProducerSender {
@@ -167,6 +151,7 @@ export class ProducerSender {
       const leader = this.#cluster.metadata.partition(queue.topic, queue.partition)?.leader ?? -1;
       if (leader < 0 || !this.#cluster.metadata.nodes.has(leader)) {
         leaderless.push(queue.topic);
+        queue.oldest!.lastError = leaderNotAvailable(queue);
         queue.retryAt = now + this.#cluster.options.retryBackoff.max / 4;
       } else if (this.#identities?.admits(queue, this.#identityUser) !== false) {
         const queues = byLeader.get(leader);
@@ -228,7 +213,7 @@ export class ProducerSender {
       const options = {
         timeout: Math.max(1, Math.min(clusterOptions.requestTimeout, deadline - clock.monotonic())),
         maxVersion: this.#maxVersion(shipments),
-        bodySize: shipments.reduce((sum, shipment) => sum + bytesInFrame(shipment), 0),
+        bodySize: bodySizeOf(shipments),
       };
       const transactionalId = this.#identities?.transactionalId ?? null;
       const timeoutMs = Math.ceil(options.timeout);
@@ -268,14 +253,10 @@ export class ProducerSender {
 
   #judge(shipments: readonly Shipment[], response: ProduceResponse): void {
     this.#cluster.metadata.learnNodes(response.nodeEndpoints);
-    const answers = new Map<string, PartitionProduceResponse>();
-    for (const topic of response.responses) {
-      for (const answer of topic.partitionResponses)
-        answers.set(`${topic.name || topic.topicId}/${answer.index}`, answer);
-    }
+    const answers = answersByShipment(shipments, response);
     for (const shipment of shipments) {
       const { topic, partition } = shipment.queue;
-      const answer = answers.get(`${topic}/${partition}`) ?? answers.get(`${shipment.topicId}/${partition}`);
+      const answer = answers.get(shipment);
       if (answer === undefined) {
         this.#retry(
           shipment,
@@ -314,7 +295,7 @@ export class ProducerSender {
         if (batch.owners.length > 1) return queue.split(batch, batch.split(shipment.records));
         return void this.#recordTooLarge(shipment);
     }
-    if (!errorByCode(errorCode).retriable) return this.#giveUp(shipment, error);
+    if (!errorByCode(errorCode).retriable) return this.#giveUp(shipment, error, recordErrors(shipment, answer));
     const { leaderId, leaderEpoch } = answer.currentLeader;
     const { metadata } = this.#cluster;
     const moved =
@@ -354,15 +335,15 @@ export class ProducerSender {
     batch.deliver(queue.partition, baseOffset, logAppendTime);
   }
 
-  #giveUp({ queue, batch }: Shipment, error: KafkaError): void {
+  #giveUp({ queue, batch }: Shipment, error: KafkaError, own?: ReadonlyMap<number, KafkaError>): void {
     queue.abandon(batch);
-    this.#fail(batch, error);
+    this.#fail(batch, error, own);
   }
 
-  #fail(batch: QueuedBatch, error: KafkaError): void {
+  #fail(batch: QueuedBatch, error: KafkaError, own?: ReadonlyMap<number, KafkaError>): void {
     this.#identities?.gaveUp(error, batch.sequence >= 0);
     this.#onSettled(batch);
-    batch.fail(error);
+    batch.fail(error, own);
   }
 
   /** Time alone makes a lingering batch ready, a retry due, or a batch too old. */
@@ -381,20 +362,6 @@ export class ProducerSender {
   }
 }
 
-/** What a batch takes of the frame's own buffer. */
-function bytesInFrame({ records }: Shipment): number {
-  return OVERHEAD_PER_BATCH + (records.length < WORTH_GATHERING ? records.length : 0);
-}
-
-function byTopic(shipments: readonly Shipment[]): TopicShipments[] {
-  const topics = new Map<string, TopicShipments>();
-  for (const { queue, records, topicId } of shipments) {
-    let topic = topics.get(queue.topic);
-    if (topic === undefined) {
-      topic = { name: queue.topic, topicId, partitionData: [] };
-      topics.set(queue.topic, topic);
-    }
-    topic.partitionData.push({ index: queue.partition, records });
-  }
-  return [...topics.values()];
+function leaderNotAvailable({ topic, partition }: PartitionQueue): KafkaError {
+  return new ProtocolError(ErrorCode.LEADER_NOT_AVAILABLE, `produce to ${topic}/${partition}`, { topic, partition });
 }

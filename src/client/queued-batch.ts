@@ -46,8 +46,9 @@ export class QueuedBatch {
     this.#settle();
   }
 
-  fail(error: KafkaError): void {
-    for (let i = 0; i < this.owners.length; i++) this.owners[i]!.failed(this.slots[i]!, error);
+  /** `own`: errors of single records, by their places. */
+  fail(error: KafkaError, own?: ReadonlyMap<number, KafkaError>): void {
+    for (let i = 0; i < this.owners.length; i++) this.owners[i]!.failed(this.slots[i]!, own?.get(i) ?? error);
     this.#settle();
   }
 

@@ -228,6 +228,19 @@ export function produceConformance(target: Target): void {
     assert.ok(batches.length > 1 && batches.every((batch) => codecIdOf(batch) === codecIds.gzip));
   });
 
+  test("a batch that is refused for one of its records fails by name, and the next is stored (KIP-467)", async (cluster) => {
+    const topic = await cluster.topic(1, { "cleanup.policy": "compact" });
+    const producer = cluster.kafka().producer();
+    const keys = ["a", null, "b"];
+    const results = await Promise.allSettled(
+      keys.map((key) => producer.send({ topic, key, value: "v", partition: 0 })),
+    );
+    const errors = results.map((result) => (result.status === "rejected" ? result.reason : undefined));
+    for (const error of errors) assert.deepEqual([error?.code, error?.retriable], ["INVALID_RECORD", false]);
+    assert.match(errors[1].message, /key/);
+    assert.equal((await producer.send({ topic, key: "c", value: "v" })).offset, 0);
+  });
+
   test("a record larger than a request may be is refused before it is sent", async (cluster) => {
     const topic = await cluster.topic();
     const producer = cluster.kafka().producer({ maxRequestSize: 1000 });

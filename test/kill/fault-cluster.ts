@@ -1,0 +1,45 @@
+import { execFile } from "node:child_process";
+import { rmSync } from "node:fs";
+import process from "node:process";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+/** Milliseconds: a broker of a busy machine takes its time to start. */
+const TIMEOUT = 300_000;
+
+/** A real cluster whose brokers, numbered from 1, can be killed, paused and started again. */
+export interface FaultCluster {
+  readonly brokers: readonly string[];
+  kill(broker: number): Promise<void>;
+  /** Starts a killed broker again, with its data, and waits until it answers. */
+  start(broker: number): Promise<void>;
+  /** Stops a broker's process where it is: its sockets stay open, and say nothing. */
+  pause(broker: number): Promise<void>;
+  resume(broker: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * A cluster of `count` brokers in a folder of its own, by a script that knows start, stop, kill, start-one, pause and
+ * resume, with --dir and --port.
+ */
+export async function startFaultCluster(script: string, count: number, folder: string): Promise<FaultCluster> {
+  const port = Number(process.env.KAFKA_CLUSTER_PORT ?? 39092);
+  const call = async (command: string, ...more: string[]): Promise<void> => {
+    await run("bash", ["-c", '"$0" "$@" > /dev/null 2>&1', script, command, ...more, "--dir", folder], {
+      timeout: TIMEOUT,
+    });
+  };
+  await call("start", "--port", String(port), "--brokers", String(count));
+  return {
+    brokers: Array.from({ length: count }, (_, i) => `127.0.0.1:${port + 10 * i}`),
+    kill: (broker) => call("kill", String(broker)),
+    start: (broker) => call("start-one", String(broker)),
+    pause: (broker) => call("pause", String(broker)),
+    resume: (broker) => call("resume", String(broker)),
+    close: async () => {
+      await call("stop");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
