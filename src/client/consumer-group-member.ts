@@ -64,6 +64,8 @@ export class ConsumerGroupMember implements GroupMember {
   /** The claims since the last that was let go. */
   #releasedRevision = 0;
   #interval = FIRST_INTERVAL;
+  /** When the session timeout was last asked for (monotonic ms): a group's can be changed at any time. */
+  #learnedAt = Number.NEGATIVE_INFINITY;
   #isDue = false;
   #wake: (() => void) | undefined;
   #troubles = 0;
@@ -127,6 +129,8 @@ export class ConsumerGroupMember implements GroupMember {
         for (const topic of topics) this.#cluster.watch(topic);
         for (const topic of topics) this.#cluster.keepFresh(topic);
         if (this.#epoch === JOIN) await this.#learnSessionTimeout();
+        else if (clock.monotonic() - this.#learnedAt > options.metadataMaxAge)
+          this.#learnSessionTimeout().catch(() => {});
         await this.#beat();
         failures = 0;
         await this.#pause(this.#interval);
@@ -141,6 +145,7 @@ export class ConsumerGroupMember implements GroupMember {
 
   /** The lease must end before the session does, and under this protocol only the broker knows its length (S3.5). */
   async #learnSessionTimeout(): Promise<void> {
+    this.#learnedAt = this.#cluster.clock.monotonic();
     const ms = await groupSessionTimeout(this.#cluster, this.coordinator);
     if (ms !== undefined) this.lease.setSessionTimeout(ms);
   }

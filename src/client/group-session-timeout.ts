@@ -7,6 +7,8 @@ import { KafkaError } from "./errors.ts";
 
 const BROKER = 4;
 const GROUP = 32;
+/** Longest wait (ms) for an answer: who joins waits for it. */
+const TIMEOUT = 5_000;
 
 /**
  * Milliseconds after which the coordinator takes a silent member of the group for dead (KIP-848): the group's own
@@ -18,9 +20,13 @@ export async function groupSessionTimeout(cluster: Cluster, coordinator: Coordin
   if (!connection.supports(describeConfigs)) return undefined;
   const ofGroup = await askFor(connection, GROUP, coordinator.key, "consumer.session.timeout.ms");
   if (ofGroup !== undefined) return ofGroup;
-  const node = [...cluster.metadata.nodes].find(([, address]) => formatAddress(address) === connection.broker);
-  if (node === undefined) return undefined;
-  return askFor(connection, BROKER, String(node[0]), "group.consumer.session.timeout.ms");
+  const nodeId = nodeAt(cluster, connection) ?? (await cluster.refresh().then(() => nodeAt(cluster, connection)));
+  if (nodeId === undefined) return undefined;
+  return askFor(connection, BROKER, String(nodeId), "group.consumer.session.timeout.ms");
+}
+
+function nodeAt(cluster: Cluster, { broker }: Connection): number | undefined {
+  return [...cluster.metadata.nodes].find(([, address]) => formatAddress(address) === broker)?.[0];
 }
 
 async function askFor(
@@ -31,7 +37,7 @@ async function askFor(
 ): Promise<number | undefined> {
   const resources = [{ resourceType, resourceName, configurationKeys: [name] }];
   try {
-    const { results } = await connection.send(describeConfigs, { resources });
+    const { results } = await connection.send(describeConfigs, { resources }, { timeout: TIMEOUT });
     const value = Number(results[0]?.configs.find((config) => config.name === name)?.value ?? Number.NaN);
     return value > 0 ? value : undefined;
   } catch (error) {

@@ -167,3 +167,18 @@ test("close ends all questions, and leaves no timer that holds the process", asy
   assert.ok(bench.time.elapsed < 5 * SECOND, `${bench.time.elapsed}: ${error.message}`);
   assert.equal((await bench.failure(cluster.any("general"))).code, "CLOSED");
 });
+
+test("a topic that is forgotten is asked for no more, until somebody wants it again", async (t) => {
+  const bench = await startClientBench(t);
+  const { cluster } = bench.kafka;
+  const asked: string[][] = [];
+  bench.broker.observe(({ api, body }) => {
+    if (api === "Metadata") asked.push((body as { topics: { name: string }[] }).topics.map(({ name }) => name));
+  });
+  await bench.run(cluster.topic("t", SECOND));
+  cluster.forget("t");
+  await bench.run(cluster.refresh());
+  await bench.run(cluster.topic("t", SECOND));
+  await bench.run(cluster.refresh());
+  assert.deepEqual(asked, [["t"], [], ["t"], ["t"]]);
+});

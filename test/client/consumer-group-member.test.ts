@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { DescribeConfigsRequest } from "../../protocol/messages/32-describe-configs.ts";
 import {
   claimed,
   HEARTBEAT,
@@ -9,9 +10,10 @@ import {
   startConsumerGroup,
 } from "../support/consumer-group-bench.ts";
 
+/** A group, as a resource that has settings. */
+const GROUP = 32;
 /** As group-bench has it. */
 const REBALANCE = 30_000;
-const all = (count: number): string[] => Array.from({ length: count }, (_, i) => `t/${i}`);
 
 test("a member that is alone gets all partitions, and its lease with the first answer", async (t) => {
   const bench = await startConsumerGroup(t);
@@ -205,10 +207,26 @@ test("close takes no longer than the goodbye may, whoever does not answer, and e
   assert.deepEqual([late.log, bench.broker.groups()[0]!.members], [[], []]);
 });
 
-test("a coordinator that does not tell the session timeout leaves the one that was given", async (t) => {
+test("S3.5 the lease is as long as the broker's session, whatever was asked for, which may change", async (t) => {
   const bench = await startConsumerGroup(t);
-  const { member } = bench.join(bench.client(), { sessionTimeout: SESSION });
+  const { member } = bench.join(bench.client({ metadataMaxAge: 20_000 }), { sessionTimeout: 600_000 });
+  const asked: number[] = [];
+  bench.broker.observe(({ api, body }) => {
+    if (api === "DescribeConfigs") asked.push((body as DescribeConfigsRequest).resources[0]!.resourceType);
+  });
   await bench.settle();
-  assert.equal(member.lease.isValid, true);
-  assert.deepEqual(all(4), [...bench.everybody[0]!.owned].sort());
+  const ofGroup = asked.filter((type) => type === GROUP).length;
+  assert.equal(ofGroup, 1);
+  await bench.time.advance(60_000);
+  const later = asked.filter((type) => type === GROUP).length - ofGroup;
+  assert.ok(later >= 2 && later <= 3, `asked ${later} times`);
+  bench.heartbeats.splice(0);
+  while (bench.heartbeats.length === 0) await bench.time.advance(10);
+  await bench.time.advance(10);
+  await bench.broker.faults.stop(1);
+  const from = bench.time.elapsed;
+  while (member.lease.isValid) await bench.time.advance(10);
+  const left = bench.time.elapsed - from;
+  assert.ok(left > SESSION - 1_100 && left <= SESSION - 1_000, `${left} ms`);
+  await bench.broker.faults.start(1);
 });

@@ -75,6 +75,7 @@ function commands(protocols: readonly Protocol[]): fc.Arbitrary<Command[]> {
 
 interface Actor {
   readonly member: RecordedMember;
+  readonly protocol: Protocol;
   readonly clock: InstanceClock;
   /** Of a static member. */
   readonly name: string | undefined;
@@ -94,13 +95,9 @@ class World {
   async run(command: Command): Promise<void> {
     const { time, broker } = this.#bench;
     switch (command.do) {
-      case "join": {
-        // Kafka converts a group by what its leader gave last, and so may give away what a cooperative member was told to
-        // let go and has not yet: no client can help that, but by changing protocols while nothing moves.
-        const [group] = broker.groups();
-        if (group?.type === "classic" && group.members.length > 0 && command.protocol === "consumer") await this.rest();
+      case "join":
+        await this.#beforeConversion(command.protocol);
         return this.#join(command);
-      }
       case "close":
       case "freeze":
       case "thaw":
@@ -133,6 +130,16 @@ class World {
     }
   }
 
+  /**
+   * Kafka converts a group by what its leader gave last, and so may give away what a cooperative member was told to let
+   * go and has not yet. No client can help that, but by changing protocols while nothing moves.
+   */
+  async #beforeConversion(protocol: Protocol): Promise<void> {
+    const isConverted = this.#bench.broker.groups()[0]?.type === "consumer";
+    const hasClassic = this.actors.some((actor) => actor.protocol === "classic" && actor.state === "lives");
+    if (protocol === "consumer" && !isConverted && hasClassic) await this.rest();
+  }
+
   #join({ protocol, name, release }: Extract<Command, { do: "join" }>): void {
     // Half of them are static. A name is free again once its member was closed or is frozen.
     const own = name < 3 ? `static-${name}` : undefined;
@@ -142,12 +149,13 @@ class World {
     const clock = this.#bench.time.instance();
     const member = this.#bench.join(this.#bench.client({ clock }), { groupProtocol: protocol, groupInstanceId });
     member.releaseEach = () => sleep(clock, release);
-    this.actors.push({ member, clock, name: groupInstanceId, state: "lives" });
+    this.actors.push({ member, protocol, clock, name: groupInstanceId, state: "lives" });
   }
 
   async #change(what: "close" | "freeze" | "thaw", actor: Actor | undefined): Promise<void> {
     if (actor === undefined || actor.state === "closed") return;
     if (what === "freeze") actor.clock.pause();
+    if (what === "thaw") await this.#beforeConversion(actor.protocol);
     if (what === "thaw") {
       // Whoever comes back to find its name taken is fenced: that is another story.
       if (actor.name !== undefined && this.actors.some((other) => other !== actor && other.name === actor.name)) return;

@@ -100,3 +100,15 @@ test("more partitions are seen, and numbers that cannot be are passed over", () 
   );
   assert.deepEqual(leaders(metadata), [1, 2]);
 });
+
+test("a topic is known by its id as long as it has it, and not once it is forgotten", () => {
+  const metadata = new Metadata();
+  const other = "00000000-0000-0000-0000-00000000000b";
+  metadata.update(answer([[1, 0]]));
+  assert.deepEqual([metadata.topicName(ID), metadata.topicName(other)], ["t", undefined]);
+  metadata.update(answer([[1, 0]], other));
+  assert.deepEqual([metadata.topicName(ID), metadata.topicName(other)], [undefined, "t"]);
+  metadata.forget("t");
+  metadata.forget("u");
+  assert.deepEqual([metadata.topicName(other), metadata.topic("t")], [undefined, undefined]);
+});

@@ -124,3 +124,54 @@ test("a release that fails is a release", async () => {
   assert.deepEqual(log, ["assigned 0", "revoked 0", "released"]);
   assert.equal(owned.has("t", 0), false);
 });
+
+test("a partition of a topic that was made again is let go first, and then taken as another one", async () => {
+  const { owned, log, releases } = start();
+  const made = (topicId: string): { topic: string; partition: number; topicId: string } => {
+    return { topic: "t", partition: 0, topicId };
+  };
+  owned.accept([made("first")]);
+  owned.accept([made("first")]);
+  owned.accept([made("second")]);
+  assert.deepEqual([log, owned.claims()[0]!.topicId], [["assigned 0", "revoked 0"], "first"]);
+  releases[0]!.settle();
+  await nextTurn();
+  assert.deepEqual([log.slice(2), owned.claims()[0]!.topicId], [["assigned 0", "released"], "second"]);
+});
+
+test("giving up everything ends when all is let go, or lost", async () => {
+  for (const end of ["let go", "lost"] as const) {
+    const { owned, log, releases } = start();
+    await owned.releaseAll();
+    owned.accept(of(0, 1));
+    owned.accept(of(1));
+    let ended = false;
+    const released = owned.releaseAll().then(() => {
+      ended = true;
+    });
+    assert.deepEqual(log, ["assigned 0,1", "revoked 0", "revoked 1"]);
+    releases[0]!.settle();
+    await nextTurn();
+    assert.deepEqual([ended, numbers(owned.claims())], [false, [1]]);
+    if (end === "lost") owned.lose();
+    else releases[1]!.settle();
+    await released;
+    assert.deepEqual(owned.claims(), []);
+  }
+});
+
+test("the revision is another one whenever the claims are, and only then", async () => {
+  const { owned, releases } = start();
+  const seen = [owned.revision];
+  owned.accept(of(0, 1));
+  seen.push(owned.revision);
+  owned.accept(of(0));
+  assert.deepEqual([owned.revision, owned.isReleasing], [seen[1], true]);
+  releases[0]!.settle();
+  await nextTurn();
+  seen.push(owned.revision);
+  assert.equal(owned.isReleasing, false);
+  owned.lose();
+  seen.push(owned.revision);
+  assert.equal(new Set(seen).size, 4);
+});

@@ -16,6 +16,14 @@ export function groupChangesConformance(target: Target): void {
   const test = conformanceTest(target);
   for (const groupProtocol of target.groupProtocols)
     staticConformance((name, run) => test(`${name}, ${groupProtocol} protocol`, run), groupProtocol);
+  test("a member that is told no protocol speaks the newest that the cluster has switched on", async (cluster) => {
+    const log = new GroupLog();
+    const topics = [await cluster.topic(2)];
+    const own = { groupProtocol: undefined };
+    const { group } = await startMember(cluster, log, "one", cluster.fresh("group"), topics, own);
+    await log.shares(2);
+    assert.equal(group.membership.protocol ?? "classic", target.groupProtocols.at(-1));
+  });
   classicStaticConformance(test);
   assignorConformance(test);
   if (target.groupProtocols.length > 1) {

@@ -89,7 +89,8 @@ export interface TestMember {
 
 export interface MemberOptions extends Partial<Omit<GroupMemberOptions, "groupId" | "topics">> {
   readonly kafka?: Kafka;
-  readonly groupProtocol?: GroupProtocol;
+  /** Default "classic"; undefined, said so: as the broker has it. */
+  readonly groupProtocol?: GroupProtocol | undefined;
   /** Resolves when the member may let go of what was revoked. Default: at once. */
   readonly letGo?: (partitions: readonly TopicPartition[]) => Promise<void>;
 }
