@@ -8,7 +8,7 @@ const vectors: { key: string; hash: number }[] = JSON.parse(
   readFileSync(new URL("../fixtures/murmur2.json", import.meta.url), "utf8"),
 );
 
-test("a key's partition is the one that Java's default partitioner gives", () => {
+test("a key's partition is the one that Java's default partitioner gives (KafkaJS #357 #1154, platformatic #121)", () => {
   const known = new Map([
     ["21", -973_932_308],
     ["foobar", -790_332_482],
