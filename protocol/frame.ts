@@ -144,19 +144,20 @@ function seal(writer: Writer): Uint8Array<ArrayBuffer> {
   return frame;
 }
 
+const SIZE_BYTES = 4;
 /** A frame's memory is taken at once when so large a part of it has come: a size alone, which may be a lie, takes none. */
 const BELIEVED_PART = 1 / 8;
 
 /**
- * Cuts a byte stream into frames. A frame that lies in one chunk is a view of it; any other gets memory of its own, into
- * which each byte is copied once, as it comes: a chunk that has just been read is still in the processor's cache.
+ * Cuts a byte stream into frames. Each frame has memory of its own, into which each byte is copied once, as it comes: a
+ * chunk that has just been read is still in the processor's cache, and its memory is free for the next.
  */
 export class FrameSplitter {
   readonly #maxFrameBytes: number;
-  /** What came of the frame that is not complete, while it has no memory of its own. */
-  #chunks: Uint8Array[] = [];
-  #have = 0;
-  /** The frame that is not complete, and how much of it came. */
+  readonly #size = new Uint8Array(SIZE_BYTES);
+  #sizeFilled = 0;
+  /** What came of a frame before it was given its memory. */
+  #early: Uint8Array[] = [];
   #frame: Uint8Array | undefined;
   #filled = 0;
 
@@ -165,74 +166,60 @@ export class FrameSplitter {
     this.#maxFrameBytes = maxFrameBytes;
   }
 
-  /** Adds a chunk and returns the frames it completes, without their sizes. */
+  /** Adds a chunk, of which nothing is kept, and returns the frames it completes, without their sizes. */
   push(chunk: Uint8Array): Uint8Array[] {
     const frames: Uint8Array[] = [];
-    let rest = chunk;
-    if (this.#frame !== undefined) {
-      const part = rest.subarray(0, this.#frame.length - this.#filled);
-      this.#frame.set(part, this.#filled);
-      this.#filled += part.length;
-      if (this.#filled < this.#frame.length) return frames;
-      frames.push(this.#frame);
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#sizeFilled < SIZE_BYTES) at += this.#fillSize(chunk, at);
+      if (this.#sizeFilled < SIZE_BYTES) break;
+      at += this.#fillFrame(chunk, at);
+      const frame = this.#frame;
+      if (frame === undefined || this.#filled < frame.length) continue;
+      frames.push(frame);
       this.#frame = undefined;
-      rest = rest.subarray(part.length);
+      this.#filled = 0;
+      this.#sizeFilled = 0;
     }
-    if (rest.length > 0 || this.#have > 0) this.#split(rest, frames);
     return frames;
   }
 
-  #split(chunk: Uint8Array, frames: Uint8Array[]): void {
-    if (chunk.length > 0) this.#chunks.push(chunk);
-    this.#have += chunk.length;
-    while (this.#have >= 4) {
-      const size = this.#size();
-      if (this.#have < 4 + size) return this.#begin(size);
-      const all = this.#join();
-      frames.push(all.subarray(4, 4 + size));
-      const rest = all.subarray(4 + size);
-      this.#chunks = rest.length > 0 ? [rest] : [];
-      this.#have = rest.length;
-    }
+  #fillSize(chunk: Uint8Array, at: number): number {
+    const part = chunk.subarray(at, at + SIZE_BYTES - this.#sizeFilled);
+    this.#size.set(part, this.#sizeFilled);
+    this.#sizeFilled += part.length;
+    return part.length;
   }
 
-  /** Gives the frame its memory, where enough of it came. */
-  #begin(size: number): void {
-    if (this.#have < size * BELIEVED_PART) return;
+  #fillFrame(chunk: Uint8Array, at: number): number {
+    const size = this.#frame?.length ?? this.#believedSize();
+    const part = chunk.subarray(at, at + size - this.#filled);
+    if (this.#frame === undefined && this.#filled + part.length < size * BELIEVED_PART) this.#early.push(part.slice());
+    else {
+      this.#frame ??= this.#begin(size);
+      this.#frame.set(part, this.#filled);
+    }
+    this.#filled += part.length;
+    return part.length;
+  }
+
+  #begin(size: number): Uint8Array {
     const frame = new Uint8Array(size);
-    let at = -4;
-    for (const chunk of this.#chunks) {
-      if (at < 0) frame.set(chunk.subarray(-at), 0);
-      else frame.set(chunk, at);
-      at += chunk.length;
+    let at = 0;
+    for (const part of this.#early) {
+      frame.set(part, at);
+      at += part.length;
     }
-    this.#frame = frame;
-    this.#filled = at;
-    this.#chunks = [];
-    this.#have = 0;
+    this.#early = [];
+    return frame;
   }
 
-  #size(): number {
-    if (this.#chunks[0]!.length < 4) this.#join();
-    const size = new Reader(this.#chunks[0]!).int32();
+  #believedSize(): number {
+    const size = new Reader(this.#size).int32();
     if (size < 0 || size > this.#maxFrameBytes) {
       throw new DecodeError(
         `a frame of ${size} bytes (at most ${this.#maxFrameBytes} are believed): this is not Kafka`,
       );
     }
     return size;
-  }
-
-  #join(): Uint8Array {
-    const [first] = this.#chunks;
-    if (this.#chunks.length === 1) return first!;
-    const all = new Uint8Array(this.#have);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      all.set(chunk, at);
-      at += chunk.length;
-    }
-    this.#chunks = [all];
-    return all;
   }
 }

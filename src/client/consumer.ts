@@ -1,22 +1,31 @@
 import type { KafkaRecord } from "../../protocol/records.ts";
 import { sleep } from "../net/clock.ts";
 import type { Cluster } from "./cluster.ts";
-import { type ConsumerOptions, type ConsumerSettings, consumerSettings } from "./consumer-options.ts";
-import { refuse } from "./coordinator.ts";
+import { CommitQueue } from "./commit-queue.ts";
+import { type ConsumerEvents, consumerEvents } from "./consumer-events.ts";
+import {
+  type ConsumerOptions,
+  type ConsumerSettings,
+  checkOffset,
+  checkPosition,
+  consumerSettings,
+} from "./consumer-options.ts";
 import { createGroupMember } from "./create-group-member.ts";
-import { ClosedError, InvalidArgumentError, KafkaError, ProtocolError } from "./errors.ts";
+import { ClosedError, InvalidArgumentError, type KafkaError } from "./errors.ts";
+import { FetchAhead } from "./fetch-ahead.ts";
 import { type FetchedBatch, Fetcher } from "./fetcher.ts";
-import type { GroupMember } from "./group-member.ts";
 import type { GroupMetadata, GroupReader } from "./group-metadata.ts";
-import { commitOffsets, fetchOffsets, MEMBERSHIP_MOVED, overtaken } from "./group-offsets.ts";
-import { listOffsets } from "./list-offsets.ts";
-import type { Membership } from "./membership.ts";
+import { type CommittedOffset, fetchOffsets, type OffsetToCommit } from "./group-offsets.ts";
+import { listOffsets, type OffsetPosition } from "./list-offsets.ts";
+import { type Assignment, manualAssignment } from "./manual-assignment.ts";
+import { StartOffsets } from "./start-offsets.ts";
 import { partitionKey, type TopicPartition } from "./topic-partition.ts";
 import { TopicSubscription } from "./topic-subscription.ts";
 import { within } from "./within.ts";
 
 /** Records of one fetch of one partition. */
 export interface ConsumerBatch extends TopicPartition {
+  /** May be empty, where all that came were markers and aborted or compacted-away records. */
   readonly records: readonly KafkaRecord[];
   /** The next offset to read, past whatever was left out. It is what `commit` commits. */
   readonly nextOffset: number;
@@ -24,32 +33,53 @@ export interface ConsumerBatch extends TopicPartition {
   readonly leaderEpoch: number;
   /** The offset after the last record that all in-sync replicas have. */
   readonly highWatermark: number;
+  /** Before it every transaction is decided: as far as can be read under "readCommitted". -1: not known. */
+  readonly lastStableOffset: number;
 }
 
-/** A partition that is this member's, from one assignment to its end. */
-interface Ownership {
-  queued: number;
+/** An offset to commit: the next to read. */
+export interface PartitionOffset extends TopicPartition {
+  readonly offset: number;
+  /** The leader epoch of the last record before it. Default -1: not known. */
+  readonly leaderEpoch?: number | undefined;
+  /** Kept beside the offset; brokers take 4,096 bytes by default. Default "". */
+  readonly metadata?: string | undefined;
 }
 
-/** Longest wait (ms) for the offsets from which a partition is read. */
+/** How far a consumer is behind. */
+export interface PartitionLag extends TopicPartition {
+  /** The next offset to be given. */
+  readonly position: number;
+  /** The last stable offset under "readCommitted", else the high watermark. */
+  readonly endOffset: number;
+  readonly lag: number;
+}
+
+/** Longest wait (ms) for what was asked about offsets. */
+const ASK_TIMEOUT = 30_000;
 const START_TIMEOUT = 300_000;
-const COMMIT_TIMEOUT = 30_000;
 /** What is left of the rebalance timeout (ms) for joining again. */
 const REJOIN_RESERVE = 5_000;
 /** How long (ms) closing waits for commits that were asked for. */
 const CLOSE_GRACE = 5_000;
+/** Fetches of one broker that may be under way at once, and as much again may wait: the parts of `maxBufferedBytes`. */
+const FETCH_PARTS = 4;
+
 /**
- * Reads topics as a member of a group: `for await (const batch of consumer)`. Nothing is committed before `commit` is
- * called. Iterating begins the membership, and can be done once; it ends when the signal aborts or `close` is called.
+ * Reads topics as a member of a group, or partitions that it gave itself: `for await (const batch of consumer)`. Nothing
+ * is committed before `commit` is called. Iterating begins the membership, and can be done once; it ends when the signal
+ * aborts or `close` is called.
  */
 export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
   readonly #cluster: Cluster;
   readonly #settings: ConsumerSettings;
   readonly #topics: TopicSubscription;
-  readonly #group: GroupMember;
+  readonly #assignment: Assignment;
   readonly #fetcher: Fetcher;
-  readonly #owned = new Map<string, Ownership>();
-  #queue: FetchedBatch[] = [];
+  readonly #ahead: FetchAhead;
+  readonly #starts: StartOffsets;
+  readonly #commits: CommitQueue;
+  readonly #events = consumerEvents();
   #wake: (() => void) | undefined;
   /** What was given to whoever iterates, until the next is asked for. */
   #inHand: FetchedBatch | undefined;
@@ -58,42 +88,82 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
   #iterating = false;
   #closing: Promise<void> | undefined;
   readonly #stop = new AbortController();
-  /** Ends the repetition of commits; it comes after #stop. */
-  readonly #giveUp = new AbortController();
   readonly #onAbort = (): void => void this.close();
-  /** Commits without an answer yet. */
-  readonly #commits = new Set<Promise<unknown>>();
 
   constructor(cluster: Cluster, options: ConsumerOptions) {
     this.#cluster = cluster;
     this.#settings = consumerSettings(options);
     const { topics, metadataMaxAge = cluster.options.metadataMaxAge } = this.#settings;
-    this.#topics = new TopicSubscription(cluster, topics, metadataMaxAge, () => this.#group.topicsChanged());
-    this.#group = createGroupMember(
+    this.#topics = new TopicSubscription(cluster, topics, metadataMaxAge, () => this.#assignment.topicsChanged());
+    this.#assignment = this.#makeAssignment();
+    this.#ahead = new FetchAhead(() => this.#fetcher, this.#settings);
+    this.#fetcher = this.#makeFetcher();
+    this.#starts = new StartOffsets({
       cluster,
-      { ...this.#settings, topics: () => this.#topics.topics },
+      settings: this.#settings,
+      assignment: this.#assignment,
+      ahead: this.#ahead,
+      signal: this.#stop.signal,
+      reset: (event) => this.#events.emit("offsetReset", event),
+      failed: (error) => this.#fail(error),
+    });
+    this.#commits = new CommitQueue(cluster.clock, this.#assignment);
+    this.#settings.signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  #makeAssignment(): Assignment {
+    const { groupId, assignment } = this.#settings;
+    const assigned = (partitions: readonly TopicPartition[]): void => this.#assigned(partitions);
+    if (assignment !== undefined) return manualAssignment(this.#cluster, groupId, assignment, assigned);
+    return createGroupMember(
+      this.#cluster,
+      { ...this.#settings, groupId: groupId!, topics: () => this.#topics.topics },
       {
-        assigned: (partitions) => void this.#assigned(partitions),
+        assigned,
         revoked: (partitions) => {
-          this.#drop(partitions);
+          this.#ahead.drop(partitions);
+          this.#events.emit("revoked", { partitions });
           return this.#letGo(partitions);
         },
-        lost: (partitions) => this.#drop(partitions),
-        troubled: () => {},
+        lost: (partitions) => {
+          this.#ahead.drop(partitions);
+          this.#events.emit("lost", { partitions });
+        },
+        instanceIdBusy: (error) => this.#trouble(error, `waiting for the name of a static member of group ${groupId}`),
+        troubled: (error) => this.#trouble(error, `talking to the coordinator of group ${groupId}`),
         failed: (error) => this.#fail(error),
       },
     );
-    this.#fetcher = new Fetcher(cluster, this.#settings, {
-      fetched: (chunk) => {
-        const batch = this.#fetcher.read(chunk);
-        if (batch !== undefined) this.#fetched(batch);
+  }
+
+  #makeFetcher(): Fetcher {
+    const { isolation, maxWait, maxBytes, partitionMaxBytes, maxBufferedBytes, ...rest } = this.#settings;
+    const { maxDecompressedBytes, rackId } = rest;
+    const { metadata } = this.#cluster;
+    const options = {
+      ...{ isolation, maxWait, partitionMaxBytes, maxDecompressedBytes, rackId },
+      // All brokers' answers together stay within bounds, however many brokers there are.
+      get maxBytes(): number {
+        const share = maxBufferedBytes / FETCH_PARTS / Math.max(1, metadata.nodes.size);
+        return Math.max(1, Math.min(maxBytes, Math.floor(share)));
       },
-      outOfRange: (partition) => void this.#reset([partition]),
-      failed: (_partition, error) => {
-        if (!error.retriable) this.#fail(error);
+    };
+    return new Fetcher(this.#cluster, options, {
+      fetched: (chunk) => {
+        if (this.#ahead.take(chunk)) this.#wake?.();
+      },
+      outOfRange: (partition) =>
+        this.#ahead.afterWhatWaits(partition, () => void this.#starts.reset([partition], "outOfRange")),
+      truncated: (partition, error) => this.#starts.truncated(partition, error),
+      recreated: (partition) => {
+        this.#ahead.stop(partition);
+        void this.#starts.reset([partition], "recreated");
+      },
+      failed: (partition, error) => {
+        if (error.retriable) this.#trouble(error, `reading ${partition.topic}/${partition.partition}`);
+        else this.#ahead.afterWhatWaits(partition, () => this.#fail(error));
       },
     });
-    this.#settings.signal?.addEventListener("abort", this.#onAbort);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerBatch, void, void> {
@@ -102,7 +172,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
     if (this.#settings.signal?.aborted) return this.close();
     try {
       await this.#findTopics();
-      if (this.#closing === undefined) this.#group.start();
+      if (this.#closing === undefined) this.#assignment.start();
       for (;;) {
         const batch = await this.#next();
         if (batch === undefined) return;
@@ -115,7 +185,9 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
 
   async #findTopics(): Promise<void> {
     const { signal } = this.#stop;
+    const named = new Set(this.#settings.assignment?.map(({ topic }) => topic));
     try {
+      await Promise.all(Array.from(named, (topic) => this.#cluster.topic(topic, START_TIMEOUT, signal)));
       await this.#topics.find(START_TIMEOUT, signal);
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -127,84 +199,22 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#closing !== undefined) return undefined;
-      const batch = this.#queue.shift();
-      if (batch === undefined) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-        continue;
-      }
-      const owned = this.#owned.get(partitionKey(batch.topic, batch.partition));
-      if (owned !== undefined && --owned.queued === 0) this.#fetcher.resume(batch.topic, batch.partition);
+      const batch = this.#ahead.next();
       this.#inHand = batch;
-      return batch;
+      if (batch !== undefined) return batch;
+      // Reading what waits may have failed.
+      if (this.#failure !== undefined) continue;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
   }
 
-  #fetched(batch: FetchedBatch): void {
-    const owned = this.#owned.get(partitionKey(batch.topic, batch.partition));
-    if (owned === undefined) return;
-    // One batch waits while another is worked on: that is all that is read ahead.
-    owned.queued++;
-    this.#fetcher.pause(batch.topic, batch.partition);
-    this.#queue.push(batch);
-    this.#wake?.();
-  }
-
-  async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
-    const taken = partitions.map((partition) => ({ partition, ownership: { queued: 0 } }));
-    for (const { partition, ownership } of taken)
-      this.#owned.set(partitionKey(partition.topic, partition.partition), ownership);
-    // Given away again while its offset was asked for, a partition must not be read.
-    const isStill = ({ partition, ownership }: (typeof taken)[number]): boolean =>
-      this.#owned.get(partitionKey(partition.topic, partition.partition)) === ownership;
-    try {
-      const { coordinator } = this.#group;
-      const asMember = (): Membership => this.#group.membership;
-      const { signal } = this.#stop;
-      const committed = await fetchOffsets(coordinator, partitions, START_TIMEOUT, signal, asMember);
-      const without: TopicPartition[] = [];
-      for (const item of taken.filter(isStill)) {
-        const { topic, partition } = item.partition;
-        const offset = committed.get(partitionKey(topic, partition))?.offset;
-        if (offset === undefined) without.push(item.partition);
-        else this.#fetcher.add(topic, partition, offset);
-      }
-      if (without.length > 0) await this.#reset(without);
-    } catch (error) {
-      // Of a topic that was deleted, nobody can tell: it has been let go.
-      if (taken.some(isStill)) this.#fail(error as KafkaError);
-    }
-  }
-
-  async #reset(partitions: readonly TopicPartition[]): Promise<void> {
-    const { offsetReset } = this.#settings;
-    if (offsetReset === "fail") {
-      const [first] = partitions;
-      const message = `no valid committed offset for ${first!.topic}/${first!.partition}, and offsetReset is "fail"`;
-      return this.#fail(new KafkaError("NO_OFFSET", message, false, first));
-    }
-    const ownerOf = ({ topic, partition }: TopicPartition): Ownership | undefined =>
-      this.#owned.get(partitionKey(topic, partition));
-    const ownerships = partitions.map(ownerOf);
-    try {
-      const offsets = await listOffsets(this.#cluster, partitions, offsetReset, START_TIMEOUT, this.#stop.signal);
-      for (const [i, { topic, partition }] of partitions.entries()) {
-        const owned = ownerOf({ topic, partition });
-        if (owned !== undefined && owned === ownerships[i])
-          this.#fetcher.add(topic, partition, offsets.get(partitionKey(topic, partition))!);
-      }
-    } catch (error) {
-      if (partitions.some((partition, i) => ownerships[i] !== undefined && ownerOf(partition) === ownerships[i]))
-        this.#fail(error as KafkaError);
-    }
-  }
-
-  #drop(partitions: readonly TopicPartition[]): void {
-    const keys = new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)));
-    for (const key of keys) this.#owned.delete(key);
-    for (const { topic, partition } of partitions) this.#fetcher.remove(topic, partition);
-    this.#queue = this.#queue.filter(({ topic, partition }) => !keys.has(partitionKey(topic, partition)));
+  #assigned(partitions: readonly TopicPartition[]): void {
+    this.#ahead.own(partitions);
+    void this.#starts.begin(partitions);
+    // A listener may move what was assigned: that counts for more than any commit.
+    this.#events.emit("assigned", { partitions });
   }
 
   /** Whoever iterates asks for more, and so is done with the batch it was given. */
@@ -227,7 +237,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
     );
     const finished = (async () => {
       if (isInHand) await new Promise<void>((resolve) => this.#whenHandedBack.push(resolve));
-      await Promise.all(this.#commits);
+      await this.#commits.settled();
     })();
     await Promise.race([finished, sleep(this.#cluster.clock, limit, done.signal)]);
     this.#stop.signal.removeEventListener("abort", stop);
@@ -240,58 +250,124 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
     this.#wake?.();
   }
 
+  #trouble(error: KafkaError, during: string): void {
+    if (this.#closing === undefined) this.#events.emit("error", { error, during });
+  }
+
+  /** Calls `listener` at each event of that name; returns its remover. */
+  on<E extends keyof ConsumerEvents>(name: E, listener: (event: ConsumerEvents[E]) => unknown): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** The partitions that are this consumer's now. */
+  assignment(): TopicPartition[] {
+    return this.#ahead.partitions;
+  }
+
   /** This member as it is now, for a transaction that commits offsets of what it has read (KIP-447). */
   get groupMetadata(): GroupMetadata {
-    return { ...this.#group.membership, groupId: this.#settings.groupId };
+    const { groupId } = this.#settings;
+    if (groupId === undefined) throw new InvalidArgumentError("a consumer commits only with a groupId");
+    return { ...this.#assignment.membership, groupId };
   }
 
   /** Whether the partition is this member's now. */
   owns(topic: string, partition: number): boolean {
-    return this.#group.owns(topic, partition);
+    return this.#assignment.owns(topic, partition);
   }
 
-  /** Commits that the batch, and all before it in its partition, is done with. */
-  commit(batch: Pick<ConsumerBatch, "topic" | "partition" | "nextOffset" | "leaderEpoch">): Promise<void> {
-    if (this.#closing !== undefined) return Promise.reject(new ClosedError("the consumer"));
-    const commit = this.#commit(batch);
-    const done = commit.catch(() => {}).finally(() => this.#commits.delete(done));
-    this.#commits.add(done);
-    return commit;
+  /**
+   * Gives and fetches nothing of these partitions until they are resumed; the batch in hand stays. A rebalance that
+   * takes a partition away forgets that it was paused. Throws for one that is not owned.
+   */
+  pause(partitions: readonly TopicPartition[]): void {
+    this.#ahead.pause(partitions);
   }
 
-  #commit({ topic, partition, nextOffset, leaderEpoch }: Parameters<Consumer["commit"]>[0]): Promise<void> {
-    const { coordinator } = this.#group;
-    return coordinator.retry("offsets", COMMIT_TIMEOUT, this.#giveUp.signal, async (connection) => {
-      const { membership } = this.#group;
-      if (!this.#group.owns(topic, partition)) {
-        throw new KafkaError(
-          "NOT_OWNED",
-          `${topic}/${partition} is no longer this consumer's: another member may have it`,
-          false,
-          { topic, partition },
-        );
-      }
-      const codes = await commitOffsets(coordinator, membership, [
-        { topic, partition, offset: nextOffset, leaderEpoch, metadata: "" },
-      ]);
-      const errorCode = codes.get(partitionKey(topic, partition))!;
-      this.#group.refused(errorCode, membership.generationId);
-      const what = `commit of ${topic}/${partition}`;
-      if (MEMBERSHIP_MOVED.has(errorCode)) throw overtaken(new ProtocolError(errorCode, what));
-      refuse(errorCode, what, connection.broker);
+  resume(partitions: readonly TopicPartition[]): void {
+    this.#ahead.resume(partitions);
+    this.#wake?.();
+  }
+
+  paused(): TopicPartition[] {
+    return this.#ahead.paused;
+  }
+
+  /** The next offset that will be given; undefined where that is not known yet, or the partition is not owned. */
+  position(partition: TopicPartition): number | undefined {
+    return this.#ahead.position(partition)?.offset;
+  }
+
+  /** Reads on from this offset: nothing that was fetched before is given any more. Throws where it is not owned. */
+  seek({ topic, partition, offset }: TopicPartition & { readonly offset: number }): void {
+    checkOffset(offset, partitionKey(topic, partition));
+    this.#ahead.start({ topic, partition }, offset);
+  }
+
+  /**
+   * Reads on from the beginning or the end of the logs, or from the first records as late as a time; from the end where
+   * none is. A partition that is moved or given up meanwhile is left alone. Default: all partitions that are owned.
+   */
+  async seekTo(position: OffsetPosition, partitions: readonly TopicPartition[] = this.assignment()): Promise<void> {
+    checkPosition(position, "seekTo");
+    await this.#starts.seekTo(position, partitions);
+  }
+
+  /** How far this consumer is behind in each partition whose position is known, as the leaders say now. */
+  async lag(partitions: readonly TopicPartition[] = this.assignment()): Promise<PartitionLag[]> {
+    const { signal } = this.#stop;
+    const ends = await listOffsets(this.#cluster, partitions, "latest", ASK_TIMEOUT, signal, this.#settings.isolation);
+    return partitions.flatMap(({ topic, partition }) => {
+      const position = this.position({ topic, partition });
+      const endOffset = ends.get(partitionKey(topic, partition))!;
+      return position === undefined
+        ? []
+        : [{ topic, partition, position, endOffset, lag: Math.max(0, endOffset - position) }];
     });
   }
 
-  /** Ends the iteration, waits for the commits that were asked for, and leaves the group. */
+  /** What the group has committed of these partitions; one without a commit is missing. Default: all that are owned. */
+  async committed(
+    partitions: readonly TopicPartition[] = this.assignment(),
+  ): Promise<(TopicPartition & CommittedOffset)[]> {
+    const { coordinator } = this.#assignment;
+    const asMember = (): Assignment["membership"] => this.#assignment.membership;
+    const found = await fetchOffsets(coordinator, partitions, ASK_TIMEOUT, this.#stop.signal, asMember);
+    return partitions.flatMap(({ topic, partition }) => {
+      const offset = found.get(partitionKey(topic, partition));
+      return offset === undefined ? [] : [{ topic, partition, ...offset }];
+    });
+  }
+
+  /**
+   * Commits that a batch, and all before it in its partition, is done with, or these offsets. At most one commit of a
+   * partition is under way; of several that wait, the last counts for all. What fails in passing is repeated, for 30 s at
+   * most. Rejects with NOT_OWNED where a partition has gone to another member.
+   */
+  commit(
+    what: Pick<ConsumerBatch, "topic" | "partition" | "nextOffset" | "leaderEpoch"> | readonly PartitionOffset[],
+  ): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(new ClosedError("the consumer"));
+    if (this.#settings.groupId === undefined)
+      return Promise.reject(new InvalidArgumentError("a consumer commits only with a groupId"));
+    const offsets = "nextOffset" in what ? [{ ...what, offset: what.nextOffset }] : what;
+    try {
+      return this.#commits.commit(offsets.map(toCommit));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Ends the iteration, waits for the commits that were asked for, and leaves the group: some seconds at most. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
       this.#wake?.();
       this.#stop.abort();
       this.#fetcher.close();
       this.#settings.signal?.removeEventListener("abort", this.#onAbort);
-      await within(this.#cluster.clock, CLOSE_GRACE, Promise.all(this.#commits), () => []);
-      this.#giveUp.abort();
-      await this.#group.close();
+      await within(this.#cluster.clock, CLOSE_GRACE, this.#commits.settled(), () => {});
+      this.#commits.close();
+      await this.#assignment.close();
     })();
     return this.#closing;
   }
@@ -299,4 +375,9 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function toCommit({ topic, partition, offset, leaderEpoch = -1, metadata = "" }: PartitionOffset): OffsetToCommit {
+  checkOffset(offset, partitionKey(topic, partition));
+  return { topic, partition, offset, leaderEpoch, metadata };
 }

@@ -5,11 +5,27 @@ import type { Cluster } from "./cluster.ts";
 import { KafkaError, ProtocolError } from "./errors.ts";
 import { groupByTopic, partitionKey, type TopicPartition } from "./topic-partition.ts";
 
-/** "earliest": the first offset still there. "latest": the next to be written, or under read_committed the last stable one. */
-export type OffsetPosition = "earliest" | "latest";
+/**
+ * "earliest": the first offset still there. "latest": the next to be written, or under read_committed the last stable
+ * one. A time (ms since 1970, or a Date): the first record that is as late, or "latest" where none is.
+ */
+export type OffsetPosition = "earliest" | "latest" | { readonly time: number | Date };
 
-const TIMESTAMPS: Readonly<Record<OffsetPosition, number>> = { latest: -1, earliest: -2 };
-const READ_COMMITTED = 1;
+type Isolation = "readCommitted" | "readUncommitted";
+
+interface Question {
+  readonly timestamp: number;
+  readonly isolationLevel: number;
+}
+
+const LATEST = -1;
+const EARLIEST = -2;
+const NONE_SO_LATE = -1;
+
+function timestampOf(position: OffsetPosition): number {
+  if (position === "latest") return LATEST;
+  return position === "earliest" ? EARLIEST : Number(position.time);
+}
 
 /** Asks the leaders for offsets; gives them by {@link partitionKey}. Repeats what fails in ways that pass, up to `timeout` ms. */
 export async function listOffsets(
@@ -18,12 +34,31 @@ export async function listOffsets(
   position: OffsetPosition,
   timeout: number,
   signal?: AbortSignal,
+  isolation: Isolation = "readCommitted",
+): Promise<Map<string, number>> {
+  const deadline = cluster.clock.monotonic() + timeout;
+  const question = { timestamp: timestampOf(position), isolationLevel: isolation === "readCommitted" ? 1 : 0 };
+  const offsets = await ask(cluster, partitions, question, deadline, signal);
+  const later = partitions.filter(
+    ({ topic, partition }) => offsets.get(partitionKey(topic, partition)) === NONE_SO_LATE,
+  );
+  const latest = { ...question, timestamp: LATEST };
+  const ends = later.length > 0 ? await ask(cluster, later, latest, deadline, signal) : [];
+  for (const [key, offset] of ends) offsets.set(key, offset);
+  return offsets;
+}
+
+async function ask(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  question: Question,
+  deadline: number,
+  signal: AbortSignal | undefined,
 ): Promise<Map<string, number>> {
   const offsets = new Map<string, number>();
-  const deadline = cluster.clock.monotonic() + timeout;
   let left = partitions;
   for (let failures = 1; ; failures++) {
-    const { pending, error } = await askLeaders(cluster, left, position, offsets);
+    const { pending, error } = await askLeaders(cluster, left, question, offsets);
     if (error === undefined) return offsets;
     const wait = backoffDelay(cluster.options.retryBackoff, failures, cluster.clock);
     if (!error.retriable || cluster.clock.monotonic() + wait >= deadline || signal?.aborted) throw error;
@@ -37,7 +72,7 @@ export async function listOffsets(
 async function askLeaders(
   cluster: Cluster,
   partitions: readonly TopicPartition[],
-  position: OffsetPosition,
+  question: Question,
   offsets: Map<string, number>,
 ): Promise<{ readonly pending: TopicPartition[]; readonly error: KafkaError | undefined }> {
   const byLeader = new Map<number, TopicPartition[]>();
@@ -50,7 +85,7 @@ async function askLeaders(
   await Promise.all(
     [...byLeader].map(async ([leader, list]) => {
       try {
-        for (const failure of await askLeader(cluster, leader, list, position, offsets)) {
+        for (const failure of await askLeader(cluster, leader, list, question, offsets)) {
           pending.push({ topic: failure.topic!, partition: failure.partition! });
           // An error that does not pass is the one to tell.
           if (error === undefined || error.retriable) error = failure;
@@ -69,19 +104,19 @@ async function askLeader(
   cluster: Cluster,
   leader: number,
   partitions: readonly TopicPartition[],
-  position: OffsetPosition,
+  question: Question,
   offsets: Map<string, number>,
 ): Promise<KafkaError[]> {
   const connection = await cluster.node(leader, "general");
   const response = await connection.send(listOffsetsApi, {
     replicaId: -1,
-    isolationLevel: READ_COMMITTED,
+    isolationLevel: question.isolationLevel,
     topics: [...groupByTopic(partitions)].map(([name, list]) => ({
       name,
       partitions: list.map(({ partition }) => ({
         partitionIndex: partition,
         currentLeaderEpoch: cluster.metadata.partition(name, partition)?.leaderEpoch ?? -1,
-        timestamp: TIMESTAMPS[position],
+        timestamp: question.timestamp,
       })),
     })),
   });

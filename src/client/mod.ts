@@ -26,8 +26,9 @@ export type { ConfigChanges, ConfigDescription, ConfigEntry, ConfigResource } fr
 export type { GroupDescription, GroupFilter, GroupListing, GroupMemberDescription } from "./admin-groups.ts";
 export type { GroupLag, ListedOffset, NewGroupOffset, OffsetQuery, RecordsToDelete } from "./admin-offsets.ts";
 export type { NewPartitions, NewTopic, PartitionReplicas, TopicDescription } from "./admin-topics.ts";
-export { Consumer, type ConsumerBatch } from "./consumer.ts";
-export type { ConsumerOptions } from "./consumer-options.ts";
+export { Consumer, type ConsumerBatch, type PartitionLag, type PartitionOffset } from "./consumer.ts";
+export type { ConsumerEvents, ResetReason } from "./consumer-events.ts";
+export type { AssignedPartition, ConsumerOptions } from "./consumer-options.ts";
 export {
   AuthenticationError,
   ClosedError,
@@ -35,6 +36,7 @@ export {
   InvalidArgumentError,
   KafkaError,
   type KafkaErrorContext,
+  LogTruncationError,
   ProtocolError,
   TimeoutError,
   UnsupportedVersionError,
@@ -42,6 +44,7 @@ export {
 export type { GroupMetadata, GroupReader } from "./group-metadata.ts";
 export type { CommittedOffset, GroupOffset } from "./group-offsets.ts";
 export { Kafka, type KafkaOptions } from "./kafka.ts";
+export type { OffsetPosition } from "./list-offsets.ts";
 export { Producer } from "./producer.ts";
 export type { Partitioner, ProducerOptions } from "./producer-options.ts";
 export type { HeaderInput, ProducerRecord, RecordMetadata } from "./producer-record.ts";

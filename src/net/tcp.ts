@@ -20,6 +20,8 @@ import type {
 } from "./transport.ts";
 
 const KEEP_ALIVE_MS = 30_000;
+/** As much as is read from a socket at once. */
+const READ_BYTES = 256 * 1024;
 
 /** Byte streams over TCP, plain or with TLS, the same on Node, Deno and Bun. */
 export const tcp: Transport & ListeningTransport = {
@@ -29,7 +31,7 @@ export const tcp: Transport & ListeningTransport = {
       const explain = (error: Error): Error => (tls === undefined ? error : tlsFailure(address, error));
       let socket: Socket;
       try {
-        socket = dial(address, tls);
+        socket = dial(address, handlers, tls);
       } catch (error) {
         // A key or a certificate that cannot be read.
         return reject(explain(error as Error));
@@ -93,9 +95,16 @@ export const tcp: Transport & ListeningTransport = {
   },
 };
 
-function dial(address: Address, tls: TlsOptions | undefined): Socket {
+function dial(address: Address, handlers: StreamHandlers, tls: TlsOptions | undefined): Socket {
   const { host, port } = address;
-  if (tls === undefined) return netConnect({ host, port });
+  if (tls === undefined) {
+    // Read into the same memory again and again: a buffer for each chunk would be as much garbage as all that comes.
+    const callback = (length: number, { buffer, byteOffset }: Uint8Array): boolean => {
+      handlers.data(new Uint8Array(buffer, byteOffset, length));
+      return true;
+    };
+    return netConnect({ host, port, onread: { buffer: new Uint8Array(READ_BYTES), callback } });
+  }
   const servername = tls.servername ?? host;
   // An address is no name to ask for (RFC 6066), yet the certificate is held against it.
   const expected =

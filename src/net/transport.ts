@@ -6,6 +6,7 @@ export interface Address {
 
 /** What the owner of a stream is told. `close` comes once, last, with the cause where there is one. */
 export interface StreamHandlers {
+  /** Bytes that came. Their memory is the stream's: what is kept of them has to be copied during the call. */
   data(chunk: Uint8Array): void;
   /** The queue that made `write` return false is empty again. */
   drain(): void;

@@ -27,7 +27,25 @@ test("topics may be patterns, and membership may be told how", () => {
 test("a wrong option is refused by its name", () => {
   const wrong: readonly (readonly [unknown, RegExp])[] = [
     [{ topics: ["t"] }, /needs a groupId/],
-    [{ ...given, groupId: "" }, /needs a groupId/],
+    [{ ...given, groupId: "" }, /groupId is "": a name is wanted/],
+    [{ ...given, assignment: [{ topic: "t", partition: 0 }] }, /not both/],
+    [{ assignment: [] }, /assignment is empty/],
+    [{ assignment: [{ topic: "t", partition: -1 }] }, /assignment of t\/-1/],
+    [
+      {
+        assignment: [
+          { topic: "t", partition: 0 },
+          { topic: "t", partition: 0 },
+        ],
+      },
+      /assignment of t\/0.*each once/,
+    ],
+    [{ assignment: [{ topic: "t", partition: 0, offset: -1 }] }, /offset -1 of t\/0/],
+    [{ assignment: [{ topic: "t", partition: 0, offset: "first" }] }, /assignment of t\/0: offset "first"/],
+    [{ ...given, offsetReset: { time: "yesterday" } }, /offsetReset \{"time":"yesterday"\}/],
+    [{ ...given, offsetReset: { time: -5 } }, /offsetReset/],
+    [{ ...given, maxBufferedBytes: 0 }, /maxBufferedBytes is 0/],
+    [{ ...given, rackId: 5 }, /rackId is 5: a string/],
     [{ groupId: "g" }, /needs topics/],
     [{ ...given, topics: [] }, /needs topics/],
     [{ ...given, topics: "t" }, /needs topics/],

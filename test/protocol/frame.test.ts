@@ -142,10 +142,21 @@ describe("FrameSplitter", () => {
     );
   });
 
-  test("FrameSplitter gives a frame that came in one chunk as a view of it", () => {
-    const chunk = Uint8Array.of(0, 0, 0, 2, 8, 9);
-    const [frame] = new FrameSplitter(10).push(chunk);
-    assert.equal(frame?.buffer, chunk.buffer);
+  test("FrameSplitter keeps nothing of a chunk, whose memory may hold the next one", () => {
+    const splitter = new FrameSplitter(100);
+    const chunk = new Uint8Array(12);
+    const push = (...bytes: number[]): number[][] => {
+      chunk.fill(255);
+      chunk.set(bytes);
+      return splitter.push(chunk.subarray(0, bytes.length)).map((frame) => [...frame]);
+    };
+    assert.deepEqual(push(0, 0, 0, 2, 8, 9, 0, 0), [[8, 9]]);
+    assert.deepEqual(push(0, 40, 1, 2), []);
+    assert.deepEqual(push(...new Array<number>(12).fill(3)), []);
+    assert.deepEqual(push(...new Array<number>(12).fill(4)), []);
+    assert.deepEqual(push(...new Array<number>(12).fill(5)), []);
+    const frame = [1, 2, ...[3, 4, 5].flatMap((byte) => new Array<number>(12).fill(byte)), 6, 7];
+    assert.deepEqual(push(6, 7, 0, 0, 0, 0, 0, 0, 0, 1, 9), [frame, [], [9]]);
   });
 
   test("FrameSplitter gives a frame that came in pieces exactly its own memory, and none to a mere claim", () => {
