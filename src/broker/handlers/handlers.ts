@@ -32,6 +32,7 @@ import { createPartitionsHandler } from "./37-create-partitions.ts";
 import { deleteGroupsHandler } from "./42-delete-groups.ts";
 import { incrementalAlterConfigsHandler } from "./44-incremental-alter-configs.ts";
 import { offsetDeleteHandler } from "./47-offset-delete.ts";
+import { updateFeaturesHandler } from "./57-update-features.ts";
 import { describeClusterHandler } from "./60-describe-cluster.ts";
 import { describeProducersHandler } from "./61-describe-producers.ts";
 import { describeTransactionsHandler } from "./65-describe-transactions.ts";
@@ -76,6 +77,7 @@ const served = [
   describeConfigsHandler,
   createPartitionsHandler,
   incrementalAlterConfigsHandler,
+  updateFeaturesHandler,
   describeClusterHandler,
   listTransactionsHandler,
   describeTransactionsHandler,
