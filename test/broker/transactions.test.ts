@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { Draft } from "../../protocol/field.ts";
+import { produce } from "../../protocol/messages/00-produce.ts";
 import { offsetFetch } from "../../protocol/messages/09-offset-fetch.ts";
 import { findCoordinator } from "../../protocol/messages/10-find-coordinator.ts";
 import { type InitProducerIdRequest, initProducerId } from "../../protocol/messages/22-init-producer-id.ts";
@@ -281,6 +282,10 @@ describe("transactions", () => {
     const records = batchOf([[null, "x"]], bench.clock.now(), { ...STAMP, transactional: true });
     const { errorCode } = await produceTo(client, bench, records);
     assert.equal(errorCode, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    const silent = await bench.connect();
+    const topicData = [{ name: "t", partitionData: [{ index: 0, records }] }];
+    void silent.frame(produce, 12, { acks: 0, timeoutMs: 1000, topicData });
+    await bench.run(silent.closed);
   });
 
   test("leave a group's offsets unstable in every form of the question", async () => {

@@ -32,6 +32,7 @@ export const produceHandler: Handler<ProduceRequest, ProduceResponse> = {
   claimedMinVersion: 0,
   handle(context, request) {
     if (request.transactionalId === null && hasTransactionalBatch(request)) {
+      if (request.acks === 0) context.refuse("Produce with acks 0 has a transaction's batch and no transactional id");
       return produceHandler.fail(request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, context.version);
     }
     const hints = new LeaderHints(context.cluster, context.version >= HINTS_SINCE);
