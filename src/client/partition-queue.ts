@@ -48,6 +48,7 @@ export class PartitionQueue {
   #bytesBefore = 0;
   /** What the partition's batches may have at most, before compression: less than a batch that was found too large. */
   #mostBytes = Number.POSITIVE_INFINITY;
+  #topicId: string | undefined;
   /** Until when (monotonic ms) the broker surely knows the producer under its present epoch. */
   #knownUntil = Number.NEGATIVE_INFINITY;
   /** Nothing is sent before this instant (monotonic ms). */
@@ -92,6 +93,13 @@ export class PartitionQueue {
     const batch = new QueuedBatch(most, Math.max(this.#lastBytes, this.#bytesBefore), now);
     this.#waiting.push(batch);
     return batch;
+  }
+
+  /** Tells the topic's id. In a topic that was made again, no broker knows the producer. */
+  inTopic(topicId: string): void {
+    if (topicId === this.#topicId) return;
+    this.#topicId = topicId;
+    this.#knownUntil = Number.NEGATIVE_INFINITY;
   }
 
   /** Whether a batch may be sent now. `lingerUntil` holds back an open one that is younger. */

@@ -147,6 +147,7 @@ export class ProducerSender {
     const byLeader = new Map<number, PartitionQueue[]>();
     const leaderless: string[] = [];
     for (const queue of this.#active) {
+      queue.inTopic(this.#topicId(queue.topic));
       if (!queue.isReady(now, this.#options.linger)) continue;
       const leader = this.#cluster.metadata.partition(queue.topic, queue.partition)?.leader ?? -1;
       if (leader < 0 || !this.#cluster.metadata.nodes.has(leader)) {

@@ -55,6 +55,28 @@ test("one batch goes alone until the broker knows the producer, and again after 
   assert.equal(queue.isReady(day, 0), true);
 });
 
+test("one batch goes alone in a topic that was made again: its log does not know the producer", () => {
+  const queue = new PartitionQueue("t", 0, 5);
+  const batches = [add(queue), add(queue), add(queue), add(queue), add(queue)];
+  const send = (isReady: boolean): void => {
+    assert.equal(queue.isReady(0, 0), isReady);
+    if (isReady) queue.take(IDENTITY);
+  };
+  queue.inTopic("first");
+  send(true);
+  queue.delivered(batches[0]!, 0);
+  queue.inTopic("first");
+  send(true);
+  send(true);
+  queue.delivered(batches[1]!, 0);
+  queue.delivered(batches[2]!, 0);
+  queue.inTopic("second");
+  send(true);
+  send(false);
+  queue.delivered(batches[3]!, 0);
+  send(true);
+});
+
 test("a batch that fills is held back for as long as it lingers, and until it is closed", () => {
   const queue = new PartitionQueue("t", 0, 5);
   const batch = queue.openBatch(10_000, 100);
