@@ -31,6 +31,8 @@ export class FetchRoutes {
   readonly #forgetCluster: () => void;
   /** A long poll holds up what comes behind it on its connection: partitions that come back meanwhile go on the other. */
   readonly #roles: readonly [ConnectionRole, ConnectionRole];
+  /** When (monotonic ms) metadata is looked at again for no other reason: leaders, replicas and topics may have changed. */
+  #staleAt = 0;
   #isHeld = false;
   #isScheduled = false;
   #wake: Timer | undefined;
@@ -140,11 +142,19 @@ export class FetchRoutes {
       position.retryAt = 0;
       this.#route(position);
     }
+    this.#keepFresh(now);
     for (const { retryAt } of this.#waiting) wakeAt = Math.min(wakeAt, retryAt);
     for (const broker of this.#brokers.values()) wakeAt = Math.min(wakeAt, broker.poll(now));
     this.#wake?.cancel();
     this.#wake =
       wakeAt < Number.POSITIVE_INFINITY ? this.#cluster.clock.timer(wakeAt - now, () => this.poll()) : undefined;
+  }
+
+  #keepFresh(now: number): void {
+    if (now < this.#staleAt) return;
+    this.#staleAt = now + this.#cluster.options.metadataMaxAge;
+    for (const topic of new Set(Array.from(this.#positions.values(), ({ topic }) => topic)))
+      this.#cluster.keepFresh(topic);
   }
 
   #route(position: FetchPosition): void {
