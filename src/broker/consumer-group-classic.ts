@@ -23,10 +23,11 @@ import {
   newConsumerMember,
   type OwnedPartitions,
   type PartitionSets,
+  subscriptionKey,
   topicNameSet,
 } from "./consumer-group-member.ts";
 import { waitsForOthers } from "./consumer-group-reconciliation.ts";
-import { type GroupTopics, subscriptionKey } from "./consumer-group-subscriptions.ts";
+import type { GroupTopics } from "./consumer-group-subscriptions.ts";
 
 export function joinClassic(
   core: ConsumerGroupCore,

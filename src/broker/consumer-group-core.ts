@@ -1,9 +1,9 @@
 import type { HeartbeatTopicPartitions } from "../../protocol/messages/68-consumer-group-heartbeat.ts";
 import type { Clock } from "../net/clock.ts";
-import type { ConsumerMember } from "./consumer-group-member.ts";
+import { type ConsumerMember, subscriptionKey } from "./consumer-group-member.ts";
 import { reconcile } from "./consumer-group-reconciliation.ts";
 import { ConsumerRoster } from "./consumer-group-roster.ts";
-import { type GroupTopics, subscriptionKey } from "./consumer-group-subscriptions.ts";
+import type { GroupTopics } from "./consumer-group-subscriptions.ts";
 import { KeyedTimers } from "./keyed-timers.ts";
 
 export interface ConsumerGroupSettings {

@@ -70,6 +70,32 @@ export function topicNameSet(names: readonly string[]): readonly string[] {
   return [...new Set(names)].sort();
 }
 
+/** Lists are long, and members keep theirs: each is looked at once. */
+const nameKeys = new WeakMap<readonly string[], string>();
+
+/** Equal for members that want the same topics. */
+export function subscriptionKey({ topicNames, topicRegex }: ConsumerMember): string {
+  let key = nameKeys.get(topicNames);
+  if (key === undefined) {
+    key = JSON.stringify(topicNames);
+    nameKeys.set(topicNames, key);
+  }
+  return `${key} ${topicRegex}`;
+}
+
+/** Whether two members say the same of themselves, whatever they have. */
+export function saysTheSame(a: ConsumerMember, b: ConsumerMember): boolean {
+  return (
+    a.instanceId === b.instanceId &&
+    a.rackId === b.rackId &&
+    a.clientId === b.clientId &&
+    a.rebalanceTimeoutMs === b.rebalanceTimeoutMs &&
+    a.serverAssignor === b.serverAssignor &&
+    a.classic === b.classic &&
+    subscriptionKey(a) === subscriptionKey(b)
+  );
+}
+
 export function isReconciled(member: ConsumerMember, targetEpoch: number): boolean {
   return member.state === "Stable" && member.epoch === targetEpoch;
 }

@@ -1,4 +1,4 @@
-import type { ConsumerMember } from "./consumer-group-member.ts";
+import { type ConsumerMember, subscriptionKey } from "./consumer-group-member.ts";
 import { compileTopicPattern } from "./topic-pattern.ts";
 
 /** What a group has to know of the cluster's topics. */
@@ -17,11 +17,10 @@ export interface GroupTopic {
   readonly partitions: { readonly length: number };
 }
 
-/** What members wants: all that want the same share one. */
-export interface Subscription {
-  readonly key: string;
+/** What members want: all that want the same share one. */
+interface Subscription {
   readonly names: readonly string[];
-  /** Whether it follows a regular expression, and which names match. */
+  /** The names that the regular expression matches, where there is one. */
   readonly matches: ((name: string) => boolean) | undefined;
   /** Topics that exist, by id. */
   topicIds: ReadonlySet<string>;
@@ -71,7 +70,7 @@ export class GroupSubscriptions {
     let subscription = this.#byKey.get(key);
     if (subscription === undefined) {
       const matches = topicRegex === "" ? undefined : compileTopicPattern(topicRegex);
-      subscription = { key, names: topicNames, matches, topicIds: new Set(), members: 0, seen: "" };
+      subscription = { names: topicNames, matches, topicIds: new Set(), members: 0, seen: "" };
       this.#lookUp(subscription);
       this.#byKey.set(key, subscription);
     }
@@ -108,9 +107,4 @@ export class GroupSubscriptions {
   includes(topicName: string): boolean {
     return [...this.#byKey.values()].some(({ names, matches }) => names.includes(topicName) || matches?.(topicName));
   }
-}
-
-/** Equal for members that want the same. A topic's name has no line end in it. */
-export function subscriptionKey({ topicNames, topicRegex }: ConsumerMember): string {
-  return `${topicNames.join("\n")}\n\n${topicRegex}`;
 }

@@ -29,6 +29,7 @@ import {
   NO_PARTITIONS,
   newConsumerMember,
   samePartitions,
+  saysTheSame,
   topicNameSet,
 } from "./consumer-group-member.ts";
 import type { ConsumerGroupState, ConsumerRoster } from "./consumer-group-roster.ts";
@@ -206,8 +207,8 @@ export class ConsumerGroup {
 
   /** Ends a member's session as if its heartbeats had stopped; without an id, every member's. */
   expire(memberId?: string): void {
-    for (const one of this.members)
-      if (memberId === undefined || one.memberId === memberId) this.#core.expire(one.memberId);
+    if (memberId !== undefined) this.#core.expire(memberId);
+    else if (!this.isEmpty) this.#core.remove(this.members);
   }
 
   /** Takes the place of one that was kept, with its members as they were. */
@@ -261,11 +262,7 @@ function saidBy(
 ): ConsumerMember {
   const { instanceId, rackId, rebalanceTimeoutMs, serverAssignor, subscribedTopicNames, subscribedTopicRegex } =
     request;
-  const says =
-    rebalanceTimeoutMs !== -1 ||
-    (instanceId ?? rackId ?? serverAssignor ?? subscribedTopicNames ?? subscribedTopicRegex) !== null;
-  if (!says && known.classic === undefined) return known;
-  return {
+  const said: ConsumerMember = {
     ...known,
     instanceId: instanceId ?? known.instanceId,
     rackId: rackId ?? known.rackId,
@@ -276,4 +273,5 @@ function saidBy(
     topicRegex: subscribedTopicRegex ?? known.topicRegex,
     classic: undefined,
   };
+  return saysTheSame(known, said) ? known : said;
 }

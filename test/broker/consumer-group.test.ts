@@ -56,6 +56,18 @@ describe("a consumer group", () => {
     assert.deepEqual(epochs(bench), ["Stable", 2, 2], "the same topics are no change");
   });
 
+  test("changes nothing where a member says again what is known of it", () => {
+    const bench = consumerBench();
+    const a = bench.member("a", "i");
+    a.join();
+    assert.ok(bench.group.members.kind === "consumer");
+    const { roster } = bench.group.members;
+    const { changes } = roster;
+    a.beat();
+    a.beat({ rebalanceTimeoutMs: REBALANCE, subscribedTopicNames: ["t"] });
+    assert.equal(roster.changes, changes);
+  });
+
   test("gives on what a member had that leaves, falls silent, or is put out", async () => {
     const bench = consumerBench();
     const [a, b, c] = [bench.member("a"), bench.member("b"), bench.member("c")];

@@ -274,6 +274,12 @@ describe("a group between the two protocols", () => {
     assert.deepEqual(old.partitions, [0, 1, 2, 3]);
   });
 
+  test("is empty when a test ends all sessions in it, of either protocol", async () => {
+    const { bench } = await mixedGroup();
+    bench.group.members.expire();
+    assert.ok(bench.group.members.isEmpty);
+  });
+
   test("takes either when nobody is in it", async () => {
     const { bench, old } = await classicGroup();
     assert.equal(old.leave(), 0);
