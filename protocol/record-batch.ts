@@ -23,6 +23,9 @@ export interface BatchHeader {
   readonly recordCount: number;
 }
 
+/** A batch that came as it was written, and cannot be read all the same: asking for it again would change nothing. */
+export class UnreadableBatchError extends DecodeError {}
+
 /** Bytes before the records. */
 export const BATCH_HEADER_BYTES = 61;
 /** Bytes before what `batchLength` counts. */
@@ -98,9 +101,8 @@ export function readBatchHeader(bytes: Uint8Array, at: number, limit: number = b
   if (limit - at < FIELD_AT.magic + 1) return undefined;
   const magic = bytes[at + FIELD_AT.magic]!;
   if (magic !== 2) {
-    throw new DecodeError(
-      `record batch at byte ${at} has format ${magic}: only format 2 (Kafka 0.11 and later) is read`,
-    );
+    const message = `record batch at byte ${at} has format ${magic}: only format 2 (Kafka 0.11 and later) is read`;
+    throw magic < 2 ? new UnreadableBatchError(message) : new DecodeError(message);
   }
   const reader = new Reader(bytes, at, limit);
   const baseOffset = reader.int64();

@@ -11,6 +11,7 @@ import {
   isLogAppendTime,
   isTransactional,
   readBatchHeader,
+  UnreadableBatchError,
 } from "./record-batch.ts";
 
 /** A header of a record. Keys may repeat; their order is kept. */
@@ -163,8 +164,12 @@ export function readFetched(
   let kept = 0;
   const take = (header: BatchHeader): void => {
     checkCrc(bytes, header);
-    if (!isControl(header) ? !isAborted.drops(header) : isAborted.mark(bytes, header, maxBytes)) {
-      kept += keep(records, readRecords(bytes, header, maxBytes), nextOffset);
+    try {
+      if (!isControl(header) ? !isAborted.drops(header) : isAborted.mark(bytes, header, maxBytes)) {
+        kept += keep(records, readRecords(bytes, header, maxBytes), nextOffset);
+      }
+    } catch (error) {
+      throw asWritten(header, error);
     }
     leaderEpoch = header.partitionLeaderEpoch;
     nextOffset = header.baseOffset + header.lastOffsetDelta + 1;
@@ -185,6 +190,12 @@ export function readFetched(
     throw new DecodeError(`${bytes.length} bytes hold no whole record batch with offset ${fetchOffset} or later`);
   }
   return { records, nextOffset, leaderEpoch, byteLength: kept };
+}
+
+/** What is wrong with a batch whose sum is right was wrong when it was written. */
+function asWritten({ baseOffset }: BatchHeader, error: unknown): unknown {
+  if (!(error instanceof DecodeError)) return error;
+  return new UnreadableBatchError(`record batch at offset ${baseOffset} cannot be read: ${error.message}`);
 }
 
 function keep(into: KafkaRecord[], records: readonly KafkaRecord[], from: number): number {

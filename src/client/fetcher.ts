@@ -2,6 +2,7 @@ import { CodecUnavailableError } from "../../protocol/compression.ts";
 import { ErrorCode, errorByCode } from "../../protocol/errors.ts";
 import type { EpochEndOffset, PartitionData } from "../../protocol/messages/01-fetch.ts";
 import { DecodeError } from "../../protocol/reader.ts";
+import { UnreadableBatchError } from "../../protocol/record-batch.ts";
 import type { FetchedRecords } from "../../protocol/records.ts";
 import type { FetchTerms } from "./broker-fetches.ts";
 import type { Cluster } from "./cluster.ts";
@@ -49,6 +50,11 @@ export interface FetchSink {
   truncated?(partition: TopicPartition, error: LogTruncationError): void;
   /** The topic was deleted and made again: the offset is of another log. Without this, reading goes on there. */
   recreated?(partition: TopicPartition): void;
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof UnreadableBatchError) return "UNREADABLE_BATCH";
+  return error instanceof CodecUnavailableError ? error.code : "INTERNAL";
 }
 
 const ISOLATION: Readonly<Record<FetcherOptions["isolation"], number>> = { readUncommitted: 0, readCommitted: 1 };
@@ -154,12 +160,12 @@ export class Fetcher {
 
   #unreadable(chunk: FetchedChunk, error: unknown): void {
     const { topic, partition, offset } = chunk;
-    // Bytes may have been damaged on the way: they are asked for again. A missing codec stays missing.
-    const corrupt = error instanceof DecodeError;
+    // Bytes may have been damaged on the way: they are asked for again. What was written badly stays so.
+    const corrupt = error instanceof DecodeError && !(error instanceof UnreadableBatchError);
     const position = this.#goOn(chunk.position, offset, chunk.lastEpoch);
     if (corrupt) this.#routes.backOff(position);
     const reason = error instanceof Error ? error.message : String(error);
-    const code = corrupt ? "CORRUPT_MESSAGE" : error instanceof CodecUnavailableError ? error.code : "INTERNAL";
+    const code = corrupt ? "CORRUPT_MESSAGE" : codeOf(error);
     const message = `cannot read ${topic}/${partition} at offset ${offset}: ${reason}`;
     this.#fail(position, new KafkaError(code, message, corrupt, { topic, partition, cause: error }));
   }

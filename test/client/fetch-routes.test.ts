@@ -145,3 +145,20 @@ test("refusals by topic id and epoch pass with fresh metadata, without loss or r
     assert.deepEqual(bench.came(0), ["a"], `${errorCode}`);
   }
 });
+
+test("a batch that grows beyond what is allowed stops its partition, by name, and is not asked for again", async (t) => {
+  const bench = await startFetcher(t, { fetcher: { maxDecompressedBytes: 1_000 } });
+  const producer = bench.client().producer({ compression: "gzip" });
+  await bench.run(producer.send({ topic: "t", partition: 0, value: "x".repeat(10_000) }));
+  await bench.send(1, "a");
+  const seen = watchFetches(bench);
+  for (const partition of [0, 1]) bench.fetcher.add("t", partition, 0);
+  await bench.time.advance(3_000);
+  assert.deepEqual(
+    bench.errors.map(({ code, retriable, partition }) => [code, retriable, partition]),
+    [["UNREADABLE_BATCH", false, 0]],
+  );
+  assert.match(bench.errors[0]!.message, /cannot read t\/0 at offset 0/);
+  assert.deepEqual(bench.came(1), ["a"]);
+  assert.ok(seen.length < 10);
+});
