@@ -4,6 +4,8 @@ import { type Clock, sleep, type Timer } from "../net/clock.ts";
 import type { Connection } from "../net/connection.ts";
 import { type Address, formatAddress } from "../net/transport.ts";
 import { type BackoffOptions, backoffDelay } from "./backoff.ts";
+import { ClientEventHub } from "./client-events.ts";
+import { type ClientStatistics, StatisticsSources } from "./client-statistics.ts";
 import { ConnectionPool, type ConnectionRole, noneReachable, type PoolOptions } from "./connection-pool.ts";
 import { AuthenticationError, KafkaError, ProtocolError, TimeoutError } from "./errors.ts";
 import { firstToSucceed } from "./first-to-succeed.ts";
@@ -32,6 +34,9 @@ export class Cluster {
   readonly clock: Clock;
   readonly options: ClusterOptions;
   readonly metadata: Metadata = new Metadata();
+  readonly events: ClientEventHub = new ClientEventHub();
+  /** What producers and consumers have to tell of themselves. */
+  readonly statisticsSources: StatisticsSources = new StatisticsSources();
   readonly #pool: ConnectionPool;
   /** Topics in use, and when each was last told of. */
   readonly #watched = new Map<string, number>();
@@ -49,7 +54,7 @@ export class Cluster {
   constructor(options: ClusterOptions) {
     this.options = options;
     this.clock = options.clock;
-    this.#pool = new ConnectionPool(options);
+    this.#pool = new ConnectionPool({ ...options, events: this.events });
     this.#answeredAt = options.clock.monotonic();
   }
 
@@ -192,6 +197,9 @@ export class Cluster {
     const before = this.metadata.nodes;
     this.metadata.update(response);
     this.#answeredAt = this.clock.monotonic();
+    if (this.events.wants("metadata")) {
+      this.events.emit("metadata", { brokers: this.metadata.nodes.size, topics: response.topics.length });
+    }
     const current = new Set([...this.metadata.nodes.values(), ...this.options.bootstrap].map(formatAddress));
     for (const [id, address] of before) {
       // A broker that has moved: what still answers at the old address is another, or about to go.
@@ -283,6 +291,11 @@ export class Cluster {
     if (errorCode !== 0) return new ProtocolError(errorCode, `topic ${name}`, { topic: name });
     this.watch(name);
     return undefined;
+  }
+
+  statistics(): ClientStatistics {
+    const brokers = this.#pool.statistics();
+    return { timestamp: this.clock.now(), brokers, ...this.statisticsSources.snapshot() };
   }
 
   close(): void {

@@ -4,7 +4,10 @@ import { ConnectionError, type KafkaError } from "../net/errors.ts";
 import type { SaslMechanism } from "../net/sasl-mechanism.ts";
 import { type Address, formatAddress, type Transport } from "../net/transport.ts";
 import { type BackoffOptions, backoffDelay } from "./backoff.ts";
-import { ClosedError } from "./errors.ts";
+import { BrokerMonitor } from "./broker-monitor.ts";
+import { ClientEventHub } from "./client-events.ts";
+import type { BrokerStatistics } from "./client-statistics.ts";
+import { asKafkaError, ClosedError } from "./errors.ts";
 
 /**
  * What a connection is for. A broker answers each connection's requests one after the other, so a long poll or a
@@ -28,6 +31,7 @@ export interface PoolOptions {
   readonly maxFrameBytes: number;
   readonly sasl?: SaslMechanism | undefined;
   readonly reconnectBackoff: BackoffOptions;
+  readonly events?: ClientEventHub | undefined;
 }
 
 interface Slot {
@@ -41,10 +45,14 @@ interface Slot {
 export class ConnectionPool {
   readonly #options: PoolOptions;
   readonly #slots = new Map<string, Slot>();
+  /** By address. They stay when connections go: what was counted is not forgotten. */
+  readonly #monitors = new Map<string, BrokerMonitor>();
+  readonly #events: ClientEventHub;
   readonly #stop = new AbortController();
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#events = options.events ?? new ClientEventHub();
   }
 
   /** An open connection; calls at the same time share one attempt, and a failed one is not repeated before its backoff. */
@@ -57,7 +65,7 @@ export class ConnectionPool {
       this.#slots.set(key, slot);
     }
     if (slot.open !== undefined) return Promise.resolve(slot.open);
-    slot.opening ??= this.#open(address, slot);
+    slot.opening ??= this.#open(address, role, slot);
     return slot.opening;
   }
 
@@ -72,29 +80,53 @@ export class ConnectionPool {
     return slot !== undefined && slot.failures > 0 && slot.open === undefined;
   }
 
-  async #open(address: Address, slot: Slot): Promise<Connection> {
+  async #open(address: Address, role: ConnectionRole, slot: Slot): Promise<Connection> {
     const { clock, reconnectBackoff } = this.#options;
     const { signal } = this.#stop;
+    const monitor = this.#monitor(address);
+    let begun = 0;
     try {
       const wait = slot.nextAttemptAt - clock.monotonic();
       if (wait > 0) await sleep(clock, wait, signal);
       if (signal.aborted) throw new ClosedError("the Kafka client");
-      const connection = await Connection.open({ ...this.#options, address, signal });
+      begun = clock.monotonic();
+      const connection = await Connection.open({ ...this.#options, address, signal, observer: monitor.observer(role) });
+      monitor.connected(role, clock.monotonic() - begun);
       if (signal.aborted) connection.close();
       slot.failures = 0;
       slot.open = connection;
-      connection.onClose(() => {
+      connection.onClose((cause) => {
         if (slot.open === connection) slot.open = undefined;
+        monitor.disconnected(role, cause);
       });
       return connection;
     } catch (error) {
       if (signal.aborted) throw new ClosedError("the Kafka client");
       slot.failures++;
+      monitor.connectFailed(role, clock.monotonic() - begun, asKafkaError(error));
       slot.nextAttemptAt = clock.monotonic() + backoffDelay(reconnectBackoff, slot.failures, clock);
       throw error;
     } finally {
       slot.opening = undefined;
     }
+  }
+
+  #monitor(address: Address): BrokerMonitor {
+    const broker = formatAddress(address);
+    let monitor = this.#monitors.get(broker);
+    if (monitor === undefined) {
+      monitor = new BrokerMonitor(broker, this.#events);
+      this.#monitors.set(broker, monitor);
+    }
+    return monitor;
+  }
+
+  /** What was counted, by address. */
+  statistics(): BrokerStatistics[] {
+    return [...this.#monitors].map(([broker, monitor]) => {
+      const slots = [...this.#slots].filter(([key, { open }]) => key.startsWith(`${broker}|`) && open !== undefined);
+      return monitor.statistics(slots.map(([, { open }]) => open!));
+    });
   }
 
   /** Closes the connections of one role, and forgets them. */

@@ -14,6 +14,8 @@ export class FetchPosition implements TopicPartition {
   lastEpoch: number;
   /** The topic's id when it was first asked for: a topic that is made again has another. */
   topicId: string = ZERO_UUID;
+  /** The end of what may be read, as the last answer told; -1: not known. */
+  end = -1;
   paused = false;
   /** It stands still until it is moved or removed. */
   halted = false;

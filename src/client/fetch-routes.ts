@@ -51,6 +51,10 @@ export class FetchRoutes {
     return this.#isClosed;
   }
 
+  get positions(): Iterable<FetchPosition> {
+    return this.#positions.values();
+  }
+
   get(topic: string, partition: number): FetchPosition | undefined {
     return this.#positions.get(partitionKey(topic, partition));
   }

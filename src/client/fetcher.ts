@@ -5,6 +5,7 @@ import { DecodeError } from "../../protocol/reader.ts";
 import { UnreadableBatchError } from "../../protocol/record-batch.ts";
 import type { FetchedRecords } from "../../protocol/records.ts";
 import type { FetchTerms } from "./broker-fetches.ts";
+import type { ConsumerPartitionStatistics } from "./client-statistics.ts";
 import type { Cluster } from "./cluster.ts";
 import { asKafkaError, ConnectionError, KafkaError, LogTruncationError, ProtocolError } from "./errors.ts";
 import { FetchPosition } from "./fetch-position.ts";
@@ -73,6 +74,7 @@ export class Fetcher {
   readonly #options: FetcherOptions;
   readonly #sink: FetchSink;
   readonly #routes: FetchRoutes;
+  readonly #tellNoMore: () => void;
 
   constructor(cluster: Cluster, options: FetcherOptions, sink: FetchSink) {
     this.#cluster = cluster;
@@ -84,6 +86,7 @@ export class Fetcher {
       leaderless: (position) => this.#leaderless(position),
       recreated: (position) => this.#sink.recreated?.(position),
     });
+    this.#tellNoMore = cluster.statisticsSources.add({ consumer: () => this.#statistics() });
   }
 
   #terms(): FetchTerms {
@@ -125,7 +128,15 @@ export class Fetcher {
   }
 
   close(): void {
+    this.#tellNoMore();
     this.#routes.close();
+  }
+
+  #statistics(): ConsumerPartitionStatistics[] {
+    return [...this.#routes.positions].map(({ topic, partition, offset, end, paused }) => {
+      const lag = end < 0 ? -1 : Math.max(0, end - offset);
+      return { topic, partition, position: offset, end, lag, isPaused: paused };
+    });
   }
 
   /**
@@ -154,6 +165,7 @@ export class Fetcher {
     position.replica = from.replica;
     position.replicaUntil = from.replicaUntil;
     position.failures = from.failures;
+    position.end = from.end;
     this.#routes.put(position);
     return position;
   }
@@ -221,6 +233,7 @@ export class Fetcher {
   #take(nodeId: number, position: FetchPosition, data: PartitionData): void {
     if (data.errorCode !== 0) return this.#refused(nodeId, position, data);
     if (data.divergingEpoch.endOffset >= 0) return this.#truncated(position, data.divergingEpoch);
+    position.end = this.#options.isolation === "readCommitted" ? data.lastStableOffset : data.highWatermark;
     const { preferredReadReplica } = data;
     if (preferredReadReplica >= 0 && preferredReadReplica !== nodeId)
       this.#routes.follow(position, preferredReadReplica);

@@ -4,6 +4,8 @@ import { tcp } from "../net/tcp.ts";
 import type { TlsOptions, Transport } from "../net/transport.ts";
 import { parseAddress } from "./address.ts";
 import { Admin, type AdminOptions } from "./admin.ts";
+import type { ClientEventName, ClientEvents } from "./client-events.ts";
+import type { ClientStatistics } from "./client-statistics.ts";
 import { Cluster } from "./cluster.ts";
 import { Consumer } from "./consumer.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
@@ -79,6 +81,20 @@ export class Kafka {
   }
 
   /** A producer; with a `transactionalId`, one that writes transactions. */
+  /**
+   * Calls `listener` with each event of this name: connect, connectFailed, disconnect, request, throttle, metadata or
+   * rebalance. Returns its remover. The same events are on the channels `ottla:kafka:<event>` of
+   * node:diagnostics_channel.
+   */
+  on<Name extends ClientEventName>(name: Name, listener: (event: ClientEvents[Name]) => void): () => void {
+    return this.cluster.events.on(name, listener);
+  }
+
+  /** What the client has done so far, and where it is now: by broker, topic and partition. */
+  statistics(): ClientStatistics {
+    return this.cluster.statistics();
+  }
+
   producer(options: TransactionalProducerOptions): TransactionalProducer;
   producer(options?: ProducerOptions): Producer;
   producer(options: ProducerOptions | TransactionalProducerOptions = {}): Producer | TransactionalProducer {

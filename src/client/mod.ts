@@ -26,7 +26,19 @@ export type { ConfigChanges, ConfigDescription, ConfigEntry, ConfigResource } fr
 export type { GroupDescription, GroupFilter, GroupListing, GroupMemberDescription } from "./admin-groups.ts";
 export type { GroupLag, ListedOffset, NewGroupOffset, OffsetQuery, RecordsToDelete } from "./admin-offsets.ts";
 export type { NewPartitions, NewTopic, PartitionReplicas, TopicDescription } from "./admin-topics.ts";
-export { Consumer, type ConsumerBatch, type PartitionLag, type PartitionOffset } from "./consumer.ts";
+export type { ClientEventName, ClientEvents } from "./client-events.ts";
+export type {
+  BrokerStatistics,
+  ClientStatistics,
+  ConsumerPartitionStatistics,
+  ProducerPartitionStatistics,
+} from "./client-statistics.ts";
+export {
+  Consumer,
+  type ConsumerBatch,
+  type PartitionLag,
+  type PartitionOffset,
+} from "./consumer.ts";
 export type { ConsumerEvents, ResetReason } from "./consumer-events.ts";
 export type { AssignedPartition, ConsumerOptions } from "./consumer-options.ts";
 export {
@@ -44,6 +56,7 @@ export {
 export type { GroupMetadata, GroupReader } from "./group-metadata.ts";
 export type { CommittedOffset, GroupOffset } from "./group-offsets.ts";
 export { Kafka, type KafkaOptions } from "./kafka.ts";
+export type { LatencySummary } from "./latency-histogram.ts";
 export type { OffsetPosition } from "./list-offsets.ts";
 export { Producer } from "./producer.ts";
 export type { Partitioner, ProducerOptions } from "./producer-options.ts";

@@ -67,6 +67,10 @@ export class PartitionQueue {
   get length(): number {
     return this.#waiting.length + this.#inFlight.length;
   }
+  /** Bytes of batches without a verdict. */
+  get bytes(): number {
+    return [...this.#waiting, ...this.#inFlight].reduce((sum, { builder }) => sum + builder.byteLength, 0);
+  }
   /** Whether a batch is open for records. */
   get isFilling(): boolean {
     return this.#waiting.at(-1)?.closed === false;

@@ -1,3 +1,4 @@
+import type { ProducerPartitionStatistics } from "./client-statistics.ts";
 import type { Cluster } from "./cluster.ts";
 import { asKafkaError, ClosedError, KafkaError, TimeoutError } from "./errors.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
@@ -22,6 +23,7 @@ export class Producer {
   readonly #lookups = new Set<{ readonly done: Promise<void>; readonly at: number }>();
   /** Calls that wait for room, in order. */
   readonly #blocked: Arrival[] = [];
+  readonly #tellNoMore: () => void;
   #bufferedBytes = 0;
   #closing: Promise<void> | undefined;
 
@@ -30,6 +32,7 @@ export class Producer {
     this.#cluster = cluster;
     this.#settings = producerSettings(options, base);
     this.#sender = new ProducerSender(cluster, this.#settings, (batch) => this.#release(batch), identities);
+    this.#tellNoMore = cluster.statisticsSources.add({ producer: () => this.#statistics() });
   }
 
   /** A producer with other settings, over the same connections. It is closed with this one. */
@@ -210,10 +213,18 @@ export class Producer {
     await Promise.all(this.#sender.seal().map((batch) => new Promise<void>((resolve) => batch.onSettled(resolve))));
   }
 
+  #statistics(): ProducerPartitionStatistics[] {
+    const queues = [...this.#topics.values()].flatMap((outbox) => outbox.queues);
+    return queues.map(({ topic, partition, bytes, length }) => {
+      return { topic, partition, queuedBytes: bytes, queuedBatches: length };
+    });
+  }
+
   /** Refuses new records, waits for the verdicts of those sent, and lets go. */
   close(): Promise<void> {
     this.#closing ??= this.flush().then(async () => {
       this.#sender.close();
+      this.#tellNoMore();
       await Promise.all(this.#variants.map((variant) => variant.close()));
     });
     return this.#closing;

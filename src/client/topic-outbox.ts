@@ -64,6 +64,11 @@ export class TopicOutbox {
     });
   }
 
+  /** Those that have had records. */
+  get queues(): readonly PartitionQueue[] {
+    return this.#queues.filter((queue) => queue !== undefined);
+  }
+
   /** The queue that the record belongs to. Throws where it belongs to none. */
   queueFor(arrival: Arrival, partitionCount: number): PartitionQueue {
     const partition = this.#partitionOf(arrival, partitionCount);

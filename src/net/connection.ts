@@ -3,6 +3,7 @@ import type { Draft } from "../../protocol/field.ts";
 import { decodeResponse, encodeRequestParts, type FrameParts, FrameSplitter } from "../../protocol/frame.ts";
 import { apiVersions } from "../../protocol/messages/18-api-versions.ts";
 import type { Clock, Timer } from "./clock.ts";
+import type { ConnectionObserver } from "./connection-observer.ts";
 import { AuthenticationError, ConnectionError, KafkaError, TimeoutError } from "./errors.ts";
 import { type LoginChannel, logIn } from "./log-in.ts";
 import { type AnyApi, NegotiatedVersions, readApiVersions } from "./negotiation.ts";
@@ -24,8 +25,8 @@ export interface ConnectionOptions {
   readonly maxFrameBytes: number;
   /** How to authenticate. Default: not at all. */
   readonly sasl?: SaslMechanism | undefined;
-  /** Is told when the broker asks for a pause, and of how many milliseconds. */
-  readonly onThrottle?: ((ms: number) => void) | undefined;
+  /** Is told what happens. Default: nobody is. */
+  readonly observer?: ConnectionObserver | undefined;
   /** Gives up opening when it aborts. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -75,6 +76,7 @@ export class Connection {
     this.#line = new RequestLine({
       broker: this.broker,
       clock: options.clock,
+      observer: options.observer,
       write: (frame) => {
         for (const part of frame) this.#stream?.write(part);
       },
@@ -261,7 +263,7 @@ export class Connection {
     this.#isWelcome = true;
     try {
       const response = decodeResponse(api, version, frame);
-      this.#heedThrottle((response as { readonly throttleTimeMs?: number }).throttleTimeMs);
+      this.#heedThrottle(api.name, (response as { readonly throttleTimeMs?: number }).throttleTimeMs);
       return response;
     } catch (error) {
       // What follows on the stream may be as wrong as this: nothing more is believed.
@@ -273,9 +275,9 @@ export class Connection {
    * A client over its quota sends nothing for as long as its answer says (KIP-219): the broker would not look at it
    * sooner, and requests that wait here do not hold up others there.
    */
-  #heedThrottle(ms: number | undefined): void {
+  #heedThrottle(api: string, ms: number | undefined): void {
     if (ms === undefined || ms <= 0) return;
-    this.#options.onThrottle?.(ms);
+    this.#options.observer?.throttled(api, ms);
     this.#options.clock.timer(ms, this.#line.holdBack(), { idle: true });
   }
 
@@ -298,7 +300,7 @@ export class Connection {
     if (this.#cause !== undefined) return Promise.reject(this.#cause);
     const correlationId = this.#nextId();
     const frame = this.#encode(api, version, correlationId, body, bodySize);
-    return this.#line.exchange(correlationId, api.name, frame, timeout, urgent);
+    return this.#line.exchange({ correlationId, name: api.name, version, frame }, timeout, urgent);
   }
 
   #encode<Request, Response>(

@@ -1,11 +1,13 @@
 import { correlationIdOf, type FrameParts } from "../../protocol/frame.ts";
 import type { Clock, Timer } from "./clock.ts";
+import type { ConnectionObserver } from "./connection-observer.ts";
 import { ConnectionError, type KafkaError, TimeoutError } from "./errors.ts";
 
 /** The connection that a line belongs to. */
 export interface LineHost {
   readonly broker: string;
   readonly clock: Clock;
+  readonly observer?: ConnectionObserver | undefined;
   write(frame: FrameParts): void;
   /** Whether somebody waits for an answer, so that the process has to live on. */
   hold(active: boolean): void;
@@ -13,20 +15,34 @@ export interface LineHost {
   giveUp(error: KafkaError): void;
 }
 
+/** A request that is to be sent. */
+export interface LineRequest {
+  readonly correlationId: number;
+  readonly name: string;
+  readonly version: number;
+  readonly frame: FrameParts;
+}
+
 /** A request whose answer is awaited. It keeps its place after a timeout, so that a late answer finds and is dropped by it. */
 interface Pending {
   readonly correlationId: number;
   readonly name: string;
+  readonly version: number;
+  readonly bytes: number;
   readonly receive: (frame: Uint8Array) => void;
   readonly reject: (error: Error) => void;
   /** Until it is sent. */
   frame: FrameParts | undefined;
+  /** When it was asked for, then when it was sent (monotonic ms). */
+  at: number;
   timer: Timer | undefined;
   isExpired: boolean;
 }
 
 /** A broker that said nothing for less than this long (ms) is not taken for gone, however short a request's timeout. */
 const SHORTEST_SILENCE = 1_000;
+/** What stands before a frame. */
+const SIZE_BYTES = 4;
 
 /**
  * The requests of one connection, in the order in which they were sent and will be answered, and behind them those that
@@ -54,15 +70,20 @@ export class RequestLine {
   }
 
   /** Sends a request and resolves with the frame of its answer. An `urgent` one is not held back. */
-  exchange(
-    correlationId: number,
-    name: string,
-    frame: FrameParts,
-    timeout: number,
-    urgent: boolean,
-  ): Promise<Uint8Array> {
+  exchange(request: LineRequest, timeout: number, urgent: boolean): Promise<Uint8Array> {
     return new Promise((receive, reject) => {
-      const pending: Pending = { correlationId, name, receive, reject, frame, timer: undefined, isExpired: false };
+      const pending: Pending = {
+        correlationId: request.correlationId,
+        name: request.name,
+        version: request.version,
+        bytes: sizeOf(request.frame),
+        frame: request.frame,
+        receive,
+        reject,
+        at: this.#host.clock.monotonic(),
+        timer: undefined,
+        isExpired: false,
+      };
       pending.timer = this.#host.clock.timer(timeout, () => this.#expire(pending, timeout));
       if (this.#awaited++ === 0) this.#host.hold(true);
       if (this.#holds > 0 && !urgent) this.#waiting.push(pending);
@@ -73,15 +94,21 @@ export class RequestLine {
   /** Sends a frame that has no answer. */
   sendOneWay(frame: FrameParts): void {
     if (this.#holds > 0) this.#waiting.push(frame);
-    else this.#host.write(frame);
+    else this.#write(frame, sizeOf(frame));
+  }
+
+  #write(frame: FrameParts, bytes: number): void {
+    this.#host.observer?.sent(bytes);
+    this.#host.write(frame);
   }
 
   #send(pending: Pending): void {
     const frame = pending.frame!;
     pending.frame = undefined;
-    if (this.#sent.length === 0) this.#silentSince = this.#host.clock.monotonic();
+    pending.at = this.#host.clock.monotonic();
+    if (this.#sent.length === 0) this.#silentSince = pending.at;
     this.#sent.push(pending);
-    this.#host.write(frame);
+    this.#write(frame, pending.bytes);
   }
 
   /** Nothing but urgent requests is sent until the function that is returned has been called. */
@@ -94,7 +121,7 @@ export class RequestLine {
       if (--this.#holds > 0) return;
       for (const one of this.#waiting.splice(0)) {
         if ("correlationId" in one) this.#send(one);
-        else this.#host.write(one);
+        else this.#write(one, sizeOf(one));
       }
     };
   }
@@ -123,7 +150,11 @@ export class RequestLine {
     }
     this.#sent.shift();
     pending.timer?.cancel();
-    if (!pending.isExpired) this.#release();
+    if (!pending.isExpired) {
+      this.#release();
+      const { name, version, at, bytes } = pending;
+      this.#host.observer?.answered(name, version, this.#host.clock.monotonic() - at, bytes, frame.length + SIZE_BYTES);
+    }
     pending.receive(frame);
     if (this.#sent.length === 0) this.#tellAnswered();
   }
@@ -133,12 +164,18 @@ export class RequestLine {
     const message = `${broker} did not answer ${pending.name} within ${timeout} ms`;
     const error = new TimeoutError("REQUEST_TIMED_OUT", message, { broker });
     pending.isExpired = true;
-    pending.reject(error);
+    this.#fail(pending, error);
     this.#release();
     if (pending.frame !== undefined) this.#waiting = this.#waiting.filter((one) => one !== pending);
     // A broker that has been silent all that time is taken for gone; one that is only slow keeps its connection.
     const silence = clock.monotonic() - this.#silentSince;
     if (this.#sent.length > 0 && silence >= Math.max(timeout, SHORTEST_SILENCE)) this.#host.giveUp(error);
+  }
+
+  #fail(pending: Pending, error: KafkaError): void {
+    const { name, version, at, bytes } = pending;
+    this.#host.observer?.failed(name, version, this.#host.clock.monotonic() - at, bytes, error);
+    pending.reject(error);
   }
 
   /** Nobody waits for a request any more: a connection that owes nothing keeps no process alive. */
@@ -155,8 +192,14 @@ export class RequestLine {
     for (const one of [...this.#sent.splice(0), ...this.#waiting.splice(0)]) {
       if (!("correlationId" in one)) continue;
       one.timer?.cancel();
-      one.reject(cause);
+      if (!one.isExpired) this.#fail(one, cause);
     }
     this.#tellAnswered();
   }
+}
+
+function sizeOf(frame: FrameParts): number {
+  let bytes = 0;
+  for (const part of frame) bytes += part.length;
+  return bytes;
 }

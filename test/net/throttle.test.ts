@@ -8,8 +8,14 @@ import { ALL_VERSIONS, type ScriptedRequest, startScript, withVersions } from ".
 test("a connection sends nothing for as long as the broker says, and tells of it (KIP-219)", async () => {
   const asked: ScriptedRequest[] = [];
   const bench = await startScript(withVersions(ALL_VERSIONS, (request) => void asked.push(request)));
-  const told: number[] = [];
-  const connection = await bench.run(bench.open({ onThrottle: (ms) => told.push(ms) }));
+  const told: [string, number][] = [];
+  const observer = {
+    sent() {},
+    answered() {},
+    failed() {},
+    throttled: (api: string, ms: number) => told.push([api, ms]),
+  };
+  const connection = await bench.run(bench.open({ observer }));
   const [first, second] = [beat(connection), beat(connection)];
   await bench.time.advance(1);
   asked[0]!.answer(heartbeat, { throttleTimeMs: 5_000 });
@@ -27,7 +33,7 @@ test("a connection sends nothing for as long as the broker says, and tells of it
   );
   asked[2]!.answer(heartbeat, {});
   await bench.run(later);
-  assert.deepEqual(told, [5_000]);
+  assert.deepEqual(told, [["Heartbeat", 5_000]]);
 });
 
 test("pauses that overlap end with the last of them", async () => {
