@@ -3,6 +3,7 @@ import { adminConformance } from "./admin.ts";
 import { adminGroupsConformance } from "./admin-groups.ts";
 import { compactionConformance } from "./compaction.ts";
 import { consumeConformance } from "./consume.ts";
+import { consumerControlConformance } from "./consumer-control.ts";
 import { consumerGroupConformance } from "./consumer-group.ts";
 import { fetchSessionsConformance } from "./fetch-sessions.ts";
 import { groupConformance } from "./group.ts";
@@ -27,6 +28,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   adminGroupsConformance,
   produceConformance,
   consumeConformance,
+  consumerControlConformance,
   fetchSessionsConformance,
   compactionConformance,
   idempotenceConformance,
