@@ -225,9 +225,9 @@ export class TransactionSession implements IdentitySource {
 
   /** No answer came in time. A commit that was never asked for will not be; says whether one may have been. */
   giveUp(cause: KafkaError): boolean {
-    if (this.#ending === undefined) return false;
-    if (!this.#ending.mayHaveCommitted) this.#ending.abortInstead(cause);
-    return this.#ending.mayHaveCommitted;
+    const ending = this.#ending!;
+    if (!ending.mayHaveCommitted) ending.abortInstead(cause);
+    return ending.mayHaveCommitted;
   }
 
   #fenced(error: KafkaError, openFor?: number): KafkaError {

@@ -138,11 +138,12 @@ export class Transaction {
     } else this.#askAgain();
     let verdict: TransactionVerdict;
     try {
-      verdict = this.#verdict ?? (await this.#settle());
+      verdict = await this.#settle();
     } catch (error) {
       const cause = asKafkaError(error);
-      const mayHaveCommitted = session.giveUp(cause);
-      throw mayHaveCommitted ? this.#unknownError(cause) : this.#abortedError(cause);
+      if (session.isUnresolved) throw session.giveUp(cause) ? this.#unknownError(cause) : this.#abortedError(cause);
+      // The answer has come in this very moment.
+      verdict = await this.#end();
     }
     if (verdict.outcome === "unknown") throw this.#unknownError(verdict.cause!);
     if (verdict.outcome === "aborted") throw this.#abortedError(verdict.cause!);
