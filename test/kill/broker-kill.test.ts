@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import process from "node:process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import {
+  type ConsumerBatch,
+  Kafka,
+  type KafkaError,
+  TransactionAbortedError,
+  TransactionOutcomeUnknownError,
+  type TransactionPool,
+} from "ottla/kafka";
+import { metadata } from "../../protocol/messages/03-metadata.ts";
+import { findCoordinator } from "../../protocol/messages/10-find-coordinator.ts";
+import { sleep, systemClock } from "../../src/net/clock.ts";
+
+/** The script that runs clusters, as in .ci/run, and the directory of the one to be tested with: of three brokers. */
+const script = process.env.KAFKA_CLUSTER;
+const directory = process.env.KAFKA_CLUSTER_DIR;
+const brokers = (process.env.KAFKA_BROKERS ?? "").split(",");
+const skip =
+  script === undefined || directory === undefined || brokers.length < 3
+    ? "KAFKA_CLUSTER, KAFKA_CLUSTER_DIR and KAFKA_BROKERS name no three brokers that can be killed"
+    : false;
+
+const PARTITIONS = 3;
+/** Transactions between one thing that happens and the next. */
+const PACE = 15;
+/** Records, each in a batch of its own, that are fed while so many transactions are committed. */
+const FEED = 40;
+const TRANSACTION = 1;
+const GROUP = 0;
+
+const cluster = (command: string, node: number): Promise<unknown> =>
+  promisify(execFile)(script!, [command, String(node), "--dir", directory!]);
+
+async function coordinatorOf(kafka: Kafka, key: string, keyType: number): Promise<number> {
+  const connection = await kafka.cluster.any("general");
+  const answer = await connection.send(findCoordinator, { keyType, coordinatorKeys: [key] });
+  return answer.coordinators[0]!.nodeId;
+}
+
+/** Takes batches through transactions until nothing is left; tells of each that was committed. */
+class Loop {
+  readonly #kafka: Kafka;
+  readonly #pool: TransactionPool;
+  readonly #names: { readonly source: string; readonly sink: string; readonly group: string };
+  #transactions = 0;
+  #isOver = false;
+  #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+
+  constructor(kafka: Kafka, pool: TransactionPool, names: { source: string; sink: string; group: string }) {
+    this.#kafka = kafka;
+    this.#pool = pool;
+    this.#names = names;
+  }
+
+  /** Resolves when `count` more transactions have been committed. */
+  more(count: number): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push({ count: this.#transactions + count, resolve }));
+  }
+
+  stop(): void {
+    this.#isOver = true;
+  }
+
+  /** A member of the group. One that cannot tell what became of its transaction begins anew: the offsets tell. */
+  async run(): Promise<void> {
+    while (!this.#isOver) {
+      const { group: groupId, source } = this.#names;
+      const limits = { maxWait: 100, partitionMaxBytes: 400, sessionTimeout: 6_000 };
+      const consumer = this.#kafka.consumer({ groupId, topics: [source], groupProtocol: "classic", ...limits });
+      try {
+        for await (const batch of consumer) {
+          await this.#transform(batch, consumer);
+          if (this.#isOver) break;
+        }
+      } catch (error) {
+        if (!(error instanceof TransactionOutcomeUnknownError)) throw error;
+      }
+    }
+  }
+
+  async #transform(batch: ConsumerBatch, consumer: ReturnType<Kafka["consumer"]>): Promise<void> {
+    const { topic, partition, nextOffset: offset, leaderEpoch, records } = batch;
+    const offsets = { consumer, offsets: [{ topic, partition, offset, leaderEpoch }] };
+    for (;;) {
+      try {
+        await this.#pool.sendTransaction({
+          records: records.map(({ value }) => ({ topic: this.#names.sink, value })),
+          offsets,
+        });
+        break;
+      } catch (error) {
+        const isOver =
+          !(error instanceof TransactionAbortedError) && (error as KafkaError).code !== "TRANSACTION_TIMED_OUT";
+        if (isOver) throw error;
+        if ((error as KafkaError).code === "NOT_OWNED") return;
+      }
+    }
+    this.#transactions += 1;
+    for (const { count, resolve } of this.#waiting) if (this.#transactions >= count) resolve();
+    this.#waiting = this.#waiting.filter(({ count }) => this.#transactions < count);
+  }
+}
+
+for (const [what, keyType] of [
+  ["transactions'", TRANSACTION],
+  ["group's", GROUP],
+] as const) {
+  test(
+    `consume, transform, produce goes on when the ${what} coordinator is killed: nothing is lost, nothing doubled`,
+    {
+      skip,
+      timeout: 240_000,
+    },
+    () => withKill(keyType),
+  );
+}
+
+async function withKill(keyType: number): Promise<void> {
+  const kafka = new Kafka({ brokers });
+  const id = `broker-kill-${crypto.randomUUID()}`;
+  const names = { source: `${id}-source`, sink: `${id}-sink`, group: id };
+  const topics = [names.source, names.sink];
+  const config = { "min.insync.replicas": "2" };
+  const pool = kafka.transactionPool({ transactionalIdPrefix: id, maxProducers: 2, transactionTimeout: 20_000 });
+  const loop = new Loop(kafka, pool, names);
+  const values: string[] = [];
+  try {
+    await kafka
+      .admin()
+      .createTopics(topics.map((name) => ({ name, partitions: PARTITIONS, replicationFactor: 3, config })));
+    const producer = kafka.producer({ batchSize: 60 });
+    const feed = async (count: number): Promise<void> => {
+      const own = Array.from({ length: count }, (_, i) => String(values.length + i));
+      values.push(...own);
+      await producer.sendMany(own.map((value, i) => ({ topic: names.source, partition: i % PARTITIONS, value })));
+    };
+    await feed(FEED * 10);
+    await whole(kafka);
+    const runs = Promise.all([loop.run(), loop.run()]);
+    let isFed = false;
+    const feeding = (async () => {
+      while (!isFed) {
+        const eaten = loop.more(FEED / 10);
+        await feed(FEED);
+        await eaten;
+      }
+    })();
+    const killing = (async () => {
+      await loop.more(PACE);
+      const node = await coordinatorOf(kafka, keyType === GROUP ? id : `${id}/0`, keyType);
+      await cluster("kill", node);
+      await loop.more(PACE);
+      await cluster("start-one", node);
+      await loop.more(PACE);
+    })();
+    await Promise.race([killing, runs, feeding]);
+    isFed = true;
+    await feeding;
+    const found = await readAll(kafka, names.sink, values.length);
+    loop.stop();
+    await producer.sendMany(
+      Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: names.source, partition, value: "" })),
+    );
+    await runs;
+    assert.deepEqual(found.sort(), values.sort());
+  } finally {
+    loop.stop();
+    await kafka.close();
+  }
+}
+
+/** Resolves when every replica of every partition is in sync: then any one broker can be killed. */
+async function whole(kafka: Kafka): Promise<void> {
+  for (;;) {
+    const connection = await kafka.cluster.any("general");
+    const { topics } = await connection.send(metadata, { topics: null });
+    const partitions = topics.flatMap((topic) => topic.partitions);
+    if (partitions.every(({ isrNodes, replicaNodes }) => isrNodes.length === replicaNodes.length)) return;
+    await sleep(systemClock, 500);
+  }
+}
+
+/** All committed values, until as many have come as there should be, and a mark on each partition behind them. */
+async function readAll(kafka: Kafka, topic: string, count: number): Promise<string[]> {
+  const found: string[] = [];
+  const decoder = new TextDecoder();
+  let ends = 0;
+  let isAsked = false;
+  for await (const { records } of kafka.consumer({ groupId: `${topic}-reader`, topics: [topic] })) {
+    for (const { value } of records) {
+      if (decoder.decode(value!) === "end") ends += 1;
+      else found.push(decoder.decode(value!));
+    }
+    if (ends === PARTITIONS) break;
+    if (found.length < count || isAsked) continue;
+    isAsked = true;
+    const marks = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition, value: "end" }));
+    await kafka.producer().sendMany(marks);
+  }
+  return found;
+}
