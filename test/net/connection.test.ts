@@ -112,7 +112,7 @@ test("a request that cannot be written is refused by name, and the connection go
   assert.equal((await bench.run(beat(connection))).errorCode, 0);
 });
 
-test("a late reply after a timeout finds its place, and the connection stays in step", async () => {
+test("a late reply after a timeout finds its place, and the connection stays in step (what closes platformatic's connections)", async () => {
   const bench = await startScript(
     withVersions(ALL_VERSIONS, (request) => {
       const delay = request.correlationId === 1 ? 900 : 0;

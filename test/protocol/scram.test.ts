@@ -34,7 +34,7 @@ const RFC = {
 };
 
 describe("the client's side", () => {
-  test("has the exchange of RFC 7677, by either cryptography", async () => {
+  test("has the exchange of RFC 7677, by either cryptography, base64 padding and all (platformatic #261)", async () => {
     for (const digest of [syncDigest, webDigest]) {
       const salted = (salt: Uint8Array, iterations: number) =>
         digest.pbkdf2("SHA-256", bytes("pencil"), salt, iterations);
