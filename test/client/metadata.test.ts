@@ -112,3 +112,21 @@ test("a topic is known by its id as long as it has it, and not once it is forgot
   metadata.forget("u");
   assert.deepEqual([metadata.topicName(other), metadata.topic("t")], [undefined, undefined]);
 });
+
+test("brokers that are named beside leader hints are known at once, be they new or moved (KIP-951)", () => {
+  const metadata = new Metadata();
+  metadata.update(answer([[1, 0]]));
+  const before = metadata.nodes;
+  metadata.learnNodes([]);
+  assert.equal(metadata.nodes, before);
+  metadata.learnNodes([
+    { nodeId: 2, host: "moved", port: 1, rack: null },
+    { nodeId: 3, host: "new", port: 2, rack: null },
+  ]);
+  assert.deepEqual(
+    [...metadata.nodes].map(([id, { host, port }]) => `${id} ${host}:${port}`),
+    ["1 b1:9092", "2 moved:1", "3 new:2"],
+  );
+  assert.ok(metadata.moveLeader("t", 0, 3, 1));
+  assert.deepEqual(leaders(metadata), [3]);
+});
