@@ -13,8 +13,10 @@ export function topicsConformance(target: Target): void {
     const name = cluster.ownTopic();
     await admin.createTopics([{ name, partitions: 5, config: { "retention.ms": "-1" } }]);
     const [found] = await admin.describeTopics([name]);
-    assert.deepEqual({ ...found, topicId: "" }, { name, topicId: "", partitions: 5, errorCode: 0, isReady: true });
-    assert.match(found!.topicId, /^[0-9a-f]{8}-/);
+    const { topicId, replicas, ...rest } = found!;
+    assert.deepEqual(rest, { name, partitions: 5, errorCode: 0, isReady: true });
+    assert.equal(replicas.length, 5);
+    assert.match(topicId, /^[0-9a-f]{8}-/);
     assert.ok((await admin.listTopics()).some((topic) => topic.name === name));
   });
 
