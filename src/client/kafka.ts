@@ -17,6 +17,7 @@ import { checkTlsOptions } from "./tls-options.ts";
 import { TransactionPool, type TransactionPoolOptions } from "./transaction-pool.ts";
 import type { TransactionalProducerOptions } from "./transactional-options.ts";
 import { TransactionalProducer } from "./transactional-producer.ts";
+import { within } from "./within.ts";
 
 export interface KafkaOptions {
   /** Some brokers of the cluster, as `host:port`; the rest is learned from them. */
@@ -123,10 +124,14 @@ export class Kafka {
     return new Admin(this.cluster, options);
   }
 
-  /** Closes its producers and consumers, then its connections. */
-  async close(): Promise<void> {
+  /**
+   * Closes its producers and consumers, then its connections. Records that were sent are waited for, at most until their
+   * delivery timeout, or for `timeout` ms where that is less: those without a verdict then fail with CLOSED.
+   */
+  async close({ timeout }: { readonly timeout?: number | undefined } = {}): Promise<void> {
     try {
-      await Promise.all([...this.#closers].map((close) => close()));
+      const closing = Promise.all([...this.#closers].map((close) => close()));
+      await (timeout === undefined ? closing : within(this.clock, timeout, closing, () => []));
     } finally {
       this.cluster.close();
     }

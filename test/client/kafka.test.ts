@@ -102,3 +102,24 @@ test("a client that is closed leaves nothing behind that would fire", async (t) 
   await bench.time.advance(3_600_000);
   assert.equal(requests, 0);
 });
+
+test("close waits no longer than it is told to, whatever hangs", async (t) => {
+  const bench = await startClientBench(t);
+  const { kafka } = bench;
+  const producer = kafka.producer();
+  await bench.run(producer.send({ topic: "t", value: "x", partition: 0 }));
+  const consumer = kafka.consumer({ groupId: "g", topics: ["t"] });
+  const reading = (async () => {
+    for await (const _ of consumer);
+  })();
+  await bench.time.advance(5_000);
+  bench.broker.faults.drop({ api: "Produce", times: Number.POSITIVE_INFINITY });
+  bench.broker.faults.drop({ api: "LeaveGroup", times: Number.POSITIVE_INFINITY });
+  const lost = bench.failure(producer.send({ topic: "t", value: "y", partition: 0 }));
+  await bench.time.advance(10);
+  const before = bench.time.elapsed;
+  await bench.run(kafka.close({ timeout: 2_000 }));
+  assert.equal(bench.time.elapsed - before, 2_000);
+  assert.equal((await lost).code, "CLOSED");
+  await bench.run(reading);
+});
