@@ -21,6 +21,7 @@ export interface PartitionStore {
   keepLeaderEpoch(epoch: number): void;
 }
 
+const NOTHING_GONE: LogStart = { offset: 0, state: null };
 const TOPICS = "topics";
 const CLUSTER_ID = "cluster id";
 const PRODUCER_IDS = "producer ids";
@@ -105,8 +106,11 @@ export class ClusterStore {
     if (this.#storage === undefined) return undefined;
     const epochKey = `partition/${topicId}/${index}/epoch`;
     const startKey = `partition/${topicId}/${index}/start`;
+    const read = (): LogStart => (this.#kept.get(startKey) as unknown as LogStart | undefined) ?? NOTHING_GONE;
     const start = {
-      kept: (this.#kept.get(startKey) as unknown as LogStart | undefined) ?? { offset: 0, state: null },
+      get kept() {
+        return read();
+      },
       keep: (moved: LogStart) => this.#write([[startKey, moved as unknown as JournalValue]]),
     };
     return {

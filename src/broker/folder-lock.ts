@@ -39,13 +39,23 @@ function createWhole(path: string, content: string): boolean {
   const aside = `${path}.${process.pid}.new`;
   try {
     fs.writeFileSync(aside, content);
-    fs.linkSync(aside, path);
+    link(aside, path);
     return true;
   } catch (error) {
     if ((error as { code?: string }).code === "EEXIST") return false;
     throw new StorageError("UNAVAILABLE", `${path} cannot be written: ${String(error)}`, { cause: error });
   } finally {
     fs.rmSync(aside, { force: true });
+  }
+}
+
+/** Gives a file a second name. Where the file system has no such thing, a file of that name with the same content. */
+function link(from: string, to: string): void {
+  try {
+    fs.linkSync(from, to);
+  } catch (error) {
+    if ((error as { code?: string }).code === "EEXIST") throw error;
+    fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL);
   }
 }
 

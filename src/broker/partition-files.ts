@@ -19,7 +19,7 @@ export interface FoundLog {
 /** Where a log starts: it moves without a record being written. */
 export interface LogStart {
   readonly offset: number;
-  /** What is remembered of the records before it, where none is left after it. */
+  /** What is remembered of the batches whose files are gone. */
   readonly state: JournalValue;
 }
 
@@ -218,8 +218,15 @@ export class PartitionFiles {
     this.#storage.remove(this.#path(baseOffset, generation, "log"));
   }
 
-  keepStart(start: LogStart): void {
-    this.#start.keep(start);
+  /** What is remembered of the batches up to a chunk's end; undefined where that is not known from files. */
+  stateOf(chunk: LogChunk | undefined): JournalValue | undefined {
+    if (chunk?.isSealed !== true) return undefined;
+    return this.#readIndex({ baseOffset: chunk.baseOffset, generation: this.#generations.get(chunk)! }).state;
+  }
+
+  /** The log starts here now. `state`: of the batches whose files go; undefined: none do. */
+  keepStart(offset: number, state: JournalValue | undefined): void {
+    this.#start.keep({ offset, state: state === undefined ? this.#start.kept.state : state });
   }
 
   /** The topic is deleted. */

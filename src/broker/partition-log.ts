@@ -242,9 +242,11 @@ export class PartitionLog {
   /** Forgets the records below `offset`, which must not be beyond the end. */
   deleteBefore(offset: number): void {
     if (offset <= this.#startOffset) return;
-    this.#keepStart(offset);
     const kept = this.#chunks.findIndex((chunk) => chunk.endOffset > offset);
-    const gone = this.#chunks.splice(0, kept === -1 ? this.#chunks.length : kept);
+    const gone = this.#chunks.slice(0, kept === -1 ? this.#chunks.length : kept);
+    this.#files?.keepStart(offset, kept === -1 ? this.#state(offset) : this.#files.stateOf(gone.at(-1)));
+    this.#startOffset = offset;
+    this.#chunks.splice(0, gone.length);
     for (const chunk of gone) this.#files?.remove(chunk);
     if (gone.length > 0) this.#version += 1;
   }
@@ -270,12 +272,6 @@ export class PartitionLog {
     this.#version += 1;
   }
 
-  #keepStart(offset: number): void {
-    const isEmpty = offset === this.#endOffset;
-    this.#files?.keepStart({ offset, state: isEmpty ? this.#state(offset) : null });
-    this.#startOffset = offset;
-  }
-
   /** Forgets the batch that contains `offset` and all that follow it. */
   truncate(offset: number): void {
     if (offset >= this.#endOffset) return;
@@ -292,10 +288,12 @@ export class PartitionLog {
     this.#endOffset = end;
     this.cleanedTo = Math.min(this.cleanedTo, end);
     this.#version += 1;
-    if (end < this.#startOffset) this.#keepStart(end);
     this.#mustRoll = false;
     this.#measureSegment();
     this.#epochs.truncate(end);
+    if (end >= this.#startOffset) return;
+    this.#files?.keepStart(end, this.#state(end));
+    this.#startOffset = end;
   }
 
   #drop(): void {

@@ -69,10 +69,7 @@ export class Partition {
   }
 
   #restore(state: JournalValue): void {
-    const { producers, transactions } = state as {
-      readonly producers: JournalValue;
-      readonly transactions: JournalValue;
-    };
+    const { producers, transactions } = state as unknown as PartitionState;
     this.producers.restore(producers);
     this.transactions.restore(transactions);
   }

@@ -121,6 +121,8 @@ describe("the files of a log", () => {
       append(kept, ["value"]);
       assert.equal(reopen(kept).batches, i + 1);
     }
+    kept.log.deleteBefore(19);
+    assert.equal(reopen(kept).batches, 20, "those whose files are gone too");
     kept.log.deleteBefore(20);
     assert.equal(kept.log.size, 0);
     assert.equal(reopen(kept).batches, 20, "even where no batch is left");
