@@ -143,7 +143,7 @@ export async function endTransaction(
     `${committed ? "commit" : "abort"} of the transaction of ${transactionalId}`,
     connection.broker,
   );
-  if (answer.producerId < 0) return undefined;
+  if (answer.producerEpoch < 0) return undefined;
   return { producerId: answer.producerId, epoch: answer.producerEpoch, transactional: true };
 }
 
