@@ -16,7 +16,7 @@ console.log(topic, partition, offset, timestamp > 0);
 await producer.sendMany([{ topic: "t", key: "k", value: "w" }]);
 const consumer = kafka.consumer({
   groupId: "g",
-  topics: ["t"],
+  topics: ["t", /^tenant-/],
   offsetReset: "earliest",
   isolation: "readCommitted",
   signal,

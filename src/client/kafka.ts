@@ -81,7 +81,6 @@ export class Kafka {
     });
   }
 
-  /** A producer; with a `transactionalId`, one that writes transactions. */
   /**
    * Calls `listener` with each event of this name: connect, connectFailed, disconnect, request, throttle, metadata or
    * rebalance. Returns its remover. The same events are on the channels `ottla:kafka:<event>` of
@@ -96,6 +95,7 @@ export class Kafka {
     return this.cluster.statistics();
   }
 
+  /** A producer; with a `transactionalId`, one that writes transactions. */
   producer(options: TransactionalProducerOptions): TransactionalProducer;
   producer(options?: ProducerOptions): Producer;
   producer(options: ProducerOptions | TransactionalProducerOptions = {}): Producer | TransactionalProducer {
