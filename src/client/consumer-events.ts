@@ -23,6 +23,11 @@ export interface ConsumerEvents {
     readonly from: number | undefined;
     readonly to: number;
   };
+  /**
+   * Under the "consumer" protocol another member has this static member's name, or one that died had it and its session
+   * lasts: nothing is read until it is free. Told each time that it was tried.
+   */
+  instanceIdBusy: { readonly groupInstanceId: string; readonly error: KafkaError };
   /** Something failed, and is tried again. What does not pass ends the iteration instead. */
   error: { readonly error: KafkaError; readonly during: string };
 }
@@ -32,6 +37,7 @@ const NAMES: Readonly<Record<keyof ConsumerEvents, true>> = {
   revoked: true,
   lost: true,
   offsetReset: true,
+  instanceIdBusy: true,
   error: true,
 };
 

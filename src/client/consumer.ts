@@ -112,7 +112,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
   }
 
   #makeAssignment(): Assignment {
-    const { groupId, assignment } = this.#settings;
+    const { groupId, groupInstanceId, assignment } = this.#settings;
     const assigned = (partitions: readonly TopicPartition[]): void => this.#assigned(partitions);
     if (assignment !== undefined) return manualAssignment(this.#cluster, groupId, assignment, assigned);
     return createGroupMember(
@@ -129,7 +129,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
           this.#ahead.drop(partitions);
           this.#events.emit("lost", { partitions });
         },
-        instanceIdBusy: (error) => this.#trouble(error, `waiting for the name of a static member of group ${groupId}`),
+        instanceIdBusy: (error) => this.#events.emit("instanceIdBusy", { groupInstanceId: groupInstanceId!, error }),
         troubled: (error) => this.#trouble(error, `talking to the coordinator of group ${groupId}`),
         failed: (error) => this.#fail(error),
       },

@@ -26,6 +26,7 @@ export type { ConfigChanges, ConfigDescription, ConfigEntry, ConfigResource } fr
 export type { GroupDescription, GroupFilter, GroupListing, GroupMemberDescription } from "./admin-groups.ts";
 export type { GroupLag, ListedOffset, NewGroupOffset, OffsetQuery, RecordsToDelete } from "./admin-offsets.ts";
 export type { NewPartitions, NewTopic, PartitionReplicas, TopicDescription } from "./admin-topics.ts";
+export type { AssignorName } from "./assignor.ts";
 export type { ClientEventName, ClientEvents } from "./client-events.ts";
 export type {
   BrokerStatistics,
@@ -58,6 +59,8 @@ export type { CommittedOffset, GroupOffset } from "./group-offsets.ts";
 export { Kafka, type KafkaOptions } from "./kafka.ts";
 export type { LatencySummary } from "./latency-histogram.ts";
 export type { OffsetPosition } from "./list-offsets.ts";
+export type { GroupProtocol } from "./membership.ts";
+export type { MembershipOptions } from "./membership-options.ts";
 export { Producer } from "./producer.ts";
 export type { Partitioner, ProducerOptions } from "./producer-options.ts";
 export type { HeaderInput, ProducerRecord, RecordMetadata } from "./producer-record.ts";

@@ -289,3 +289,26 @@ test("consumers that come and go read everything", async (t) => {
   assert.equal(seen.size, 40);
   await bench.run(Promise.all(running.map((consumer) => consumer.close())));
 });
+
+test("S6.3 a consumer whose name another has says so, and reads once it is free", async (t) => {
+  const bench = await startClientBench(t, { topics: { t: 1 } });
+  await send(bench, 0, "a");
+  const first = consume(bench, { groupProtocol: "consumer", groupInstanceId: "one" });
+  assert.deepEqual(
+    await bench.run(
+      first[Symbol.asyncIterator]()
+        .next()
+        .then(({ value }) => valuesOf(value!)),
+    ),
+    ["a"],
+  );
+  const second = consume(bench, { groupProtocol: "consumer", groupInstanceId: "one" });
+  const busy: string[] = [];
+  second.on("instanceIdBusy", ({ groupInstanceId, error }) => busy.push(`${groupInstanceId} ${error.code}`));
+  const reading = readSome(bench, second, 1);
+  await bench.time.advance(5_000);
+  assert.ok(busy.length > 0);
+  assert.deepEqual([...new Set(busy)], ["one UNRELEASED_INSTANCE_ID"]);
+  await bench.run(first.close());
+  assert.deepEqual(await reading, ["a"]);
+});
