@@ -9,9 +9,10 @@ export type JournalChange = readonly [key: string, value: JournalValue | undefin
 /**
  * Entries by key that outlive the process, for state that lives in memory and is small: topics, groups, transactions.
  *
- * How to use it: `store.journal("groups")` gives yours ({@link ClusterStore}). Read `entries` once, when the state is made, and build the
- * state from them; then `write` every change before the request that made it is answered. What belongs together goes
- * into one `write`, which a crash leaves whole or out. In memory mode there are no entries, and writing does nothing.
+ * How to use it: `store.journal("groups")` gives yours ({@link ClusterStore}). Read `entries` once, when the state is
+ * made, and build the state from them; then `write` every change before the request that made it is answered. What
+ * belongs together goes into one `write`, which a crash leaves whole or out. In memory mode there are no entries, and
+ * writing does nothing.
  */
 export interface Journal {
   /** What was kept when the process started, and what was written since. */
@@ -43,7 +44,13 @@ export function openJournal(storage: Storage, path: string): Journal {
 
   const compact = (): void => {
     const frames = [...texts].map(([key, text]) => frameOf([[key, text]]));
-    storage.replace(path, joined(frames));
+    try {
+      storage.replace(path, joined(frames));
+    } catch (error) {
+      // Then it stays as it is, longer than it need be: nothing that was written is lost.
+      if (error instanceof StorageError) return;
+      throw error;
+    }
     file = storage.open(path);
   };
   return {

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { type JournalChange, noJournal, openJournal } from "../../src/broker/journal.ts";
 import type { JournalValue } from "../../src/broker/journal-value.ts";
+import { StorageError } from "../../src/broker/storage.ts";
 import { MemoryStorage } from "../support/memory-storage.ts";
 
 const PATH = "some.journal";
@@ -95,6 +96,18 @@ describe("a journal", () => {
     for (let i = 0; i < 5000; i++) journal.write([[`key ${i % 10}`, { number: i, text: "x".repeat(100) }]]);
     assert.ok(storage.files.get(PATH)!.length <= 64 * 1024 + 200, `${storage.files.get(PATH)!.length} bytes`);
     assert.deepEqual(held(storage).get("key 9"), { number: 4999, text: "x".repeat(100) });
+  });
+
+  test("takes a write although there is no room to make its file smaller", () => {
+    const storage = new MemoryStorage();
+    const journal = openJournal(storage, PATH);
+    const long = "x".repeat(1000);
+    for (let i = 0; i < 60; i++) journal.write([["a", `${i}${long}`]]);
+    storage.replace = () => {
+      throw new StorageError("UNAVAILABLE", "no space");
+    };
+    for (let i = 0; i < 60; i++) journal.write([["a", `${i}${long}`]]);
+    assert.deepEqual([...held(storage.copy())], [["a", `59${long}`]]);
   });
 
   test("takes back a write that fails", () => {

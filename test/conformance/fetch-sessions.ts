@@ -49,7 +49,11 @@ class SessionReader {
   async produce(partition: number, value: string): Promise<void> {
     const partitionData = [{ index: partition, records: plainBatch(value) }];
     const topicData = [{ name: this.#topic.topic, partitionData }];
-    const answer = await this.#client.call(produce, NAMED, { acks: -1, timeoutMs: 10_000, topicData });
+    const answer = await this.#client.call(produce, this.#client.near(produce, NAMED), {
+      acks: -1,
+      timeoutMs: 10_000,
+      topicData,
+    });
     assert.equal(answer.responses[0]!.partitionResponses[0]!.errorCode, 0);
   }
 }
