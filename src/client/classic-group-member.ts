@@ -9,17 +9,13 @@ import type { Cluster } from "./cluster.ts";
 import type { ConnectionRole } from "./connection-pool.ts";
 import { type Coordinator, isCoordinatorMoved } from "./coordinator.ts";
 import { asKafkaError, type KafkaError, ProtocolError } from "./errors.ts";
-import { fenced, type GroupMember, type GroupMemberOptions } from "./group-member.ts";
+import { fenced, type GroupMember, type GroupMemberOptions, LEAVE_TIMEOUT, TROUBLE } from "./group-member.ts";
 import type { Lease } from "./lease.ts";
 import { type GroupHandlers, identityOf, type Membership } from "./membership.ts";
 import { OwnedPartitions } from "./owned-partitions.ts";
 import { within } from "./within.ts";
 
-/** Longest wait (ms) for the goodbye to be heard. */
-const LEAVE_TIMEOUT = 5_000;
 const HEARTBEATS_PER_SESSION = 3;
-/** Failures in a row that are told, and then each multiple. */
-const TROUBLE = 3;
 /** Answers by which a member learns that it must join again. */
 const REJOIN: ReadonlySet<number> = new Set([
   ErrorCode.UNKNOWN_MEMBER_ID,

@@ -9,7 +9,7 @@ import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Coordinator, isCoordinatorMoved } from "./coordinator.ts";
 import { asKafkaError, type KafkaError, ProtocolError } from "./errors.ts";
-import { fenced, type GroupMember, type GroupMemberOptions } from "./group-member.ts";
+import { fenced, type GroupMember, type GroupMemberOptions, LEAVE_TIMEOUT, TROUBLE } from "./group-member.ts";
 import { groupSessionTimeout } from "./group-session-timeout.ts";
 import type { Lease } from "./lease.ts";
 import type { GroupHandlers, Membership } from "./membership.ts";
@@ -21,12 +21,8 @@ import { within } from "./within.ts";
 const JOIN = 0;
 const LEAVE = -1;
 const LEAVE_FOR_A_WHILE = -2;
-/** Longest wait (ms) for the goodbye to be heard. */
-const LEAVE_TIMEOUT = 5_000;
 /** Milliseconds between heartbeats until the broker has said how many it wants; Kafka's own default. */
 const FIRST_INTERVAL = 5_000;
-/** Failures in a row that are told, and then each multiple. */
-const TROUBLE = 3;
 
 /** What has been told to the coordinator, and so need not be told again until it changes. */
 interface Told {

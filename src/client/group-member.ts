@@ -5,6 +5,11 @@ import { ProtocolError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
 import type { Membership } from "./membership.ts";
 
+/** Longest wait (ms) for the goodbye to be heard. */
+export const LEAVE_TIMEOUT = 5_000;
+/** Failures in a row that are told, and then each multiple. */
+export const TROUBLE = 3;
+
 export interface GroupMemberOptions {
   readonly groupId: string;
   /** Milliseconds without a heartbeat after which the broker takes a classic member for dead. Others: as the broker is set. */

@@ -7,7 +7,7 @@ import type { Cluster } from "./cluster.ts";
 import { ConsumerGroupMember } from "./consumer-group-member.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { asKafkaError, type KafkaError, UnsupportedVersionError } from "./errors.ts";
-import type { GroupMember, GroupMemberOptions } from "./group-member.ts";
+import { type GroupMember, type GroupMemberOptions, TROUBLE } from "./group-member.ts";
 import type { Lease } from "./lease.ts";
 import type { GroupHandlers, GroupProtocol, Membership } from "./membership.ts";
 
@@ -17,8 +17,6 @@ const FIRST_STABLE = 1;
 const NOT_JOINED: Membership = { memberId: "", generationId: -1 };
 /** A classic group that may not be converted: `group.consumer.migration.policy`. */
 const CLASSIC_ONLY = "GROUP_ID_NOT_FOUND";
-/** Failures in a row that are told, and then each multiple. */
-const TROUBLE = 3;
 
 /** A member that learns from its coordinator which protocol to speak, and speaks that until its end. */
 export class NegotiatedGroupMember implements GroupMember {
