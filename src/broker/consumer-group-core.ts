@@ -28,6 +28,8 @@ export interface ConsumerGroupHost {
   readonly topics: GroupTopics;
   /** Goes on as a classic group: all who are left speak the classic protocol. */
   downgrade(roster: ConsumerRoster, rebalance: boolean): void;
+  /** Members are gone, maybe without any request. */
+  removed(): void;
 }
 
 /** How a consumer group goes on when a member of either protocol comes, speaks, falls silent or leaves. */
@@ -142,8 +144,9 @@ export class ConsumerGroupCore {
       this.#forgetTimers(member.memberId);
       this.roster.remove(member);
     }
-    if (downgrades) return this.downgrade(true);
-    this.roster.groupEpoch += 1;
+    if (downgrades) this.downgrade(true);
+    else this.roster.groupEpoch += 1;
+    this.#host.removed();
   }
 
   #downgradesWithout(members: readonly ConsumerMember[]): boolean {

@@ -103,6 +103,14 @@ export class GroupSubscriptions {
     subscription.seen = [...found.values()].map((topic) => `${topic.id}:${topic.partitions.length}`).join();
   }
 
+  /** What was last seen of all topics that anybody wants: equal where they are the same, and as large. */
+  get seen(): string {
+    return [...this.#byKey.values()]
+      .map(({ seen }) => seen)
+      .sort()
+      .join(" ");
+  }
+
   /** Whether anybody wants the topic. */
   includes(topicName: string): boolean {
     return [...this.#byKey.values()].some(({ names, matches }) => names.includes(topicName) || matches?.(topicName));

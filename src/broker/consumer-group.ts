@@ -212,10 +212,12 @@ export class ConsumerGroup {
   }
 
   /** Takes the place of one that was kept, with its members as they were. */
-  restore({ members, groupEpoch, assignmentEpoch, targets }: ConsumerSnapshot): void {
-    for (const member of members) this.roster.put(member);
-    this.roster.adopt(assignmentEpoch, targets);
-    this.roster.groupEpoch = groupEpoch;
+  restore({ members, groupEpoch, assignmentEpoch, topics, targets }: ConsumerSnapshot): void {
+    const { roster } = this;
+    for (const member of members) roster.put(member);
+    roster.adopt(assignmentEpoch, targets);
+    // Nobody may have heard of the last change of a topic.
+    roster.groupEpoch = roster.subscriptions.seen === topics ? groupEpoch : groupEpoch + 1;
   }
 
   /** The coordinator gives the group up. */

@@ -13,6 +13,8 @@ export interface ConsumerSnapshot {
   readonly kind: "consumer";
   readonly groupEpoch: number;
   readonly assignmentEpoch: number;
+  /** What the topics were when it was made. */
+  readonly topics: string;
   readonly members: readonly ConsumerMember[];
   readonly targets: ReadonlyMap<string, PartitionSets>;
 }
@@ -24,14 +26,15 @@ export function classicSnapshot(stored: StoredClassicGroup): JournalValue {
 }
 
 export function consumerSnapshot(roster: ConsumerRoster): JournalValue {
-  const { groupEpoch, assignmentEpoch } = roster;
+  const { groupEpoch, assignmentEpoch, subscriptions } = roster;
   const members = [...roster.members].map((member) => ({
     ...member,
     assigned: owned(member.assigned),
     pendingRevocation: owned(member.pendingRevocation),
     target: [...roster.targetOf(member.memberId)].map(([topicId, partitions]) => [topicId, [...partitions]]),
   }));
-  return { kind: "consumer", groupEpoch, assignmentEpoch, members } as unknown as JournalValue;
+  const epochs = { groupEpoch, assignmentEpoch, topics: subscriptions.seen };
+  return { kind: "consumer", ...epochs, members } as unknown as JournalValue;
 }
 
 type OwnedList = readonly (readonly [topicId: string, partitions: readonly (readonly [number, number])[]])[];
@@ -63,6 +66,7 @@ export function readGroupSnapshot(value: JournalValue): GroupSnapshot {
   const { members, ...epochs } = value as unknown as {
     readonly groupEpoch: number;
     readonly assignmentEpoch: number;
+    readonly topics: string;
     readonly members: readonly StoredConsumerMember[];
   };
   return {

@@ -100,6 +100,7 @@ export class Group {
         this.#members = classic;
         if (rebalance) classic.rebalance();
       },
+      removed: () => this.#keep(),
     };
     return new ConsumerGroup(host);
   }

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { ErrorCode } from "../../protocol/errors.ts";
 import type { ConsumerGroupHeartbeatRequest } from "../../protocol/messages/68-consumer-group-heartbeat.ts";
 import type { GroupTopic, GroupTopics } from "../../src/broker/consumer-group-subscriptions.ts";
 import { Group } from "../../src/broker/group.ts";
 import { GroupError } from "../../src/broker/group-error.ts";
+import type { GroupKeeper } from "../../src/broker/group-store.ts";
 import { type GroupSettings, groupDefaults } from "../../src/broker/groups.ts";
+import type { JournalValue } from "../../src/broker/journal-value.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 
 export const SESSION: number = groupDefaults.consumerSessionTimeoutMs;
@@ -39,7 +42,7 @@ export class BenchTopics implements GroupTopics {
 
 /** A member as a client keeps it: it believes what it is told, and has given up at once what it is told to. */
 export class BenchMember {
-  readonly #group: Group;
+  readonly #group: () => Group;
   readonly memberId: string;
   readonly instanceId: string | null;
   epoch = 0;
@@ -48,7 +51,7 @@ export class BenchMember {
   /** What the last answer told it to have, before it acts on that. */
   told: Set<string> | undefined;
 
-  constructor(group: Group, memberId: string, instanceId: string | null = null) {
+  constructor(group: () => Group, memberId: string, instanceId: string | null = null) {
     this.#group = group;
     this.memberId = memberId;
     this.instanceId = instanceId;
@@ -82,7 +85,7 @@ export class BenchMember {
   /** Sends a heartbeat and leaves what it has as it is. */
   ask(fields: Partial<ConsumerGroupHeartbeatRequest> = {}): number {
     try {
-      const answer = this.#group.consumerHeartbeat(this.#request(fields), "bench");
+      const answer = this.#group().consumerHeartbeat(this.#request(fields), "bench");
       this.epoch = answer.memberEpoch!;
       const list = answer.assignment?.topicPartitions;
       if (list !== undefined) {
@@ -134,8 +137,23 @@ export interface ConsumerBench {
   readonly topics: BenchTopics;
   readonly group: Group;
   member(memberId: string, instanceId?: string): BenchMember;
+  /** The process dies, and the next one has what was kept. */
+  restart(): void;
   /** Heartbeats of all of them in turn until nothing changes. */
   settle(...members: readonly BenchMember[]): void;
+}
+
+/** Keeps the members alone. */
+function keeperOf(members: JournalValue | undefined, keep: (members: JournalValue | undefined) => void): GroupKeeper {
+  return {
+    offsets: [],
+    members,
+    offsetChange: () => ["offset", undefined],
+    membersChange: (value) => ["members", value],
+    write: (changes) => {
+      for (const [key, value] of changes) if (key === "members") keep(value);
+    },
+  };
 }
 
 /** A group with a topic `t` of four partitions. */
@@ -143,12 +161,27 @@ export function consumerBench(settings: Partial<GroupSettings> = {}): ConsumerBe
   const time = new VirtualClock();
   const topics = new BenchTopics();
   topics.add("t", 4);
-  const group = new Group("g", { clock: time.instance(), settings: { ...groupDefaults, ...settings }, topics });
+  const host = { clock: time.instance(), settings: { ...groupDefaults, ...settings }, topics };
+  let kept: JournalValue | undefined;
+  const start = (): Group =>
+    new Group(
+      "g",
+      host,
+      keeperOf(kept, (value) => (kept = structuredClone(value))),
+    );
+  let group = start();
   return {
     time,
     topics,
-    group,
-    member: (memberId, instanceId) => new BenchMember(group, memberId, instanceId ?? null),
+    get group() {
+      return group;
+    },
+    member: (memberId, instanceId) => new BenchMember(() => group, memberId, instanceId ?? null),
+    restart() {
+      group.unload(ErrorCode.COORDINATOR_NOT_AVAILABLE);
+      group = start();
+      group.load();
+    },
     settle(...members) {
       for (let round = 0; round < 10; round++) for (const member of members) assert.equal(member.beat(), 0);
     },

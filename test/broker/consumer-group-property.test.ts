@@ -12,7 +12,7 @@ type Step =
   | { readonly do: "beat" | "hear" | "leave" | "away"; readonly member: number }
   | { readonly do: "wait"; readonly ms: number }
   | { readonly do: "grow" | "drop"; readonly topic: string }
-  | { readonly do: "move" };
+  | { readonly do: "move" | "restart" };
 
 const MEMBERS = 5;
 /** The last two are static. */
@@ -26,7 +26,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant("pattern" as const), member, pattern: fc.constantFrom("[tu]", ".*", "") }),
   fc.record({ do: fc.constant("wait" as const), ms: fc.nat({ max: SESSION / 2 }) }),
   fc.record({ do: fc.constantFrom("grow" as const, "drop" as const), topic: fc.constantFrom(...NAMES) }),
-  fc.record({ do: fc.constant("move" as const) }),
+  fc.record({ do: fc.constantFrom("move" as const, "restart" as const) }),
 );
 
 /** Plays steps and looks after each whether all is well. */
@@ -56,7 +56,8 @@ class World {
     else if (step.do === "move") {
       group.unload(ErrorCode.NOT_COORDINATOR);
       group.load();
-    } else if (step.do === "drop") known.delete(step.topic);
+    } else if (step.do === "restart") this.bench.restart();
+    else if (step.do === "drop") known.delete(step.topic);
     else if (step.do === "grow") {
       const topic = known.named(step.topic);
       if (topic === undefined) known.add(step.topic, 2, `id ${++this.#versions} of ${step.topic}`);

@@ -211,6 +211,27 @@ describe("a consumer group", () => {
     assert.equal(bench.member("b").join(), ErrorCode.GROUP_MAX_SIZE_REACHED);
   });
 
+  test("is kept whole by a process that takes over what the last one kept", () => {
+    const bench = consumerBench();
+    const [a, b] = [bench.member("a"), bench.member("b", "i")];
+    a.join(["t"], { serverAssignor: "range" });
+    b.join(["t"], { serverAssignor: "range" });
+    a.ask();
+    bench.restart();
+    assert.deepEqual(epochs(bench), ["Reconciling", 3, 3]);
+    a.obey();
+    bench.settle(a, b);
+    assert.deepEqual([a.epoch, b.epoch, a.owned.size, b.owned.size], [3, 3, 2, 2]);
+    assert.equal(b.leave(-2), 0);
+    bench.restart();
+    const c = bench.member("c", "i");
+    assert.equal(c.join(), 0, "its place is free, as it left it");
+    bench.topics.grow("t", 5);
+    bench.restart();
+    bench.settle(a, c);
+    assert.equal(a.owned.size + c.owned.size, 5, "a topic that grew just before is not overlooked");
+  });
+
   test("is kept whole by a coordinator that takes over, sessions beginning anew", async () => {
     const bench = consumerBench();
     const [a, b] = [bench.member("a"), bench.member("b")];
