@@ -43,6 +43,7 @@ export class ProducerSender {
   readonly #inFlight = new Map<number, number>();
   readonly #onSettled: (batch: QueuedBatch) => void;
   readonly #forgetCluster: () => void;
+  #hurried = false;
   #scheduled = false;
   #wake: Timer | undefined;
 
@@ -74,6 +75,16 @@ export class ProducerSender {
   add(queue: PartitionQueue): void {
     this.#active.add(queue);
     this.schedule();
+  }
+
+  /** While somebody waits for the room that batches take, they do not linger. */
+  hurry(hurried: boolean): void {
+    if (hurried && !this.#hurried) this.schedule();
+    this.#hurried = hurried;
+  }
+
+  get #linger(): number {
+    return this.#hurried ? 0 : this.#options.linger;
   }
 
   /** Drains once the current tick is done, so that the sends of a tick share requests. */
@@ -148,7 +159,7 @@ export class ProducerSender {
     const leaderless: string[] = [];
     for (const queue of this.#active) {
       queue.inTopic(this.#topicId(queue.topic));
-      if (!queue.isReady(now, this.#options.linger)) continue;
+      if (!queue.isReady(now, this.#linger)) continue;
       const leader = this.#cluster.metadata.partition(queue.topic, queue.partition)?.leader ?? -1;
       if (leader < 0 || !this.#cluster.metadata.nodes.has(leader)) {
         leaderless.push(queue.topic);
@@ -180,9 +191,7 @@ export class ProducerSender {
         shipments.push(shipment);
       }
       // Those that were passed over come first in the next request.
-      ready = [...ready.slice(taken), ...ready.slice(0, taken)].filter((queue) =>
-        queue.isReady(now, this.#options.linger),
-      );
+      ready = [...ready.slice(taken), ...ready.slice(0, taken)].filter((queue) => queue.isReady(now, this.#linger));
       if (shipments.length === 0) continue;
       this.#inFlight.set(node, (this.#inFlight.get(node) ?? 0) + 1);
       void this.#deliver(node, shipments);
@@ -354,7 +363,7 @@ export class ProducerSender {
     let at = Number.POSITIVE_INFINITY;
     for (const queue of this.#active) {
       if (queue.oldest === undefined) continue;
-      const readyAt = queue.readyAt(this.#options.linger);
+      const readyAt = queue.readyAt(this.#linger);
       if (readyAt > now) at = Math.min(at, readyAt);
       at = Math.min(at, queue.oldest.createdAt + this.#options.deliveryTimeout);
     }

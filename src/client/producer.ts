@@ -99,8 +99,7 @@ export class Producer {
 
   #block(arrival: Arrival): void {
     this.#blocked.push(detached(arrival));
-    // Whoever waits for room does not wait for batches to linger.
-    if (this.#blocked.length === 1) this.#sender.seal();
+    this.#sender.hurry(true);
   }
 
   get #isFull(): boolean {
@@ -176,6 +175,7 @@ export class Producer {
       else arrival.owner.failed(arrival.slot, this.#noRoom(topic));
     }
     if (next > 0) this.#blocked.splice(0, next);
+    this.#sender.hurry(this.#blocked.length > 0);
   }
 
   #noRoom(topic: string): KafkaError {

@@ -93,3 +93,14 @@ test("a client that is closed leaves no producer's promise open", async (t) => {
   await bench.run(bench.kafka.close());
   assert.equal((await sent).code, "DELIVERY_TIMED_OUT");
 });
+
+test("calls that wait for room do not wait for batches to linger, be they open already or begun meanwhile", async (t) => {
+  const bench = await startClientBench(t);
+  const producer = bench.kafka.producer({ linger: 60_000, maxBufferedBytes: 100 });
+  const sends = Array.from({ length: 5 }, (_, i) =>
+    producer.send({ topic: "t", value: `${i}`.repeat(200), partition: 0 }),
+  );
+  await bench.run(Promise.all(sends.slice(0, 4)));
+  assert.ok(bench.time.elapsed < 1_000, String(bench.time.elapsed));
+  await bench.run(Promise.all([producer.flush(), sends[4]]));
+});

@@ -78,15 +78,3 @@ test("the caller's bytes may change once send has returned, though the topic is 
     ["value,value,value", "value,value,value", "later,later,later", "later,later,later"],
   );
 });
-
-test("calls that wait for room do not wait for batches to linger", async (t) => {
-  const bench = await startClientBench(t);
-  const producer = bench.kafka.producer({ linger: 60_000, maxBufferedBytes: 100 });
-  const value = "x".repeat(200);
-  const first = producer.send({ topic: "t", value, partition: 0 });
-  await bench.time.advance(10);
-  const second = producer.send({ topic: "t", value, partition: 1 });
-  await bench.run(first);
-  assert.ok(bench.time.elapsed < 1_000, String(bench.time.elapsed));
-  await bench.run(Promise.all([producer.flush(), second]));
-});
