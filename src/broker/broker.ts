@@ -161,7 +161,7 @@ export class Broker implements AsyncDisposable {
     return this.#requests.next(match);
   }
 
-  /** Stops all nodes and forgets everything. */
+  /** Stops all nodes and lets go of the data folder; what was in memory alone is gone. */
   async close(): Promise<void> {
     await Promise.all(this.#nodes.map((node) => node.stop()));
     this.#cluster.close();
