@@ -84,6 +84,13 @@ export class Reader {
 
   /** An unsigned varint of at most 32 bits. */
   uvarint(): number {
+    // Most take one byte, and there are several in each record.
+    const at = this.position;
+    const first = at < this.end ? this.bytes[at]! : 0x80;
+    if (first < 0x80) {
+      this.position = at + 1;
+      return first;
+    }
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
       const byte = this.bytes[this.take(1)]!;
@@ -102,6 +109,12 @@ export class Reader {
 
   /** A zigzag varint of at most 64 bits, as in record timestamps. */
   varlong(): number {
+    const at = this.position;
+    const first = at < this.end ? this.bytes[at]! : 0x80;
+    if (first < 0x80) {
+      this.position = at + 1;
+      return (first >>> 1) ^ -(first & 1);
+    }
     let low = 0;
     let scale = 1;
     for (let index = 0; index < 10; index++) {
