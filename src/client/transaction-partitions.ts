@@ -6,6 +6,8 @@ export class TransactionPartitions {
   readonly #tell: (partitions: readonly TopicPartition[]) => Promise<void>;
   readonly #failed: (error: KafkaError) => void;
   readonly #told = new Set<string>();
+  /** Of which the coordinator is being told. */
+  #asked: ReadonlyMap<string, TopicPartition> = new Map();
   #wanted = new Map<string, TopicPartition>();
   #telling: Promise<void> | undefined;
 
@@ -19,7 +21,7 @@ export class TransactionPartitions {
   admits({ topic, partition }: TopicPartition, then: () => void): boolean {
     const key = partitionKey(topic, partition);
     if (this.#told.has(key)) return true;
-    this.#wanted.set(key, { topic, partition });
+    if (!this.#asked.has(key)) this.#wanted.set(key, { topic, partition });
     this.#telling ??= this.#tellAll(then);
     return false;
   }
@@ -29,10 +31,10 @@ export class TransactionPartitions {
     await Promise.resolve();
     try {
       while (this.#wanted.size > 0) {
-        const wanted = this.#wanted;
+        this.#asked = this.#wanted;
         this.#wanted = new Map();
-        await this.#tell([...wanted.values()]);
-        for (const key of wanted.keys()) this.#told.add(key);
+        await this.#tell([...this.#asked.values()]);
+        for (const key of this.#asked.keys()) this.#told.add(key);
         then();
       }
     } catch (error) {
