@@ -164,7 +164,10 @@ export class BrokerFetches {
     const response = await connection.send(
       fetchApi,
       { maxWaitMs, minBytes: 1, maxBytes, isolationLevel, rackId, ...partitions },
-      { timeout: maxWait + options.requestTimeout, maxVersion, bodySize: 64 + (isFull ? 64 * session.size : 256) },
+      {
+        ...{ timeout: maxWait + options.requestTimeout, poll: maxWait, maxVersion },
+        bodySize: 64 + (isFull ? 64 * session.size : 256),
+      },
     );
     if (this.#isClosed) return;
     const { errorCode, throttleTimeMs, nodeEndpoints } = response;

@@ -8,6 +8,7 @@ import { LatencyHistogram } from "./latency-histogram.ts";
 export class BrokerMonitor {
   readonly #broker: string;
   readonly #events: ClientEventHub;
+  readonly #silent: (() => void) | undefined;
   readonly #latency = new LatencyHistogram();
   #requests = 0;
   #requestsFailed = 0;
@@ -18,8 +19,9 @@ export class BrokerMonitor {
   #throttles = 0;
   #throttleTime = 0;
 
-  constructor(broker: string, events: ClientEventHub) {
+  constructor(broker: string, events: ClientEventHub, silent?: () => void) {
     this.#broker = broker;
+    this.#silent = silent;
     this.#events = events;
   }
 
@@ -55,6 +57,7 @@ export class BrokerMonitor {
         this.#requestsFailed++;
         this.#tell(role, api, version, duration, requestBytes, 0, error);
       },
+      silent: () => this.#silent?.(),
       throttled: (api, duration) => {
         this.#throttles++;
         this.#throttleTime += duration;

@@ -54,7 +54,8 @@ export class Cluster {
   constructor(options: ClusterOptions) {
     this.options = options;
     this.clock = options.clock;
-    this.#pool = new ConnectionPool({ ...options, events: this.events });
+    // A broker that hangs still has its connections, and nobody but the rest of the cluster can tell that it is gone.
+    this.#pool = new ConnectionPool({ ...options, events: this.events, silent: () => this.refreshSoon() });
     this.#answeredAt = options.clock.monotonic();
   }
 
@@ -106,7 +107,7 @@ export class Cluster {
     const known = [...this.metadata.nodes.values()];
     for (const address of known) {
       const open = this.#pool.peek(address, role);
-      if (open !== undefined) return open;
+      if (open !== undefined && !open.isSilent) return open;
     }
     const both = [...this.#shuffled(known), ...this.#shuffled(this.options.bootstrap)];
     const candidates = [...new Map(both.map((address) => [formatAddress(address), address])).values()];
@@ -205,6 +206,7 @@ export class Cluster {
       // A broker that has moved: what still answers at the old address is another, or about to go.
       if (this.metadata.nodes.has(id) && !current.has(formatAddress(address))) this.#pool.forget(address);
     }
+    this.#pool.giveUpSilent(new Set([...this.metadata.nodes.values()].map(formatAddress)));
   }
 
   /** Forgets the brokers: they may be of another cluster by now. Those whose names were given are resolved anew. */

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from "../net/clock.ts";
 import { Connection } from "../net/connection.ts";
 import { ConnectionError, type KafkaError } from "../net/errors.ts";
+import { LONG_SILENCE } from "../net/request-line.ts";
 import type { SaslMechanism } from "../net/sasl-mechanism.ts";
 import { type Address, formatAddress, type Transport } from "../net/transport.ts";
 import { type BackoffOptions, backoffDelay } from "./backoff.ts";
@@ -32,14 +33,25 @@ export interface PoolOptions {
   readonly sasl?: SaslMechanism | undefined;
   readonly reconnectBackoff: BackoffOptions;
   readonly events?: ClientEventHub | undefined;
+  /** A broker owes answers, and has said nothing for some seconds. */
+  readonly silent?: (() => void) | undefined;
 }
 
 interface Slot {
   opening: Promise<Connection> | undefined;
+  /** Gives up what is being opened. */
+  giveUp: AbortController | undefined;
+  /** When that was begun (monotonic ms). */
+  begunAt: number;
   open: Connection | undefined;
   failures: number;
   nextAttemptAt: number;
 }
+
+const IDLE: Slot = {
+  ...{ opening: undefined, giveUp: undefined, begunAt: Number.POSITIVE_INFINITY },
+  ...{ open: undefined, failures: 0, nextAttemptAt: 0 },
+};
 
 /** The open connections, one for each address and role. A closed one is opened again by the next call that wants it. */
 export class ConnectionPool {
@@ -48,7 +60,7 @@ export class ConnectionPool {
   /** By address. They stay when connections go: what was counted is not forgotten. */
   readonly #monitors = new Map<string, BrokerMonitor>();
   readonly #events: ClientEventHub;
-  readonly #stop = new AbortController();
+  #isClosed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -57,11 +69,11 @@ export class ConnectionPool {
 
   /** An open connection; calls at the same time share one attempt, and a failed one is not repeated before its backoff. */
   get(address: Address, role: ConnectionRole): Promise<Connection> {
-    if (this.#stop.signal.aborted) return Promise.reject(new ClosedError("the Kafka client"));
+    if (this.#isClosed) return Promise.reject(new ClosedError("the Kafka client"));
     const key = slotKey(address, role);
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      slot = { opening: undefined, open: undefined, failures: 0, nextAttemptAt: 0 };
+      slot = { ...IDLE };
       this.#slots.set(key, slot);
     }
     if (slot.open !== undefined) return Promise.resolve(slot.open);
@@ -74,25 +86,28 @@ export class ConnectionPool {
     return this.#slots.get(slotKey(address, role))?.open;
   }
 
-  /** Whether the last attempt at the address failed. */
+  /** Whether the last attempt at the address failed, or the connection is open and long silent. */
   isFailing(address: Address, role: ConnectionRole): boolean {
     const slot = this.#slots.get(slotKey(address, role));
-    return slot !== undefined && slot.failures > 0 && slot.open === undefined;
+    if (slot === undefined) return false;
+    return slot.open === undefined ? slot.failures > 0 : slot.open.isSilent;
   }
 
   async #open(address: Address, role: ConnectionRole, slot: Slot): Promise<Connection> {
     const { clock, reconnectBackoff } = this.#options;
-    const { signal } = this.#stop;
+    const giveUp = new AbortController();
+    const { signal } = giveUp;
     const monitor = this.#monitor(address);
-    let begun = 0;
+    slot.giveUp = giveUp;
+    slot.begunAt = Number.POSITIVE_INFINITY;
     try {
       const wait = slot.nextAttemptAt - clock.monotonic();
       if (wait > 0) await sleep(clock, wait, signal);
-      if (signal.aborted) throw new ClosedError("the Kafka client");
-      begun = clock.monotonic();
+      if (this.#isClosed) throw new ClosedError("the Kafka client");
+      slot.begunAt = clock.monotonic();
       const connection = await Connection.open({ ...this.#options, address, signal, observer: monitor.observer(role) });
-      monitor.connected(role, clock.monotonic() - begun);
-      if (signal.aborted) connection.close();
+      monitor.connected(role, clock.monotonic() - slot.begunAt);
+      if (this.#isClosed) connection.close();
       slot.failures = 0;
       slot.open = connection;
       connection.onClose((cause) => {
@@ -101,13 +116,14 @@ export class ConnectionPool {
       });
       return connection;
     } catch (error) {
-      if (signal.aborted) throw new ClosedError("the Kafka client");
+      if (this.#isClosed) throw new ClosedError("the Kafka client");
       slot.failures++;
-      monitor.connectFailed(role, clock.monotonic() - begun, asKafkaError(error));
+      monitor.connectFailed(role, clock.monotonic() - slot.begunAt, asKafkaError(error));
       slot.nextAttemptAt = clock.monotonic() + backoffDelay(reconnectBackoff, slot.failures, clock);
       throw error;
     } finally {
       slot.opening = undefined;
+      slot.giveUp = undefined;
     }
   }
 
@@ -115,7 +131,7 @@ export class ConnectionPool {
     const broker = formatAddress(address);
     let monitor = this.#monitors.get(broker);
     if (monitor === undefined) {
-      monitor = new BrokerMonitor(broker, this.#events);
+      monitor = new BrokerMonitor(broker, this.#events, this.#options.silent);
       this.#monitors.set(broker, monitor);
     }
     return monitor;
@@ -144,6 +160,7 @@ export class ConnectionPool {
       if (!isMeant(key)) continue;
       this.#slots.delete(key);
       slot.open?.close();
+      slot.giveUp?.abort();
       slot.opening?.then(
         (connection) => connection.close(),
         () => {},
@@ -151,10 +168,26 @@ export class ConnectionPool {
     }
   }
 
+  /**
+   * Gives up connections, and attempts at them, that have long been silent, but for those to these addresses: the rest of
+   * the cluster takes the others for gone, and what was asked there may be asked elsewhere.
+   */
+  giveUpSilent(except: ReadonlySet<string>): void {
+    const since = this.#options.clock.monotonic() - LONG_SILENCE;
+    for (const [key, slot] of this.#slots) {
+      if (except.has(key.slice(0, key.indexOf("|")))) continue;
+      if (slot.open?.isSilent) slot.open.giveUp("it is silent, and the cluster does not list the broker any more");
+      if (slot.begunAt <= since) slot.giveUp?.abort();
+    }
+  }
+
   /** Closes every connection, and gives up those being opened; requests in flight reject. */
   close(): void {
-    this.#stop.abort();
-    for (const slot of this.#slots.values()) slot.open?.close();
+    this.#isClosed = true;
+    for (const slot of this.#slots.values()) {
+      slot.giveUp?.abort();
+      slot.open?.close();
+    }
   }
 }
 

@@ -8,6 +8,8 @@ export interface ConnectionObserver {
   answered(api: string, version: number, ms: number, requestBytes: number, responseBytes: number): void;
   /** A request had no answer in time, or none will come. */
   failed(api: string, version: number, ms: number, requestBytes: number, error: KafkaError): void;
+  /** The broker owes answers, and has said nothing for some seconds: it may hang. Told again while that goes on. */
+  silent(): void;
   /** The broker asks for a pause of `ms` milliseconds (KIP-219). */
   throttled(api: string, ms: number): void;
 }

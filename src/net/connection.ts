@@ -7,7 +7,7 @@ import type { ConnectionObserver } from "./connection-observer.ts";
 import { AuthenticationError, ConnectionError, KafkaError, TimeoutError } from "./errors.ts";
 import { type LoginChannel, logIn } from "./log-in.ts";
 import { type AnyApi, NegotiatedVersions, readApiVersions } from "./negotiation.ts";
-import { RequestLine } from "./request-line.ts";
+import { LONG_SILENCE, RequestLine } from "./request-line.ts";
 import type { SaslMechanism } from "./sasl-mechanism.ts";
 import { type Address, type ByteStream, formatAddress, type Transport } from "./transport.ts";
 import { VERSION } from "./version.ts";
@@ -38,6 +38,8 @@ export interface RequestOptions {
   readonly maxVersion?: number | undefined;
   /** The expected size of the body, in bytes. */
   readonly bodySize?: number | undefined;
+  /** Milliseconds, of the timeout, that the broker is asked to wait: so long its silence means nothing. Default 0. */
+  readonly poll?: number | undefined;
 }
 
 /** When to authenticate again, in shares of the session's time; at random, so that connections do not do so together. */
@@ -81,6 +83,7 @@ export class Connection {
         for (const part of frame) this.#stream?.write(part);
       },
       hold: (active) => this.#stream?.hold(active),
+      silent: () => options.observer?.silent(),
       giveUp: (error) => void this.#close(error),
     });
   }
@@ -228,6 +231,10 @@ export class Connection {
   get inFlight(): number {
     return this.#line.length;
   }
+  /** Whether the broker owes an answer and has said nothing for some seconds. */
+  get isSilent(): boolean {
+    return this.#line.silence >= LONG_SILENCE;
+  }
 
   /** Calls `listener` once this is closed, or now where it is; returns its remover. */
   onClose(listener: (cause: KafkaError) => void): () => void {
@@ -259,7 +266,7 @@ export class Connection {
   ): Promise<Response> {
     const version = this.versionOf(api, options.maxVersion);
     const timeout = options.timeout ?? this.#options.requestTimeout;
-    const frame = await this.#exchange(api, version, body, timeout, options.bodySize);
+    const frame = await this.#exchange(api, version, body, timeout, options.bodySize, false, options.poll);
     this.#isWelcome = true;
     try {
       const response = decodeResponse(api, version, frame);
@@ -296,11 +303,12 @@ export class Connection {
     timeout: number,
     bodySize: number | undefined,
     urgent = false,
+    poll = 0,
   ): Promise<Uint8Array> {
     if (this.#cause !== undefined) return Promise.reject(this.#cause);
     const correlationId = this.#nextId();
     const frame = this.#encode(api, version, correlationId, body, bodySize);
-    return this.#line.exchange({ correlationId, name: api.name, version, frame }, timeout, urgent);
+    return this.#line.exchange({ correlationId, name: api.name, version, frame }, timeout, urgent, poll);
   }
 
   #encode<Request, Response>(
@@ -334,6 +342,12 @@ export class Connection {
     } catch (error) {
       this.#close(asKafkaError(error, this.broker));
     }
+  }
+
+  /** Takes the broker for gone: what is unanswered rejects. */
+  giveUp(why: string): void {
+    const { broker } = this;
+    this.#close(new ConnectionError(`connection to ${broker} was given up: ${why}`, { broker }));
   }
 
   /** Closes; what is unanswered rejects, and what wants no answer still goes out. */

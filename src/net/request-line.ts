@@ -11,6 +11,8 @@ export interface LineHost {
   write(frame: FrameParts): void;
   /** Whether somebody waits for an answer, so that the process has to live on. */
   hold(active: boolean): void;
+  /** The broker owes answers, and has said nothing for longer than most take. */
+  silent(): void;
   /** The broker is taken for gone. */
   giveUp(error: KafkaError): void;
 }
@@ -41,6 +43,8 @@ interface Pending {
 
 /** A broker that said nothing for less than this long (ms) is not taken for gone, however short a request's timeout. */
 const SHORTEST_SILENCE = 1_000;
+/** A broker that owes an answer and says nothing for this long (ms) may hang. */
+export const LONG_SILENCE = 3_000;
 /** What stands before a frame. */
 const SIZE_BYTES = 4;
 
@@ -69,8 +73,11 @@ export class RequestLine {
     return this.#sent.length + this.#waiting.length;
   }
 
-  /** Sends a request and resolves with the frame of its answer. An `urgent` one is not held back. */
-  exchange(request: LineRequest, timeout: number, urgent: boolean): Promise<Uint8Array> {
+  /**
+   * Sends a request and resolves with the frame of its answer. An `urgent` one is not held back. `poll`: milliseconds
+   * that the broker was asked to wait.
+   */
+  exchange(request: LineRequest, timeout: number, urgent: boolean, poll: number): Promise<Uint8Array> {
     return new Promise((receive, reject) => {
       const pending: Pending = {
         correlationId: request.correlationId,
@@ -84,11 +91,29 @@ export class RequestLine {
         timer: undefined,
         isExpired: false,
       };
-      pending.timer = this.#host.clock.timer(timeout, () => this.#expire(pending, timeout));
+      this.#watch(pending, timeout, poll + LONG_SILENCE, 0);
       if (this.#awaited++ === 0) this.#host.hold(true);
       if (this.#holds > 0 && !urgent) this.#waiting.push(pending);
       else this.#send(pending);
     });
+  }
+
+  /** Tells of a long silence, again and again until the request's time is over. `waited`: milliseconds so far. */
+  #watch(pending: Pending, timeout: number, patience: number, waited: number): void {
+    const { clock } = this.#host;
+    if (waited + patience >= timeout) {
+      pending.timer = clock.timer(timeout - waited, () => this.#expire(pending, timeout));
+      return;
+    }
+    pending.timer = clock.timer(patience, () => {
+      if (this.silence >= LONG_SILENCE) this.#host.silent();
+      this.#watch(pending, timeout, LONG_SILENCE, waited + patience);
+    });
+  }
+
+  /** Milliseconds for which the broker has owed an answer and has sent nothing; 0: it owes none. */
+  get silence(): number {
+    return this.#sent.length === 0 ? 0 : this.#host.clock.monotonic() - this.#silentSince;
   }
 
   /** Sends a frame that has no answer. */
@@ -160,7 +185,7 @@ export class RequestLine {
   }
 
   #expire(pending: Pending, timeout: number): void {
-    const { broker, clock } = this.#host;
+    const { broker } = this.#host;
     const message = `${broker} did not answer ${pending.name} within ${timeout} ms`;
     const error = new TimeoutError("REQUEST_TIMED_OUT", message, { broker });
     pending.isExpired = true;
@@ -168,8 +193,7 @@ export class RequestLine {
     this.#release();
     if (pending.frame !== undefined) this.#waiting = this.#waiting.filter((one) => one !== pending);
     // A broker that has been silent all that time is taken for gone; one that is only slow keeps its connection.
-    const silence = clock.monotonic() - this.#silentSince;
-    if (this.#sent.length > 0 && silence >= Math.max(timeout, SHORTEST_SILENCE)) this.#host.giveUp(error);
+    if (this.silence >= Math.max(timeout, SHORTEST_SILENCE)) this.#host.giveUp(error);
   }
 
   #fail(pending: Pending, error: KafkaError): void {

@@ -11,6 +11,7 @@ test("a connection sends nothing for as long as the broker says, and tells of it
   const told: [string, number][] = [];
   const observer = {
     sent() {},
+    silent() {},
     answered() {},
     failed() {},
     throttled: (api: string, ms: number) => told.push([api, ms]),
