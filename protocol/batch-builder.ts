@@ -40,12 +40,17 @@ export class BatchBuilder {
 
   /**
    * `maxBytes`: a record that would take the batch beyond it starts another; the first always fits. `expectedBytes`:
-   * what to make room for at once, so that a large batch is not copied as it grows.
+   * what to make room for at once, so that a large batch is not copied as it grows. `allocate` gives memory.
    */
-  constructor(maxBytes: number, expectedBytes = 0) {
+  constructor(maxBytes: number, expectedBytes = 0, allocate: (bytes: number) => Uint8Array<ArrayBuffer> = cleared) {
     this.#maxBytes = maxBytes;
-    this.#bytes = new Uint8Array(Math.min(Math.max(FIRST_CAPACITY, expectedBytes), maxBytes));
+    this.#bytes = allocate(Math.min(Math.max(FIRST_CAPACITY, expectedBytes), maxBytes));
     this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** The memory that it is in. Once that is used for something else, nothing may be asked of this any more. */
+  get memory(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
   }
 
   /** Size of the batch, header included. After {@link close}: as it will be sent. */
@@ -169,6 +174,10 @@ export class BatchBuilder {
     }
     this.#bytes[this.#position++] = zigzag;
   }
+}
+
+function cleared(bytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
 }
 
 function isSame(a: ProducerStamp, b: ProducerStamp): boolean {

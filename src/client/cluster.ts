@@ -229,10 +229,15 @@ export class Cluster {
 
   /** What is known of the topic, asked for again in the background where it is old. */
   cached(topic: string): TopicMetadata | undefined {
-    const known = this.metadata.topic(topic);
-    if (known === undefined || known.errorCode !== 0) return undefined;
-    this.keepFresh(topic);
+    const known = this.known(topic);
+    if (known !== undefined) this.keepFresh(topic);
     return known;
+  }
+
+  /** What is known of the topic, however old it is. */
+  known(topic: string): TopicMetadata | undefined {
+    const known = this.metadata.topic(topic);
+    return known?.errorCode === 0 ? known : undefined;
   }
 
   /** Asks again for the topics in use where what is known of this one is old. */

@@ -1,5 +1,6 @@
 import { NO_PRODUCER, type ProducerStamp } from "../../protocol/batch-builder.ts";
 import type { ProducerId } from "../../protocol/producer-id.ts";
+import type { BatchMemory } from "./batch-memory.ts";
 import type { KafkaError } from "./errors.ts";
 import { QueuedBatch } from "./queued-batch.ts";
 
@@ -35,6 +36,7 @@ export class PartitionQueue {
   readonly topic: string;
   readonly partition: number;
   readonly #maxInFlight: number;
+  readonly #memory: BatchMemory | undefined;
   /** In order; only the last may still be open for records. */
   readonly #waiting: QueuedBatch[] = [];
   readonly #inFlight: QueuedBatch[] = [];
@@ -54,10 +56,12 @@ export class PartitionQueue {
   /** Nothing is sent before this instant (monotonic ms). */
   retryAt = 0;
 
-  constructor(topic: string, partition: number, maxInFlight: number) {
+  /** `memory`: where batches get theirs from; default: new for each. */
+  constructor(topic: string, partition: number, maxInFlight: number, memory?: BatchMemory) {
     this.topic = topic;
     this.partition = partition;
     this.#maxInFlight = maxInFlight;
+    this.#memory = memory;
   }
 
   get isEmpty(): boolean {
@@ -94,7 +98,7 @@ export class PartitionQueue {
     const last = this.#waiting.at(-1);
     if (last !== undefined) last.closed = true;
     const most = Math.min(maxBytes, this.#mostBytes);
-    const batch = new QueuedBatch(most, Math.max(this.#lastBytes, this.#bytesBefore), now);
+    const batch = new QueuedBatch(most, Math.max(this.#lastBytes, this.#bytesBefore), now, this.#memory);
     this.#waiting.push(batch);
     return batch;
   }

@@ -41,7 +41,7 @@ export class ProducerSender {
   };
   readonly #active = new Set<PartitionQueue>();
   readonly #inFlight = new Map<number, number>();
-  readonly #onSettled: (batch: QueuedBatch) => void;
+  readonly #onSettled: (batch: QueuedBatch, isFree: boolean) => void;
   readonly #forgetCluster: () => void;
   #hurried = false;
   #scheduled = false;
@@ -51,7 +51,7 @@ export class ProducerSender {
   constructor(
     cluster: Cluster,
     options: SenderOptions,
-    onSettled: (batch: QueuedBatch) => void,
+    onSettled: (batch: QueuedBatch, isFree: boolean) => void,
     identities?: IdentitySource,
   ) {
     this.#cluster = cluster;
@@ -210,6 +210,7 @@ export class ProducerSender {
       this.#fail(batch, new KafkaError("COMPRESSION_FAILED", message, false, { topic, partition, cause: error }));
       return undefined;
     }
+    this.#cluster.keepFresh(queue.topic);
     return { queue, batch, records: batch.builder.stamped(stamp), topicId: this.#topicId(queue.topic) };
   }
 
@@ -341,7 +342,8 @@ export class ProducerSender {
   #delivered({ queue, batch }: Shipment, baseOffset: number, logAppendTime: number): void {
     queue.delivered(batch, this.#cluster.clock.monotonic());
     if (queue.isEmpty) this.#active.delete(queue);
-    this.#onSettled(batch);
+    // Sent once and answered, its bytes are nowhere on their way any more.
+    this.#onSettled(batch, batch.failures === 0 && this.#options.acks !== "none");
     batch.deliver(queue.partition, baseOffset, logAppendTime);
   }
 
@@ -352,7 +354,7 @@ export class ProducerSender {
 
   #fail(batch: QueuedBatch, error: KafkaError, own?: ReadonlyMap<number, KafkaError>): void {
     this.#identities?.gaveUp(error, batch.sequence >= 0);
-    this.#onSettled(batch);
+    this.#onSettled(batch, false);
     batch.fail(error, own);
   }
 

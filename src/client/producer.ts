@@ -1,3 +1,4 @@
+import { BatchMemory } from "./batch-memory.ts";
 import type { ProducerPartitionStatistics } from "./client-statistics.ts";
 import type { Cluster } from "./cluster.ts";
 import { asKafkaError, ClosedError, KafkaError, TimeoutError } from "./errors.ts";
@@ -18,6 +19,7 @@ export class Producer {
   readonly #cluster: Cluster;
   readonly #settings: ProducerSettings;
   readonly #sender: ProducerSender;
+  readonly #memory = new BatchMemory();
   readonly #topics = new Map<string, TopicOutbox>();
   readonly #variants: Producer[] = [];
   readonly #lookups = new Set<{ readonly done: Promise<void>; readonly at: number }>();
@@ -31,7 +33,12 @@ export class Producer {
   constructor(cluster: Cluster, options: ProducerOptions = {}, base?: ProducerSettings, identities?: IdentitySource) {
     this.#cluster = cluster;
     this.#settings = producerSettings(options, base);
-    this.#sender = new ProducerSender(cluster, this.#settings, (batch) => this.#release(batch), identities);
+    this.#sender = new ProducerSender(
+      cluster,
+      this.#settings,
+      (batch, isFree) => this.#release(batch, isFree),
+      identities,
+    );
     this.#tellNoMore = cluster.statisticsSources.add({ producer: () => this.#statistics() });
   }
 
@@ -51,7 +58,8 @@ export class Producer {
     try {
       const encoded = this.#admit(record);
       const owner = new SingleOwner(encoded.topic);
-      this.#arrive({ given: record, record: encoded, owner, slot: 0, at: this.#cluster.clock.monotonic() });
+      const { clock } = this.#cluster;
+      this.#arrive({ given: record, record: encoded, owner, slot: 0, at: clock.monotonic(), now: clock.now() });
       return owner.promise;
     } catch (error) {
       return Promise.reject(error);
@@ -61,11 +69,12 @@ export class Producer {
   /** Sends records, with one result for each, in order. If any fails it rejects with a `SendManyError` that holds all. */
   sendMany(records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
     const at = this.#cluster.clock.monotonic();
+    const now = this.#cluster.clock.now();
     const owner = new ManyOwner(records.map((record) => record?.topic));
     for (let slot = 0; slot < records.length; slot++) {
       try {
         const given = records[slot]!;
-        this.#arrive({ given, record: this.#admit(given), owner, slot, at });
+        this.#arrive({ given, record: this.#admit(given), owner, slot, at, now });
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error;
         owner.failed(slot, error);
@@ -89,7 +98,13 @@ export class Producer {
     const { topic } = arrival.record;
     let outbox = this.#topics.get(topic);
     if (outbox === undefined) {
-      outbox = new TopicOutbox(this.#cluster, topic, this.#settings, this.#sender.maxInFlightPerPartition);
+      outbox = new TopicOutbox(
+        this.#cluster,
+        topic,
+        this.#settings,
+        this.#sender.maxInFlightPerPartition,
+        this.#memory,
+      );
       this.#topics.set(topic, outbox);
     }
     if (outbox.waiting !== undefined) outbox.waiting.push(detached(arrival));
@@ -108,7 +123,7 @@ export class Producer {
 
   #place(arrival: Arrival, outbox: TopicOutbox): void {
     const { topic } = arrival.record;
-    const known = this.#cluster.cached(topic);
+    const known = this.#cluster.known(topic);
     if (outbox.waiting !== undefined) outbox.waiting.push(arrival);
     else if (known === undefined) this.#lookUp(topic, outbox, detached(arrival));
     else this.#append(arrival, outbox, known.partitions.length);
@@ -132,14 +147,14 @@ export class Producer {
   }
 
   #append(arrival: Arrival, outbox: TopicOutbox, partitionCount: number): void {
-    const { record, owner, slot, at } = arrival;
+    const { record, owner, slot, at, now } = arrival;
     let queue: PartitionQueue;
     try {
       queue = outbox.queueFor(arrival, partitionCount);
     } catch (error) {
       return owner.failed(slot, asKafkaError(error, "choosing a partition"));
     }
-    const timestamp = record.timestamp ?? this.#cluster.clock.now();
+    const timestamp = record.timestamp ?? now;
     const { batchSize, maxRequestSize } = this.#settings;
     let batch = queue.openBatch(batchSize, at);
     if (!batch.builder.append(record.key, record.value, timestamp, record.headers)) {
@@ -164,7 +179,8 @@ export class Producer {
     owner.failed(slot, new KafkaError("MESSAGE_TOO_LARGE", message, false, { topic, partition: queue.partition }));
   }
 
-  #release(batch: QueuedBatch): void {
+  #release(batch: QueuedBatch, isFree: boolean): void {
+    if (isFree) this.#memory.give(batch.builder.memory);
     this.#bufferedBytes -= batch.accountedBytes;
     const oldest = this.#cluster.clock.monotonic() - this.#settings.deliveryTimeout;
     let next = 0;

@@ -1,6 +1,7 @@
 import { BatchBuilder } from "../../protocol/batch-builder.ts";
 import { readBatchHeader } from "../../protocol/record-batch.ts";
 import { readRecords } from "../../protocol/records.ts";
+import type { BatchMemory } from "./batch-memory.ts";
 import type { KafkaError } from "./errors.ts";
 
 /** What we wrote ourselves is not bounded again (bytes). */
@@ -33,8 +34,9 @@ export class QueuedBatch {
   accountedBytes = 0;
   #whenSettled: (() => void)[] = [];
 
-  constructor(maxBytes: number, expectedBytes: number, createdAt: number) {
-    this.builder = new BatchBuilder(maxBytes, expectedBytes);
+  constructor(maxBytes: number, expectedBytes: number, createdAt: number, memory?: BatchMemory) {
+    const allocate = memory === undefined ? undefined : (bytes: number) => memory.take(bytes);
+    this.builder = new BatchBuilder(maxBytes, expectedBytes, allocate);
     this.createdAt = createdAt;
   }
 

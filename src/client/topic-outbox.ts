@@ -1,4 +1,5 @@
 import { partitionForKey } from "../../protocol/murmur2.ts";
+import type { BatchMemory } from "./batch-memory.ts";
 import type { Cluster } from "./cluster.ts";
 import { InvalidArgumentError, KafkaError } from "./errors.ts";
 import { PartitionQueue } from "./partition-queue.ts";
@@ -14,8 +15,9 @@ export interface Arrival {
   readonly record: EncodedRecord;
   readonly owner: RecordOwner;
   readonly slot: number;
-  /** When it was given (monotonic ms). */
+  /** When it was given (monotonic ms), and the same in milliseconds since 1970. */
   readonly at: number;
+  readonly now: number;
 }
 
 /** The same arrival with bytes of its own: it will wait, and the caller's bytes may change once the call has returned. */
@@ -45,13 +47,15 @@ export class TopicOutbox {
   readonly #topic: string;
   readonly #settings: ProducerSettings;
   readonly #maxInFlight: number;
+  readonly #memory: BatchMemory;
   readonly #queues: PartitionQueue[] = [];
   readonly #sticky: StickyPartitioner;
   /** Calls that wait for the topic's metadata, in order; undefined once it is known. */
   waiting: Arrival[] | undefined;
 
   /** `maxInFlight`: batches of one partition. */
-  constructor(cluster: Cluster, topic: string, settings: ProducerSettings, maxInFlight: number) {
+  constructor(cluster: Cluster, topic: string, settings: ProducerSettings, maxInFlight: number, memory: BatchMemory) {
+    this.#memory = memory;
     this.#topic = topic;
     this.#settings = settings;
     this.#maxInFlight = maxInFlight;
@@ -82,7 +86,7 @@ export class TopicOutbox {
     }
     let queue = this.#queues[partition];
     if (queue === undefined) {
-      queue = new PartitionQueue(this.#topic, partition, this.#maxInFlight);
+      queue = new PartitionQueue(this.#topic, partition, this.#maxInFlight, this.#memory);
       this.#queues[partition] = queue;
     }
     return queue;

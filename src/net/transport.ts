@@ -15,7 +15,9 @@ export interface StreamHandlers {
 
 /** One end of an open byte stream. Bytes arrive whole and in order, or the stream closes. */
 export interface ByteStream {
-  /** Queues bytes, which must not change afterwards. False: wait for `drain` before writing much more. */
+  /**
+   * Queues bytes. They stay as they are until the other side has answered them or the stream has closed, not for longer.
+   * False: wait for `drain` before writing much more. */
   write(chunk: Uint8Array): boolean;
   /** Closes after what is queued has been sent. */
   end(): void;
