@@ -3,17 +3,11 @@ import { execFile } from "node:child_process";
 import process from "node:process";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import {
-  type ConsumerBatch,
-  Kafka,
-  type KafkaError,
-  TransactionAbortedError,
-  TransactionOutcomeUnknownError,
-  type TransactionPool,
-} from "ottla/kafka";
+import { Kafka } from "ottla/kafka";
 import { metadata } from "../../protocol/messages/03-metadata.ts";
 import { findCoordinator } from "../../protocol/messages/10-find-coordinator.ts";
 import { sleep, systemClock } from "../../src/net/clock.ts";
+import { TransformLoop } from "./transform-loop.ts";
 
 /** The script that runs clusters, as in .ci/run, and the directory of the one to be tested with: of three brokers. */
 const script = process.env.KAFKA_CLUSTER;
@@ -41,70 +35,6 @@ async function coordinatorOf(kafka: Kafka, key: string, keyType: number): Promis
   return answer.coordinators[0]!.nodeId;
 }
 
-/** Takes batches through transactions until nothing is left; tells of each that was committed. */
-class Loop {
-  readonly #kafka: Kafka;
-  readonly #pool: TransactionPool;
-  readonly #names: { readonly source: string; readonly sink: string; readonly group: string };
-  #transactions = 0;
-  #isOver = false;
-  #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
-
-  constructor(kafka: Kafka, pool: TransactionPool, names: { source: string; sink: string; group: string }) {
-    this.#kafka = kafka;
-    this.#pool = pool;
-    this.#names = names;
-  }
-
-  /** Resolves when `count` more transactions have been committed. */
-  more(count: number): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push({ count: this.#transactions + count, resolve }));
-  }
-
-  stop(): void {
-    this.#isOver = true;
-  }
-
-  /** A member of the group. One that cannot tell what became of its transaction begins anew: the offsets tell. */
-  async run(): Promise<void> {
-    while (!this.#isOver) {
-      const { group: groupId, source } = this.#names;
-      const limits = { maxWait: 100, partitionMaxBytes: 400, sessionTimeout: 6_000 };
-      const consumer = this.#kafka.consumer({ groupId, topics: [source], groupProtocol: "classic", ...limits });
-      try {
-        for await (const batch of consumer) {
-          await this.#transform(batch, consumer);
-          if (this.#isOver) break;
-        }
-      } catch (error) {
-        if (!(error instanceof TransactionOutcomeUnknownError)) throw error;
-      }
-    }
-  }
-
-  async #transform(batch: ConsumerBatch, consumer: ReturnType<Kafka["consumer"]>): Promise<void> {
-    const { topic, partition, nextOffset: offset, leaderEpoch, records } = batch;
-    const offsets = { consumer, offsets: [{ topic, partition, offset, leaderEpoch }] };
-    for (;;) {
-      try {
-        await this.#pool.sendTransaction({
-          records: records.map(({ value }) => ({ topic: this.#names.sink, value })),
-          offsets,
-        });
-        break;
-      } catch (error) {
-        const isOver =
-          !(error instanceof TransactionAbortedError) && (error as KafkaError).code !== "TRANSACTION_TIMED_OUT";
-        if (isOver) throw error;
-        if ((error as KafkaError).code === "NOT_OWNED") return;
-      }
-    }
-    this.#transactions += 1;
-    for (const { count, resolve } of this.#waiting) if (this.#transactions >= count) resolve();
-    this.#waiting = this.#waiting.filter(({ count }) => this.#transactions < count);
-  }
-}
-
 for (const [what, keyType] of [
   ["transactions'", TRANSACTION],
   ["group's", GROUP],
@@ -126,7 +56,7 @@ async function withKill(keyType: number): Promise<void> {
   const topics = [names.source, names.sink];
   const config = { "min.insync.replicas": "2" };
   const pool = kafka.transactionPool({ transactionalIdPrefix: id, maxProducers: 2, transactionTimeout: 20_000 });
-  const loop = new Loop(kafka, pool, names);
+  const loop = new TransformLoop(kafka, pool, names);
   const values: string[] = [];
   try {
     await kafka

@@ -11,6 +11,8 @@ const TIMEOUT = 300_000;
 export interface FaultCluster {
   readonly brokers: readonly string[];
   kill(broker: number): Promise<void>;
+  /** Ends a broker in good order: it hands over what it leads first. */
+  stop(broker: number): Promise<void>;
   /** Starts a killed broker again, with its data, and waits until it answers. */
   start(broker: number): Promise<void>;
   /** Stops a broker's process where it is: its sockets stay open, and say nothing. */
@@ -20,8 +22,8 @@ export interface FaultCluster {
 }
 
 /**
- * A cluster of `count` brokers in a folder of its own, by a script that knows start, stop, kill, start-one, pause and
- * resume, with --dir and --port.
+ * A cluster of `count` brokers in a folder of its own, by a script that knows start, stop, kill, stop-one,
+ * start-one, pause and resume, with --dir and --port. KAFKA_VERSION chooses what is started, KAFKA_CLUSTER_PORT where.
  */
 export async function startFaultCluster(script: string, count: number, folder: string): Promise<FaultCluster> {
   const port = Number(process.env.KAFKA_CLUSTER_PORT ?? 39092);
@@ -30,10 +32,13 @@ export async function startFaultCluster(script: string, count: number, folder: s
       timeout: TIMEOUT,
     });
   };
-  await call("start", "--port", String(port), "--brokers", String(count));
+  const version = process.env.KAFKA_VERSION;
+  const chosen = version === undefined ? [] : ["--version", version];
+  await call("start", "--port", String(port), "--brokers", String(count), ...chosen);
   return {
     brokers: Array.from({ length: count }, (_, i) => `127.0.0.1:${port + 10 * i}`),
     kill: (broker) => call("kill", String(broker)),
+    stop: (broker) => call("stop-one", String(broker)),
     start: (broker) => call("start-one", String(broker)),
     pause: (broker) => call("pause", String(broker)),
     resume: (broker) => call("resume", String(broker)),

@@ -1,4 +1,5 @@
 import type { Producer } from "../../src/client/producer.ts";
+import { LongestSilence } from "./longest-silence.ts";
 
 /** What became of one record. */
 export interface Sent {
@@ -14,8 +15,8 @@ export type LoadResult = readonly (readonly Sent[])[];
 export interface SteadyLoad {
   /** How many were acknowledged so far. */
   readonly acknowledged: number;
-  /** The longest time (ms) in which nothing was acknowledged. */
-  readonly longestSilence: number;
+  /** Of acknowledgements. */
+  readonly silence: LongestSilence;
   /** Why records were rejected, by code. */
   readonly rejected: ReadonlyMap<string, number>;
   /** Sends no more, and resolves once every record has its verdict. */
@@ -26,15 +27,22 @@ export interface SteadyLoad {
 const MOST_OPEN = 500;
 const PAUSE = 5;
 
-/** Sends records to every partition, several at a time and none awaited before the next. Their values are their numbers. */
-export function startSteadyLoad(producer: Producer, topic: string, partitionCount: number): SteadyLoad {
+/**
+ * Sends records to every partition, several at a time and none awaited before the next, then rests for `pause` ms. Their
+ * values are their numbers.
+ */
+export function startSteadyLoad(
+  producer: Producer,
+  topic: string,
+  partitionCount: number,
+  pause: number = PAUSE,
+): SteadyLoad {
   const sent: Sent[][] = Array.from({ length: partitionCount }, () => []);
   const next = new Array<number>(partitionCount).fill(0);
   const open = new Array<number>(partitionCount).fill(0);
   const rejected = new Map<string, number>();
   let acknowledged = 0;
-  let lastAt = performance.now();
-  let longestSilence = 0;
+  const silence = new LongestSilence();
   let stopped = false;
 
   const send = async (partition: number): Promise<void> => {
@@ -44,9 +52,7 @@ export function startSteadyLoad(producer: Producer, topic: string, partitionCoun
     try {
       ({ offset } = await producer.send({ topic, partition, value: String(number) }));
       acknowledged++;
-      const now = performance.now();
-      longestSilence = Math.max(longestSilence, now - lastAt);
-      lastAt = now;
+      silence.heard();
     } catch (error) {
       const { code } = error as { code: string };
       rejected.set(code, (rejected.get(code) ?? 0) + 1);
@@ -60,7 +66,7 @@ export function startSteadyLoad(producer: Producer, topic: string, partitionCoun
     while (!stopped) {
       for (let partition = 0; partition < partitionCount; partition++)
         for (let i = 0; i < 3 && open[partition]! < MOST_OPEN; i++) sends.push(send(partition));
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      await new Promise((resolve) => setTimeout(resolve, pause));
     }
     await Promise.all(sends);
   };
@@ -69,9 +75,7 @@ export function startSteadyLoad(producer: Producer, topic: string, partitionCoun
     get acknowledged() {
       return acknowledged;
     },
-    get longestSilence() {
-      return longestSilence;
-    },
+    silence,
     rejected,
     async stop() {
       stopped = true;
