@@ -7,6 +7,7 @@ import { Coordinator } from "./coordinator.ts";
 import { InvalidArgumentError, KafkaError, type KafkaErrorContext, ProtocolError } from "./errors.ts";
 import { commitOffsets, type GroupOffset, readOffsets } from "./group-offsets.ts";
 import type { Membership } from "./membership.ts";
+import { type PartitionOffset, toCommit } from "./partition-offset.ts";
 import { groupByTopic, partitionKey, type TopicPartition } from "./topic-partition.ts";
 
 /** A question for an offset of a partition. */
@@ -28,20 +29,11 @@ export interface ListedOffset extends TopicPartition {
   readonly leaderEpoch: number;
 }
 
-/** An offset to store for a group. */
-export interface NewGroupOffset extends TopicPartition {
-  /** The next to read. */
-  readonly offset: number;
-  /** -1: not known. */
-  readonly leaderEpoch?: number | undefined;
-  readonly metadata?: string | undefined;
-}
-
 /** How far a group is behind. */
 export interface GroupLag extends TopicPartition {
   readonly committed: number;
   /** What can be read: the last stable offset. */
-  readonly end: number;
+  readonly endOffset: number;
   readonly lag: number;
 }
 
@@ -195,15 +187,11 @@ export function groupOffsets(
 export async function alterGroupOffsets(
   calls: AdminCalls,
   groupId: string,
-  offsets: readonly NewGroupOffset[],
+  offsets: readonly PartitionOffset[],
 ): Promise<void> {
   if (offsets.length === 0) return;
-  for (const { topic, partition, offset } of offsets) {
-    if (Number.isSafeInteger(offset) && offset >= 0) continue;
-    throw new InvalidArgumentError(`offset ${offset}: a whole number from 0 up is wanted`, { topic, partition });
-  }
   const coordinator = new Coordinator(calls.cluster, groupId);
-  const commits = offsets.map(({ leaderEpoch = -1, metadata = "", ...rest }) => ({ ...rest, leaderEpoch, metadata }));
+  const commits = offsets.map(toCommit);
   await calls.coordinator(groupId, async (connection) => {
     const codes = await commitOffsets(coordinator, OUTSIDE, commits);
     const outcomes = offsets.map(({ topic, partition }) => ({
@@ -250,7 +238,7 @@ export async function groupLag(calls: AdminCalls, groupId: string): Promise<Grou
   const queries = committed.map(({ topic, partition }): OffsetQuery => ({ topic, partition, at: "latest" }));
   const ends = await listOffsets(calls, queries, "readCommitted");
   return committed.map(({ topic, partition, offset }, i) => {
-    const end = ends[i]!.offset;
-    return { topic, partition, committed: offset, end, lag: Math.max(0, end - offset) };
+    const endOffset = ends[i]!.offset;
+    return { topic, partition, committed: offset, endOffset, lag: Math.max(0, endOffset - offset) };
   });
 }

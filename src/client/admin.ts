@@ -32,7 +32,6 @@ import {
   groupOffsets,
   type ListedOffset,
   listOffsets,
-  type NewGroupOffset,
   type OffsetQuery,
   type RecordsToDelete,
 } from "./admin-offsets.ts";
@@ -48,6 +47,7 @@ import {
 import type { Cluster } from "./cluster.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import type { GroupOffset } from "./group-offsets.ts";
+import type { PartitionOffset } from "./partition-offset.ts";
 import type { TopicPartition } from "./topic-partition.ts";
 
 export interface AdminOptions {
@@ -153,7 +153,7 @@ export class Admin {
   }
 
   /** Stores offsets for a group that nobody is in. */
-  alterGroupOffsets(groupId: string, offsets: readonly NewGroupOffset[]): Promise<void> {
+  alterGroupOffsets(groupId: string, offsets: readonly PartitionOffset[]): Promise<void> {
     return alterGroupOffsets(this.#calls, groupId, offsets);
   }
 

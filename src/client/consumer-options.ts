@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "./errors.ts";
 import type { OffsetPosition } from "./list-offsets.ts";
 import { checkMembershipOptions, MEMBERSHIP_OPTIONS, type MembershipOptions } from "./membership-options.ts";
+import { checkOffset } from "./partition-offset.ts";
 import { partitionKey, type TopicPartition } from "./topic-partition.ts";
 
 /** A partition that a consumer gives itself. */
@@ -150,15 +151,9 @@ function checkAssignment(topics: readonly unknown[], assignment: readonly Assign
     if (typeof topic !== "string" || topic === "" || !Number.isInteger(partition) || partition < 0 || seen.has(key))
       throw new InvalidArgumentError(`assignment of ${key}: a topic and a partition are wanted, each once`);
     seen.add(key);
-    if (typeof offset === "number") checkOffset(offset, key);
+    if (typeof offset === "number") checkOffset(offset, { topic, partition });
     else if (offset !== undefined) checkPosition(offset, `assignment of ${key}: offset`);
   }
-}
-
-/** Throws where no record can have the offset. */
-export function checkOffset(offset: number, of: string): void {
-  if (!Number.isSafeInteger(offset) || offset < 0)
-    throw new InvalidArgumentError(`offset ${String(offset)} of ${of}: a whole number from 0 is wanted`);
 }
 
 /** Throws where it is neither an end of the log nor a time. */

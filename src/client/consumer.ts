@@ -3,21 +3,16 @@ import { sleep } from "../net/clock.ts";
 import type { Cluster } from "./cluster.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { type ConsumerEvents, consumerEvents } from "./consumer-events.ts";
-import {
-  type ConsumerOptions,
-  type ConsumerSettings,
-  checkOffset,
-  checkPosition,
-  consumerSettings,
-} from "./consumer-options.ts";
+import { type ConsumerOptions, type ConsumerSettings, checkPosition, consumerSettings } from "./consumer-options.ts";
 import { createGroupMember } from "./create-group-member.ts";
 import { ClosedError, InvalidArgumentError, type KafkaError } from "./errors.ts";
 import { FetchAhead } from "./fetch-ahead.ts";
 import { type FetchedBatch, Fetcher } from "./fetcher.ts";
 import type { GroupMetadata, GroupReader } from "./group-metadata.ts";
-import { type CommittedOffset, fetchOffsets, type OffsetToCommit } from "./group-offsets.ts";
+import { type CommittedOffset, fetchOffsets } from "./group-offsets.ts";
 import { listOffsets, type OffsetPosition } from "./list-offsets.ts";
 import { type Assignment, manualAssignment } from "./manual-assignment.ts";
+import { checkOffset, type PartitionOffset, toCommit } from "./partition-offset.ts";
 import { StartOffsets } from "./start-offsets.ts";
 import { partitionKey, type TopicPartition } from "./topic-partition.ts";
 import { TopicSubscription } from "./topic-subscription.ts";
@@ -35,15 +30,6 @@ export interface ConsumerBatch extends TopicPartition {
   readonly highWatermark: number;
   /** Before it every transaction is decided: as far as can be read under "readCommitted". -1: not known. */
   readonly lastStableOffset: number;
-}
-
-/** An offset to commit: the next to read. */
-export interface PartitionOffset extends TopicPartition {
-  readonly offset: number;
-  /** The leader epoch of the last record before it. Default -1: not known. */
-  readonly leaderEpoch?: number | undefined;
-  /** Kept beside the offset; brokers take 4,096 bytes by default. Default "". */
-  readonly metadata?: string | undefined;
 }
 
 /** How far a consumer is behind. */
@@ -300,7 +286,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
 
   /** Reads on from this offset: nothing that was fetched before is given any more. Throws where it is not owned. */
   seek({ topic, partition, offset }: TopicPartition & { readonly offset: number }): void {
-    checkOffset(offset, partitionKey(topic, partition));
+    checkOffset(offset, { topic, partition });
     this.#ahead.start({ topic, partition }, offset);
   }
 
@@ -375,9 +361,4 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function toCommit({ topic, partition, offset, leaderEpoch = -1, metadata = "" }: PartitionOffset): OffsetToCommit {
-  checkOffset(offset, partitionKey(topic, partition));
-  return { topic, partition, offset, leaderEpoch, metadata };
 }

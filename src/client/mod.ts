@@ -24,7 +24,7 @@ export type {
 export type { BrokerDescription, ClusterDescription, FeatureDescription, FeatureUpdate } from "./admin-cluster.ts";
 export type { ConfigChanges, ConfigDescription, ConfigEntry, ConfigResource } from "./admin-configs.ts";
 export type { GroupDescription, GroupFilter, GroupListing, GroupMemberDescription } from "./admin-groups.ts";
-export type { GroupLag, ListedOffset, NewGroupOffset, OffsetQuery, RecordsToDelete } from "./admin-offsets.ts";
+export type { GroupLag, ListedOffset, OffsetQuery, RecordsToDelete } from "./admin-offsets.ts";
 export type { NewPartitions, NewTopic, PartitionReplicas, TopicDescription } from "./admin-topics.ts";
 export type { AssignorName } from "./assignor.ts";
 export type { ClientEventName, ClientEvents } from "./client-events.ts";
@@ -38,7 +38,6 @@ export {
   Consumer,
   type ConsumerBatch,
   type PartitionLag,
-  type PartitionOffset,
 } from "./consumer.ts";
 export type { ConsumerEvents, ResetReason } from "./consumer-events.ts";
 export type { AssignedPartition, ConsumerOptions } from "./consumer-options.ts";
@@ -61,13 +60,14 @@ export type { LatencySummary } from "./latency-histogram.ts";
 export type { OffsetPosition } from "./list-offsets.ts";
 export type { GroupProtocol } from "./membership.ts";
 export type { MembershipOptions } from "./membership-options.ts";
+export type { PartitionOffset } from "./partition-offset.ts";
 export { Producer } from "./producer.ts";
 export type { Partitioner, ProducerOptions } from "./producer-options.ts";
 export type { HeaderInput, ProducerRecord, RecordMetadata } from "./producer-record.ts";
 export { SendManyError } from "./record-owners.ts";
 export type { CustomSaslOptions, OAuthBearerOptions, PlainOptions, SaslOptions, ScramOptions } from "./sasl-options.ts";
 export type { TopicPartition } from "./topic-partition.ts";
-export { Transaction, type TransactionOffset, type TransactionOffsets } from "./transaction.ts";
+export { Transaction, type TransactionOffsets } from "./transaction.ts";
 export { ProducerFencedError, TransactionAbortedError, TransactionOutcomeUnknownError } from "./transaction-errors.ts";
 export { TransactionPool, type TransactionPoolOptions } from "./transaction-pool.ts";
 export type { TransactionalProducerOptions } from "./transactional-options.ts";

@@ -1,7 +1,7 @@
 import type { Cluster } from "./cluster.ts";
-import { asKafkaError, InvalidArgumentError, KafkaError } from "./errors.ts";
+import { asKafkaError, KafkaError } from "./errors.ts";
 import type { GroupMetadata, GroupReader } from "./group-metadata.ts";
-import type { OffsetToCommit } from "./group-offsets.ts";
+import { type PartitionOffset, toCommit } from "./partition-offset.ts";
 import type { Producer } from "./producer.ts";
 import type { ProducerRecord, RecordMetadata } from "./producer-record.ts";
 import type { TopicPartition } from "./topic-partition.ts";
@@ -10,20 +10,11 @@ import { ProducerFencedError, TransactionAbortedError, TransactionOutcomeUnknown
 import { type TransactionSession, timedOut } from "./transaction-session.ts";
 import { within } from "./within.ts";
 
-/** An offset that counts once the transaction is committed: the next one that the group will read. */
-export interface TransactionOffset extends TopicPartition {
-  readonly offset: number;
-  /** Of the last batch that was read before it. Default -1: not known. */
-  readonly leaderEpoch?: number | undefined;
-  /** Kept beside the offset. Default empty. */
-  readonly metadata?: string | undefined;
-}
-
 /**
  * Offsets of one group, and on whose behalf they are committed: of a consumer, which must own the partitions, or of a
  * member as it was when they were read.
  */
-export type TransactionOffsets = { readonly offsets: readonly TransactionOffset[] } & (
+export type TransactionOffsets = { readonly offsets: readonly PartitionOffset[] } & (
   | { readonly consumer: GroupReader }
   | { readonly groupMetadata: GroupMetadata }
 );
@@ -241,15 +232,4 @@ function ownerOf(consumer: GroupReader, partitions: readonly TopicPartition[]): 
   const { topic, partition } = other;
   const message = `${topic}/${partition} is not this consumer's: another member may have it`;
   throw new KafkaError("NOT_OWNED", message, false, { topic, partition });
-}
-
-function toCommit(given: TransactionOffset): OffsetToCommit {
-  const { topic, partition, offset, leaderEpoch = -1, metadata = "" } = given;
-  if (typeof topic !== "string" || !Number.isInteger(partition) || partition < 0)
-    throw new InvalidArgumentError("an offset needs a topic and a partition");
-  if (!Number.isSafeInteger(offset) || offset < 0) {
-    const message = `offset ${String(offset)} of ${topic}/${partition}: a whole number from 0 on is wanted`;
-    throw new InvalidArgumentError(message, { topic, partition });
-  }
-  return { topic, partition, offset, leaderEpoch, metadata };
 }

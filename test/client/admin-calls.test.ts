@@ -105,7 +105,7 @@ test("wrong arguments are refused before anything is asked, and say what is want
   const place = { topic: "t", partition: 0 };
   await refused(() => admin.deleteRecords([{ ...place, before: -1 }]), /before -1: an offset or "end" is wanted/);
   await refused(() => admin.listOffsets([{ ...place, at: { time: Number.NaN } }]), /"earliest", "latest"/);
-  await refused(() => admin.alterGroupOffsets("g", [{ ...place, offset: 1.5 }]), /offset 1.5: a whole number/);
+  await refused(() => admin.alterGroupOffsets("g", [{ ...place, offset: 1.5 }]), /offset 1.5 of t\/0: a whole number/);
   await refused(() => admin.describeConfigs([{ type: "queue" as "topic", name: "t" }]), /one of topic, broker, group/);
   await refused(() => admin.describeConfigs([{ type: "broker", name: "one" }]), /a node id as text is wanted/);
   await refused(

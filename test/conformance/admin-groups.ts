@@ -26,7 +26,7 @@ export function adminGroupsConformance(target: Target): void {
     assert.deepEqual((await admin.groupOffsets(groupId, [{ topic, partition: 1 }])).length, 1);
     const lag = (await admin.groupLag(groupId)).sort((a, b) => a.partition - b.partition);
     assert.deepEqual(
-      lag.map((one) => [one.committed, one.end, one.lag]),
+      lag.map((one) => [one.committed, one.endOffset, one.lag]),
       [
         [1, 3, 2],
         [0, 0, 0],
