@@ -96,13 +96,15 @@ export function describeGroups(calls: AdminCalls, groupIds: readonly string[]): 
   );
 }
 
+/** The group may be a classic one, or none at all. Brokers of Kafka 3.7 to 3.9 name the API and do not serve it. */
+const MAY_BE_CLASSIC: ReadonlySet<number> = new Set([ErrorCode.GROUP_ID_NOT_FOUND, ErrorCode.UNSUPPORTED_VERSION]);
+
 async function describe(connection: Connection, groupId: string): Promise<GroupDescription> {
   if (connection.supports(consumerGroupDescribe)) {
     const { groups } = await connection.send(consumerGroupDescribe, { groupIds: [groupId] });
     const group = only(groups, groupId, connection);
     if (group.errorCode === 0) return ofConsumerGroup(group);
-    // The group may be a classic one, or none at all.
-    if (group.errorCode !== ErrorCode.GROUP_ID_NOT_FOUND) refuse(group, groupId, connection);
+    if (!MAY_BE_CLASSIC.has(group.errorCode)) refuse(group, groupId, connection);
   }
   const { groups } = await connection.send(describeGroupsApi, { groups: [groupId] });
   const group = only(groups, groupId, connection);

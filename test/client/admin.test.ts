@@ -111,3 +111,14 @@ test("an authorization that is missing is told by its name", async (t) => {
   const error = await bench.failure(bench.kafka.admin().createTopics([{ name: "a" }]));
   assert.equal(error.code, "CLUSTER_AUTHORIZATION_FAILED");
 });
+
+test("a classic group is described by brokers that name an API for the other kind, and do not serve it (Kafka 3.9)", async (t) => {
+  const bench = await startClientBench(t);
+  const consumer = bench.kafka.consumer({ groupId: "g", topics: ["t"], groupProtocol: "classic" });
+  const assigned = new Promise<void>((resolve) => void consumer.on("assigned", () => resolve()));
+  void consumer[Symbol.asyncIterator]().next();
+  await bench.run(assigned);
+  bench.broker.faults.fail({ api: "ConsumerGroupDescribe", errorCode: ErrorCode.UNSUPPORTED_VERSION });
+  const [group] = await bench.run(bench.kafka.admin().describeGroups(["g"]));
+  assert.deepEqual([group?.type, group?.members.length], ["classic", 1]);
+});
