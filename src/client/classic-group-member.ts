@@ -133,6 +133,7 @@ export class ClassicGroupMember implements GroupMember {
       membership: this.#membership,
       assignors: this.#assignors,
       reason: this.#reason,
+      signal: this.#stop.signal,
       named: (memberId) => {
         this.#membership = this.#identify(memberId, this.#membership.generationId);
       },

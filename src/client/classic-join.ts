@@ -13,7 +13,7 @@ import type { Cluster } from "./cluster.ts";
 import type { ConnectionRole } from "./connection-pool.ts";
 import { cooperativeSticky } from "./cooperative-sticky.ts";
 import { type Coordinator, refuse } from "./coordinator.ts";
-import { KafkaError, ProtocolError } from "./errors.ts";
+import { ClosedError, KafkaError, ProtocolError } from "./errors.ts";
 import { identityOf, type Membership } from "./membership.ts";
 import { rangeAssignor } from "./range-assignor.ts";
 import { groupByTopic, type TopicPartition } from "./topic-partition.ts";
@@ -34,6 +34,8 @@ export interface JoinOptions {
   readonly assignors: readonly AssignorName[];
   /** Why, for the coordinator's log (KIP-800). */
   readonly reason: string;
+  /** The member was closed: nothing is asked any more. */
+  readonly signal: AbortSignal;
   /** Told of the id the coordinator gave, before joining is done: it must be kept through a failure (KIP-394). */
   readonly named: (memberId: string) => void;
 }
@@ -56,12 +58,18 @@ const JOIN_GRACE = 5_000;
 
 /** Joins the next generation of a classic group: JoinGroup, the assignment if this member leads, SyncGroup. */
 export async function joinClassicGroup(options: JoinOptions): Promise<JoinedGeneration> {
-  const connection = await options.coordinator.connection(options.role);
+  const { cluster, role, signal } = options;
+  const connection = await options.coordinator.connection(role);
+  if (signal.aborted) {
+    // It was opened after the member had let go of its connections, and nobody would miss who joined by it.
+    cluster.release(role);
+    throw new ClosedError(`the member of group ${options.groupId}`);
+  }
   const joined = await join(connection, options, options.membership.memberId);
   const { memberId, generationId } = joined;
   const membership: Membership = { ...options.membership, memberId, generationId };
   const leads = joined.leader === joined.memberId && !joined.skipAssignment;
-  const assignment = leads ? await assign(options.cluster, joined) : undefined;
+  const assignment = leads ? await assign(cluster, joined) : undefined;
   const response = await connection.send(
     syncGroup,
     {

@@ -266,6 +266,25 @@ test("close while the first join is pending takes the member out too", async (t)
   assert.deepEqual(log, []);
 });
 
+test("a member that is closed while it connects joins nothing any more", async (t) => {
+  for (let closedAt = 100; closedAt <= 1_500; closedAt += 200) {
+    const bench = await startGroup(t);
+    bench.broker.faults.delay({ api: "ApiVersions", ms: 200 });
+    let isClosed = false;
+    const joinsAfter: number[] = [];
+    bench.broker.observe(({ api }) => {
+      if (isClosed && api === "JoinGroup") joinsAfter.push(bench.time.elapsed);
+    });
+    const { member } = bench.join();
+    await bench.time.advance(closedAt);
+    isClosed = true;
+    await bench.run(member.close());
+    await bench.time.advance(5_000);
+    assert.deepEqual(joinsAfter, [], `closed at ${closedAt}`);
+    assert.deepEqual(bench.broker.groups()[0]?.members ?? [], []);
+  }
+});
+
 test("close takes no longer than the goodbye may, whoever does not answer", async (t) => {
   const bench = await startGroup(t);
   const { member } = bench.join();
