@@ -61,6 +61,8 @@ function codeOf(error: unknown): string {
 const ISOLATION: Readonly<Record<FetcherOptions["isolation"], number>> = { readUncommitted: 0, readCommitted: 1 };
 /** What passes with fresh metadata or another connection is news when it comes this often in a row, and then at each multiple. */
 const TROUBLE = 5;
+/** A broker that was just made the leader does not know of it yet, or not how far its log can be read. */
+const IN_A_MOMENT: ReadonlySet<number> = new Set([ErrorCode.UNKNOWN_LEADER_EPOCH, ErrorCode.OFFSET_NOT_AVAILABLE]);
 /** An answer that is so many times as large as one partition's part of it is not kept for that part's sake. */
 const LARGER_ANSWER = 2;
 const MAX_DECOMPRESSED = 256 * 1024 * 1024;
@@ -278,7 +280,7 @@ export class Fetcher {
       return this.#routes.reroute(position);
     this.#routes.backOff(position);
     if (entry.refreshMetadata) this.#cluster.refreshSoon([topic]);
-    if (entry.refreshMetadata && position.failures % TROUBLE !== 0) return;
+    if ((entry.refreshMetadata || IN_A_MOMENT.has(errorCode)) && position.failures % TROUBLE !== 0) return;
     this.#fail(position, new ProtocolError(errorCode, `fetch of ${topic}/${partition}`, { topic, partition }));
   }
 }

@@ -164,16 +164,18 @@ test("an offset that the log does not have is told once, and the partition stand
   assert.deepEqual(bench.errors, []);
 });
 
-test("refusals that pass are repeated, and those that come with fresh metadata are told only when they last", async (t) => {
+test("refusals that pass are repeated, and those of brokers that were just made leaders are told only when they last", async (t) => {
   const bench = await startFetcher(t);
   await bench.send(0, "a");
   const fail = (errorCode: number, times: number): unknown =>
     bench.broker.faults.fail({ api: "Fetch", errorCode, times });
   fail(ErrorCode.UNKNOWN_LEADER_EPOCH, 2);
-  fail(ErrorCode.NOT_LEADER_OR_FOLLOWER, 3);
+  fail(ErrorCode.OFFSET_NOT_AVAILABLE, 1);
+  fail(ErrorCode.NOT_LEADER_OR_FOLLOWER, 1);
   bench.fetcher.add("t", 0, 0);
   await bench.time.advance(10_000);
   assert.deepEqual(bench.came(0), ["a"]);
+  assert.deepEqual(bench.errors, []);
   const lasting = await startFetcher(t);
   lasting.broker.faults.fail({
     api: "Fetch",
