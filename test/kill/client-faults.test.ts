@@ -45,13 +45,17 @@ const HURT: Readonly<Record<string, (cluster: FaultCluster, broker: number) => P
 
 /** Waits until every replica is in sync again, so that the next fault hits a whole cluster. */
 function healed(kafka: Kafka): Promise<void> {
-  return until("every replica is in sync", 120_000, async () => {
-    const found = await kafka
-      .admin()
-      .describeTopics(["source", "feed", "sink"])
-      .catch(() => []);
-    return found.length === 3 && found.every((t) => t.replicas.every(({ inSync }) => inSync.length === BROKERS));
-  });
+  return until(
+    () => "every replica is in sync",
+    120_000,
+    async () => {
+      const found = await kafka
+        .admin()
+        .describeTopics(["source", "feed", "sink"])
+        .catch(() => []);
+      return found.length === 3 && found.every((t) => t.replicas.every(({ inSync }) => inSync.length === BROKERS));
+    },
+  );
 }
 
 /** The values of what is committed in a topic, sorted. */
@@ -104,7 +108,11 @@ async function hurtAll(t: TestContext, cluster: FaultCluster, kafka: Kafka, work
 /** Ends everything, and looks at what has come of it. */
 async function checkAll(t: TestContext, kafka: Kafka, work: Workload): Promise<void> {
   const result = await work.load.stop();
-  await until("everything is read", 60_000, () => work.groups.every((group) => group.hasRead(result)));
+  await until(
+    () => "everything is read",
+    60_000,
+    () => work.groups.every((group) => group.hasRead(result)),
+  );
   await checkTransformed(kafka, await work.feed.stop());
   await work.stop();
   const { load, loop, adminFailures } = work;

@@ -72,15 +72,29 @@ export class Workload {
 
   /** Resolves once every partition is read, and something of everything else is done. */
   async begun(): Promise<void> {
-    await until("every partition is read", PATIENCE, () => this.groups.every((group) => group.readsAll));
+    await until(
+      () => "every partition is read",
+      PATIENCE,
+      () => this.groups.every((group) => group.readsAll),
+    );
     await this.everythingGoesOn();
   }
 
   /** Resolves once something of everything has been done, from now on. */
   everythingGoesOn(): Promise<void> {
     const now = performance.now();
-    const all = [...Object.values(this.#silencesByName), ...this.groups.flatMap((group) => group.partitionSilences)];
-    return until("everything goes on", PATIENCE, () => all.every(({ since }) => since > now));
+    const all = [
+      ...Object.entries(this.#silencesByName),
+      ...this.groups.flatMap(({ groupId, partitionSilences }) =>
+        partitionSilences.map((silence, partition) => [`${groupId}, partition ${partition}`, silence] as const),
+      ),
+    ];
+    const silent = (): string[] => all.filter(([, { since }]) => since <= now).map(([name]) => name);
+    return until(
+      () => `going on: ${silent().join("; ")}`,
+      PATIENCE,
+      () => silent().length === 0,
+    );
   }
 
   measureAnew(): void {
