@@ -47,6 +47,17 @@ describe("crc32c", () => {
     );
   });
 
+  test("crc32c is right around the lengths where two lanes are summed beside each other", () => {
+    const lanes = 2 * 4096;
+    const bytes = sampleBytes(3 * lanes + 100, 1, 256);
+    for (const length of [-17, -16, -1, 0, 1, 15, 16, 17].flatMap((n) => [lanes + n, 2 * lanes + n, 3 * lanes + n])) {
+      for (const offset of [0, 1, 3]) {
+        const view = bytes.subarray(offset, offset + length);
+        assert.equal(crc32c(view, 0, length), bitwise(view), `${offset} ${length}`);
+      }
+    }
+  });
+
   test("crc32c notices every single bit that turns", () => {
     const bytes = sampleBytes(530, 1, 256);
     const intact = crc32c(bytes, 0, bytes.length);
