@@ -3,7 +3,7 @@ import { sleep } from "../net/clock.ts";
 import type { Connection } from "../net/connection.ts";
 import type { Address } from "../net/transport.ts";
 import { backoffDelay } from "./backoff.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, UNKNOWN_TOPIC_GRACE } from "./cluster.ts";
 import { Coordinator } from "./coordinator.ts";
 import { ClosedError, KafkaError, ProtocolError } from "./errors.ts";
 import { partitionKey, type TopicPartition } from "./topic-partition.ts";
@@ -137,14 +137,17 @@ export class AdminCalls {
 
   async #repeat<T>(attempt: () => Promise<T>): Promise<T> {
     const { clock, options } = this.cluster;
-    const deadline = clock.monotonic() + this.#timeout;
+    const start = clock.monotonic();
     for (let failures = 1; ; failures++) {
       try {
         return await attempt();
       } catch (error) {
         if (this.cluster.closed) throw new ClosedError("the Kafka client");
         const wait = backoffDelay(options.retryBackoff, failures, clock);
-        if (!(error instanceof KafkaError && error.retriable) || clock.monotonic() + wait >= deadline) throw error;
+        if (!(error instanceof KafkaError && error.retriable)) throw error;
+        const isMissing = error.code === "UNKNOWN_TOPIC_OR_PARTITION";
+        const patience = isMissing ? Math.min(this.#timeout, UNKNOWN_TOPIC_GRACE) : this.#timeout;
+        if (clock.monotonic() + wait - start >= patience) throw error;
         await sleep(clock, wait);
       }
     }

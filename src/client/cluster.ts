@@ -21,7 +21,7 @@ export interface ClusterOptions extends PoolOptions {
 }
 
 /** A topic that was just created is not known to every broker at once: this long (ms), "unknown" is not believed. */
-const UNKNOWN_TOPIC_GRACE = 1_000;
+export const UNKNOWN_TOPIC_GRACE: number = 1_000;
 /** A broker that hangs must not hold up the question that another could answer (ms). */
 const METADATA_TIMEOUT = 5_000;
 /** How long (ms) one broker may take to be connected to until the next is tried beside it. */

@@ -31,6 +31,23 @@ test("a call that goes on failing is given up after its timeout, with the broker
   assert.ok(took > 3_000 && took <= 5_000, `after ${took} ms`);
 });
 
+test("a topic that is missing is believed to be after a second: brokers may not know of a new one at once", async (t) => {
+  const bench = await startClientBench(t);
+  const admin = bench.kafka.admin();
+  const calls: readonly (() => Promise<unknown>)[] = [
+    () => admin.deleteTopics(["missing"]),
+    () => admin.createPartitions([{ topic: "missing", count: 3 }]),
+    () => admin.describeConfigs([{ type: "topic", name: "missing" }]),
+    () => admin.deleteRecords([{ topic: "missing", partition: 0, before: 1 }]),
+    () => admin.listOffsets([{ topic: "missing", partition: 0, at: "latest" }]),
+  ];
+  for (const call of calls) {
+    const before = bench.clock.monotonic();
+    assert.equal((await bench.failure(call())).code, "UNKNOWN_TOPIC_OR_PARTITION");
+    assert.ok(bench.clock.monotonic() - before <= 1_000);
+  }
+});
+
 test("a refusal that does not pass is not repeated", async (t) => {
   const bench = await startClientBench(t);
   const fault = bench.broker.faults.fail({
