@@ -13,6 +13,17 @@ export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, fr
   for (let i = 0; i < length; i++) target[at + i] = source[from + i]!;
 }
 
+/** All of them, one after the other, in one array. */
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /**
  * Writes `length` bytes at `at` that repeat what stands `distance` before. Where the two overlap the bytes just
  * written are read again, as LZ4 and Snappy want it: `copyWithin` alone would copy the old ones.

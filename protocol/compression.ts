@@ -1,4 +1,5 @@
 import * as nodeZlib from "node:zlib";
+import { concatBytes } from "./byte-copy.ts";
 import { CodecError } from "./codec-error.ts";
 import { lz4Compress, lz4Decompress } from "./lz4.ts";
 import { DecodeError } from "./reader.ts";
@@ -105,17 +106,7 @@ function zstdDecompress(run: Inflate, bytes: Uint8Array, maxBytes: number): Uint
     parts.push(part);
     total += part.length;
   }
-  return parts.length === 1 ? parts[0]! : join(parts, total);
-}
-
-function join(parts: readonly Uint8Array[], total: number): Uint8Array {
-  const out = new Uint8Array(total);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return parts.length === 1 ? parts[0]! : concatBytes(parts);
 }
 
 /** node:zlib gives Buffers, whose `slice` and equality are not those of the Uint8Array that callers are promised. */

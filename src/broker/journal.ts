@@ -1,3 +1,4 @@
+import { concatBytes } from "../../protocol/byte-copy.ts";
 import { crc32c } from "../../protocol/crc32c.ts";
 import { encodeUtf8 } from "../../protocol/writer.ts";
 import { decodeJournalValue, encodeJournalValue, type JournalValue } from "./journal-value.ts";
@@ -45,7 +46,7 @@ export function openJournal(storage: Storage, path: string): Journal {
   const compact = (): void => {
     const frames = [...texts].map(([key, text]) => frameOf([[key, text]]));
     try {
-      storage.replace(path, joined(frames));
+      storage.replace(path, concatBytes(frames));
     } catch (error) {
       // Then it stays as it is, longer than it need be: nothing that was written is lost.
       if (error instanceof StorageError) return;
@@ -124,14 +125,4 @@ function frameEnd(bytes: Uint8Array, at: number): number | undefined {
   if (length < 2 || length > bytes.length - start || bytes[start] !== 0x5b || bytes[start + 1] !== 0x5b)
     return undefined;
   return crc32c(bytes, start, start + length) === view.getUint32(4) ? start + length : undefined;
-}
-
-function joined(frames: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    all.set(frame, at);
-    at += frame.length;
-  }
-  return all;
 }

@@ -3,9 +3,10 @@ import { sleep } from "../net/clock.ts";
 import type { Connection } from "../net/connection.ts";
 import type { Address } from "../net/transport.ts";
 import { backoffDelay } from "./backoff.ts";
-import { type Cluster, UNKNOWN_TOPIC_GRACE } from "./cluster.ts";
+import { type Cluster, patienceWith } from "./cluster.ts";
 import { Coordinator } from "./coordinator.ts";
 import { ClosedError, KafkaError, ProtocolError } from "./errors.ts";
+import { groupBy } from "./group-by.ts";
 import { partitionKey, type TopicPartition } from "./topic-partition.ts";
 
 /** Asks a broker once; throws a `KafkaError` where it refuses. */
@@ -80,8 +81,9 @@ export class AdminCalls {
     const refresh = (): Promise<void> => this.cluster.refresh([...new Set(left.map(({ topic }) => topic))]);
     await this.#repeat(async () => {
       await refresh();
+      const byLeader = groupBy(left, (item) => this.cluster.metadata.leaderOf(item.topic, item.partition));
       const failures = (
-        await Promise.all([...this.#byLeader(left)].map(([, list]) => this.#askLeader(list, ask)))
+        await Promise.all([...byLeader].map(([leader, list]) => this.#askLeader(leader, list, ask)))
       ).flat();
       left = failures.map(({ item }) => item);
       const worst = failures.find(({ error }) => !error.retriable) ?? failures[0];
@@ -89,27 +91,14 @@ export class AdminCalls {
     });
   }
 
-  #byLeader<Item extends TopicPartition>(items: readonly Item[]): Map<number, Item[]> {
-    const byLeader = new Map<number, Item[]>();
-    for (const item of items) {
-      const leader = this.cluster.metadata.partition(item.topic, item.partition)?.leader ?? -1;
-      const list = byLeader.get(leader);
-      if (list === undefined) byLeader.set(leader, [item]);
-      else list.push(item);
-    }
-    return byLeader;
-  }
-
   async #askLeader<Item extends TopicPartition>(
+    leader: number,
     items: readonly Item[],
     ask: (connection: Connection, items: readonly Item[]) => Promise<readonly Failure<Item>[]>,
   ): Promise<readonly Failure<Item>[]> {
-    const { metadata } = this.cluster;
-    const [first] = items;
-    const known = metadata.partition(first!.topic, first!.partition);
-    if (known === undefined || known.leader < 0) return items.map((item) => ({ item, error: this.#leaderless(item) }));
+    if (leader < 0) return items.map((item) => ({ item, error: this.#leaderless(item) }));
     try {
-      return await ask(await this.cluster.node(known.leader, "general"), items);
+      return await ask(await this.cluster.node(leader, "general"), items);
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;
       return items.map((item) => ({ item, error }));
@@ -145,9 +134,7 @@ export class AdminCalls {
         if (this.cluster.closed) throw new ClosedError("the Kafka client");
         const wait = backoffDelay(options.retryBackoff, failures, clock);
         if (!(error instanceof KafkaError && error.retriable)) throw error;
-        const isMissing = error.code === "UNKNOWN_TOPIC_OR_PARTITION";
-        const patience = isMissing ? Math.min(this.#timeout, UNKNOWN_TOPIC_GRACE) : this.#timeout;
-        if (clock.monotonic() + wait - start >= patience) throw error;
+        if (clock.monotonic() + wait - start >= patienceWith(error, this.#timeout)) throw error;
         await sleep(clock, wait);
       }
     }

@@ -7,6 +7,7 @@ import type { Connection } from "../net/connection.ts";
 import type { AdminCalls, Ask } from "./admin-calls.ts";
 import { refuseFailed } from "./admin-outcomes.ts";
 import { InvalidArgumentError, KafkaError } from "./errors.ts";
+import { groupBy } from "./group-by.ts";
 
 /** What has settings: a topic or a group by its name, a broker by its id as text. */
 export interface ConfigResource {
@@ -123,8 +124,7 @@ function operations(configOperation: number, values: Readonly<Record<string, str
 
 /** A broker's own settings are its own business; the rest is everybody's. */
 function routes<T extends ConfigResource>(resources: readonly T[]): { nodeId: number | undefined; list: T[] }[] {
-  const byNode = new Map<number | undefined, T[]>();
-  for (const resource of resources) {
+  const byNode = groupBy(resources, (resource) => {
     if (!Object.hasOwn(TYPES, resource.type)) {
       const known = Object.keys(TYPES).join(", ");
       throw new InvalidArgumentError(`type ${JSON.stringify(resource.type)} of a resource: one of ${known} is wanted`);
@@ -133,8 +133,8 @@ function routes<T extends ConfigResource>(resources: readonly T[]): { nodeId: nu
     if (nodeId !== undefined && !Number.isInteger(nodeId)) {
       throw new InvalidArgumentError(`broker ${JSON.stringify(resource.name)}: a node id as text is wanted`);
     }
-    byNode.set(nodeId, [...(byNode.get(nodeId) ?? []), resource]);
-  }
+    return nodeId;
+  });
   return [...byNode].map(([nodeId, list]) => ({ nodeId, list }));
 }
 

@@ -21,7 +21,7 @@ export interface ClusterOptions extends PoolOptions {
 }
 
 /** A topic that was just created is not known to every broker at once: this long (ms), "unknown" is not believed. */
-export const UNKNOWN_TOPIC_GRACE: number = 1_000;
+const UNKNOWN_TOPIC_GRACE = 1_000;
 /** A broker that hangs must not hold up the question that another could answer (ms). */
 const METADATA_TIMEOUT = 5_000;
 /** How long (ms) one broker may take to be connected to until the next is tried beside it. */
@@ -278,9 +278,8 @@ export class Cluster {
         this.watch(name);
         continue;
       }
-      const patience = missing ? Math.min(timeout, UNKNOWN_TOPIC_GRACE) : timeout;
       const wait = backoffDelay(this.options.retryBackoff, failures, this.clock);
-      const late = this.clock.monotonic() + wait - start >= patience;
+      const late = this.clock.monotonic() + wait - start >= patienceWith(failure, timeout);
       if (!failure.retriable || late || this.#closed || signal?.aborted) throw failure;
       await sleep(this.clock, wait, signal);
       if (signal?.aborted) throw failure;
@@ -310,6 +309,11 @@ export class Cluster {
     this.#soon?.cancel();
     this.#pool.close();
   }
+}
+
+/** How long (ms) to ask again after this error, where `timeout` is the longest that anything is asked for. */
+export function patienceWith(error: KafkaError, timeout: number): number {
+  return error.code === "UNKNOWN_TOPIC_OR_PARTITION" ? Math.min(timeout, UNKNOWN_TOPIC_GRACE) : timeout;
 }
 
 function noAnswer(topic: string, timeout: number): KafkaError {

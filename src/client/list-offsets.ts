@@ -3,6 +3,7 @@ import { sleep } from "../net/clock.ts";
 import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import { KafkaError, ProtocolError } from "./errors.ts";
+import { groupBy } from "./group-by.ts";
 import { groupByTopic, partitionKey, type TopicPartition } from "./topic-partition.ts";
 
 /**
@@ -75,11 +76,7 @@ async function askLeaders(
   question: Question,
   offsets: Map<string, number>,
 ): Promise<{ readonly pending: TopicPartition[]; readonly error: KafkaError | undefined }> {
-  const byLeader = new Map<number, TopicPartition[]>();
-  for (const item of partitions) {
-    const leader = cluster.metadata.partition(item.topic, item.partition)?.leader ?? -1;
-    byLeader.set(leader, [...(byLeader.get(leader) ?? []), item]);
-  }
+  const byLeader = groupBy(partitions, (item) => cluster.metadata.leaderOf(item.topic, item.partition));
   const pending: TopicPartition[] = [];
   let error: KafkaError | undefined;
   await Promise.all(

@@ -64,6 +64,11 @@ export class Metadata {
     return this.#topics.get(topic)?.partitions[partition];
   }
 
+  /** Node id of the partition's leader, or -1 where none is known. */
+  leaderOf(topic: string, partition: number): number {
+    return this.partition(topic, partition)?.leader ?? -1;
+  }
+
   /** Takes in what a broker answered. Topics it did not speak of stay as they are. */
   update(response: MetadataResponse): void {
     this.#nodes = new Map(response.brokers.map((broker) => [broker.nodeId, { host: broker.host, port: broker.port }]));

@@ -160,7 +160,7 @@ export class ProducerSender {
     for (const queue of this.#active) {
       queue.inTopic(this.#topicId(queue.topic));
       if (!queue.isReady(now, this.#linger)) continue;
-      const leader = this.#cluster.metadata.partition(queue.topic, queue.partition)?.leader ?? -1;
+      const leader = this.#cluster.metadata.leaderOf(queue.topic, queue.partition);
       if (leader < 0 || !this.#cluster.metadata.nodes.has(leader)) {
         leaderless.push(queue.topic);
         queue.oldest!.lastError = leaderNotAvailable(queue);

@@ -62,7 +62,7 @@ export class TopicOutbox {
     this.#sticky = new StickyPartitioner(cluster.clock, Math.min(settings.batchSize, STICKY_SHARE), {
       isFilling: (partition) => this.#queues[partition]?.isFilling === true,
       load: (partition) => {
-        const leader = cluster.metadata.partition(topic, partition)?.leader ?? -1;
+        const leader = cluster.metadata.leaderOf(topic, partition);
         return cluster.metadata.nodes.has(leader) ? (this.#queues[partition]?.length ?? 0) : undefined;
       },
     });

@@ -1,3 +1,5 @@
+import { groupBy } from "./group-by.ts";
+
 /** One partition of one topic. */
 export interface TopicPartition {
   readonly topic: string;
@@ -11,11 +13,5 @@ export function partitionKey(topic: string, partition: number): string {
 
 /** Partitions gathered by topic, as requests want them. */
 export function groupByTopic<T extends TopicPartition>(partitions: Iterable<T>): Map<string, T[]> {
-  const topics = new Map<string, T[]>();
-  for (const item of partitions) {
-    const list = topics.get(item.topic);
-    if (list === undefined) topics.set(item.topic, [item]);
-    else list.push(item);
-  }
-  return topics;
+  return groupBy(partitions, ({ topic }) => topic);
 }

@@ -1,6 +1,7 @@
 import type { Cluster } from "../client/cluster.ts";
 import { ErrorCode } from "../client/error-code.ts";
 import { KafkaError, ProtocolError } from "../client/errors.ts";
+import { groupBy } from "../client/group-by.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
@@ -119,12 +120,7 @@ export class OwnedExecutors {
   }
 
   #byLeader(executors: Executors): Iterable<Executors> {
-    const groups = new Map<number, PartitionExecutor[]>();
-    for (const executor of executors) {
-      const leader = this.#cluster.metadata.partition(executor.topic, executor.partition)?.leader ?? -1;
-      groups.set(leader, [...(groups.get(leader) ?? []), executor]);
-    }
-    return groups.values();
+    return groupBy(executors, ({ topic, partition }) => this.#cluster.metadata.leaderOf(topic, partition)).values();
   }
 
   /** The offset it should read from is not in the log. */

@@ -5,29 +5,13 @@ import type { ProducerStamp } from "../../protocol/batch-builder.ts";
 import { KafkaError } from "../../src/client/errors.ts";
 import { PartitionQueue } from "../../src/client/partition-queue.ts";
 import type { QueuedBatch } from "../../src/client/queued-batch.ts";
+import { addBatch, IDENTITY, knownQueue } from "../support/known-queue.ts";
 
-const IDENTITY = { producerId: 7, epoch: 0 } as const;
 const LOST = new KafkaError("CONNECTION_FAILED", "lost", true);
-
-/** A queue whose producer the broker knows, so that several batches may be in flight. Its next sequence is 1. */
-function knownQueue(): PartitionQueue {
-  const queue = new PartitionQueue("t", 0, 5);
-  add(queue);
-  queue.delivered(queue.take(IDENTITY).batch, 0);
-  return queue;
-}
-
-/** Puts a batch of `count` records into the queue. */
-function add(queue: PartitionQueue, count = 1, now = 0): QueuedBatch {
-  const batch = queue.startBatch(10_000, now);
-  for (let i = 0; i < count; i++) batch.builder.append(null, new Uint8Array([i]), 0);
-  batch.closed = true;
-  return batch;
-}
 
 test("batches are sent in order with running sequences, up to so many in flight", () => {
   const queue = new PartitionQueue("t", 0, 2);
-  for (const count of [2, 3, 1, 4]) add(queue, count);
+  for (const count of [2, 3, 1, 4]) addBatch(queue, count);
   const first = queue.take(IDENTITY);
   assert.equal(first.stamp.baseSequence, 0);
   queue.delivered(first.batch, 0);
@@ -42,7 +26,7 @@ test("batches are sent in order with running sequences, up to so many in flight"
 
 test("one batch goes alone until the broker knows the producer, and again after a long rest", () => {
   const queue = new PartitionQueue("t", 0, 5);
-  const [first, second] = [add(queue), add(queue), add(queue), add(queue)];
+  const [first, second] = [addBatch(queue), addBatch(queue), addBatch(queue), addBatch(queue)];
   assert.equal(queue.take(IDENTITY).batch, first);
   assert.equal(queue.isReady(0, 0), false);
   queue.delivered(first!, 0);
@@ -57,7 +41,7 @@ test("one batch goes alone until the broker knows the producer, and again after 
 
 test("one batch goes alone in a topic that was made again: its log does not know the producer", () => {
   const queue = new PartitionQueue("t", 0, 5);
-  const batches = [add(queue), add(queue), add(queue), add(queue), add(queue)];
+  const batches = [addBatch(queue), addBatch(queue), addBatch(queue), addBatch(queue), addBatch(queue)];
   const send = (isReady: boolean): void => {
     assert.equal(queue.isReady(0, 0), isReady);
     if (isReady) queue.take(IDENTITY);
@@ -89,7 +73,7 @@ test("a batch that fills is held back for as long as it lingers, and until it is
 
 test("after a failure nothing is sent until all in flight have a verdict, then each again, alone, as it was", () => {
   const queue = knownQueue();
-  for (let i = 0; i < 4; i++) add(queue);
+  for (let i = 0; i < 4; i++) addBatch(queue);
   const sent = [queue.take(IDENTITY), queue.take(IDENTITY), queue.take(IDENTITY)];
   queue.retry(sent[1]!.batch, LOST, true, 50);
   assert.equal(queue.isReady(60, 0), false);
@@ -106,7 +90,7 @@ test("after a failure nothing is sent until all in flight have a verdict, then e
 
 test("a batch without a verdict has at most four behind it, be they acknowledged or not", () => {
   const queue = knownQueue();
-  for (let i = 0; i < 9; i++) add(queue);
+  for (let i = 0; i < 9; i++) addBatch(queue);
   const first = queue.take(IDENTITY).batch;
   for (let i = 0; i < 4; i++) {
     assert.equal(queue.isReady(0, 0), true);
@@ -119,7 +103,7 @@ test("a batch without a verdict has at most four behind it, be they acknowledged
 
 test("a batch that is given up leaves a gap: the next begins at 0 under a new epoch (KIP-360)", () => {
   const queue = new PartitionQueue("t", 0, 5);
-  for (let i = 0; i < 3; i++) add(queue, 2);
+  for (let i = 0; i < 3; i++) addBatch(queue, 2);
   const first = queue.take(IDENTITY).batch;
   const second = queue.take(IDENTITY).batch;
   queue.abandon(first);
@@ -139,7 +123,7 @@ test("a batch that is given up leaves a gap: the next begins at 0 under a new ep
 
 test("before a new epoch, what is uncertain is asked about with its old sequence, one by one", () => {
   const queue = new PartitionQueue("t", 0, 5);
-  for (let i = 0; i < 4; i++) add(queue, 1, i);
+  for (let i = 0; i < 4; i++) addBatch(queue, 1, i);
   const sent = [queue.take(IDENTITY).batch, queue.take(IDENTITY).batch, queue.take(IDENTITY).batch];
   queue.retry(sent[0]!, LOST, true, 0);
   assert.deepEqual(queue.expire(0), [sent[0]]);
@@ -166,22 +150,22 @@ test("before a new epoch, what is uncertain is asked about with its old sequence
 test("an exhausted epoch needs a new producer id, and takes it from its beginning", () => {
   const queue = new PartitionQueue("t", 0, 5);
   const last = { producerId: 7, epoch: 0x7fff };
-  add(queue);
+  addBatch(queue);
   const { batch } = queue.take(last);
   assert.equal(queue.needsIdentity(last), false);
   queue.abandon(batch);
   assert.equal(queue.needsIdentity(last), true);
   const fresh = { producerId: 8, epoch: 0 };
   assert.equal(queue.needsIdentity(fresh), false);
-  add(queue);
+  addBatch(queue);
   const { stamp } = queue.take(fresh);
   assert.deepEqual([stamp.producerId, stamp.producerEpoch, stamp.baseSequence], [8, 0, 0]);
 });
 
 test("without idempotence batches have no sequence, and one that failed comes first again", () => {
   const queue = new PartitionQueue("t", 0, 1);
-  add(queue);
-  add(queue);
+  addBatch(queue);
+  addBatch(queue);
   const { batch, stamp } = queue.take(undefined);
   assert.deepEqual([stamp.producerId, stamp.baseSequence], [-1, -1]);
   queue.retry(batch, LOST, true, 0);
@@ -190,7 +174,7 @@ test("without idempotence batches have no sequence, and one that failed comes fi
 
 test("batches that wait are given up when they are too old, and those in flight are not", () => {
   const queue = new PartitionQueue("t", 0, 5);
-  const batches = [add(queue, 1, 0), add(queue, 1, 10), add(queue, 1, 20)];
+  const batches = [addBatch(queue, 1, 0), addBatch(queue, 1, 10), addBatch(queue, 1, 20)];
   queue.take(IDENTITY);
   assert.deepEqual(queue.expire(15), [batches[1]]);
   assert.deepEqual(queue.expire(15), []);
@@ -254,7 +238,7 @@ class Run {
 
   take(one: Step): void {
     this.#now += 1;
-    if (one.do === "add") this.added.push(add(this.queue, one.count, this.#now));
+    if (one.do === "add") this.added.push(addBatch(this.queue, one.count, this.#now));
     else if (one.do === "send") this.#send();
     else if (one.do === "apply") this.#apply();
     else if (one.do === "answer") this.#answer(one.which);
@@ -352,7 +336,7 @@ test("sequences go from the last number to 0, and their order holds across the t
   const far = queue.startBatch(10_000, 0);
   far.closed = true;
   Object.defineProperty(far, "builder", { value: { recordCount: 0x7fff_fffe } });
-  for (let i = 0; i < 4; i++) add(queue, 1);
+  for (let i = 0; i < 4; i++) addBatch(queue, 1);
   queue.delivered(queue.take(IDENTITY).batch, 0);
   const taken = [1, 2, 3, 4].map(() => queue.take(IDENTITY));
   assert.deepEqual(
@@ -372,7 +356,7 @@ test("under a transactional identity batches say so, and sequences begin anew wi
   const queue = new PartitionQueue("t", 0, 5);
   const first = { producerId: 7, epoch: 3, transactional: true };
   const stamps = (identity: typeof first): ProducerStamp => {
-    add(queue, 2);
+    addBatch(queue, 2);
     const { batch, stamp } = queue.take(identity);
     queue.delivered(batch, 0);
     return stamp;
@@ -380,7 +364,7 @@ test("under a transactional identity batches say so, and sequences begin anew wi
   assert.deepEqual(stamps(first), { producerId: 7, producerEpoch: 3, baseSequence: 0, transactional: true });
   assert.deepEqual(stamps(first), { producerId: 7, producerEpoch: 3, baseSequence: 2, transactional: true });
   // Given up after it was sent: the queue must not raise the epoch by itself.
-  add(queue);
+  addBatch(queue);
   queue.abandon(queue.take(first).batch);
   assert.equal(stamps(first).producerEpoch, 3);
   const next = { producerId: 7, epoch: 4, transactional: true };

@@ -1,31 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { KafkaError } from "../../src/client/errors.ts";
-import { PartitionQueue } from "../../src/client/partition-queue.ts";
-import type { QueuedBatch } from "../../src/client/queued-batch.ts";
+import { addBatch, IDENTITY, knownQueue } from "../support/known-queue.ts";
 
-const IDENTITY = { producerId: 7, epoch: 0 } as const;
 const LOST = new KafkaError("CONNECTION_FAILED", "lost", true);
-
-/** A queue whose producer the broker knows, so that several batches may be in flight. Its next sequence is 1. */
-function knownQueue(): PartitionQueue {
-  const queue = new PartitionQueue("t", 0, 5);
-  add(queue);
-  queue.delivered(queue.take(IDENTITY).batch, 0);
-  return queue;
-}
-
-/** Puts a batch of `count` records into the queue. */
-function add(queue: PartitionQueue, count = 1, now = 0): QueuedBatch {
-  const batch = queue.startBatch(10_000, now);
-  for (let i = 0; i < count; i++) batch.builder.append(null, new Uint8Array([i]), 0);
-  batch.closed = true;
-  return batch;
-}
 
 test("a batch that was too large goes in halves under its own sequences, and those behind it keep theirs", () => {
   const queue = knownQueue();
-  const large = add(queue, 0);
+  const large = addBatch(queue, 0);
   for (let i = 0; i < 5; i++) {
     large.builder.append(null, new Uint8Array(100), 0);
     large.owners.push({ delivered: () => {}, failed: () => {} });
@@ -33,7 +15,7 @@ test("a batch that was too large goes in halves under its own sequences, and tho
     large.timestamps.push(0);
   }
   large.accountedBytes = large.builder.byteLength;
-  const behind = add(queue, 3);
+  const behind = addBatch(queue, 3);
   const { stamp } = queue.take(IDENTITY);
   queue.take(IDENTITY);
   let settled = 0;

@@ -1,6 +1,7 @@
+import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { copyBytes, copyMatch } from "../../protocol/byte-copy.ts";
+import { concatBytes, copyBytes, copyMatch } from "../../protocol/byte-copy.ts";
 import { assertSameBytes, sampleBytes } from "../support/byte-samples.ts";
 
 const lengths = fc.oneof(fc.nat(70), fc.nat(3000));
@@ -40,4 +41,10 @@ describe("copyBytes", () => {
       }),
     );
   });
+});
+
+test("parts are put together in their order, empty ones and none at all too", () => {
+  const parts = [[1, 2], [], [3]].map((bytes) => Uint8Array.from(bytes));
+  assert.deepEqual(concatBytes(parts), Uint8Array.of(1, 2, 3));
+  assert.deepEqual(concatBytes([]), new Uint8Array(0));
 });
