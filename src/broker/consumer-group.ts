@@ -212,12 +212,16 @@ export class ConsumerGroup {
   }
 
   /** Takes the place of one that was kept, with its members as they were. */
-  restore({ members, groupEpoch, assignmentEpoch, topics, targets }: ConsumerSnapshot): void {
+  restore({ members, groupEpoch, assignmentEpoch, targets }: ConsumerSnapshot): void {
     const { roster } = this;
     for (const member of members) roster.put(member);
     roster.adopt(assignmentEpoch, targets);
-    // Nobody may have heard of the last change of a topic.
-    roster.groupEpoch = roster.subscriptions.seen === topics ? groupEpoch : groupEpoch + 1;
+    roster.groupEpoch = groupEpoch;
+  }
+
+  /** Begins an epoch if the topics are not what they were when the members were kept: nobody may have heard of that. */
+  followTopics({ topics }: ConsumerSnapshot): void {
+    if (this.roster.subscriptions.seen !== topics) this.roster.groupEpoch += 1;
   }
 
   /** The coordinator gives the group up. */

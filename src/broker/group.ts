@@ -13,9 +13,8 @@ import type { GroupTopics } from "./consumer-group-subscriptions.ts";
 import type { CommitCheck, Committer } from "./group-commit.ts";
 import { downgraded, upgraded } from "./group-conversion.ts";
 import { GroupError } from "./group-error.ts";
-import { classicSnapshot, consumerSnapshot, readGroupSnapshot } from "./group-snapshot.ts";
+import { classicSnapshot, consumerSnapshot, type GroupSnapshot, readGroupSnapshot } from "./group-snapshot.ts";
 import type { GroupKeeper } from "./group-store.ts";
-import type { JournalValue } from "./journal-value.ts";
 import { GroupOffsets } from "./offsets.ts";
 
 export interface GroupHost {
@@ -43,17 +42,18 @@ export class Group {
     this.#host = host;
     this.#keeper = keeper;
     this.offsets = new GroupOffsets(keeper);
-    this.#members = keeper?.members === undefined ? this.#newClassic() : this.#restored(keeper.members);
+    const kept = keeper?.members === undefined ? undefined : readGroupSnapshot(keeper.members);
+    this.#members = kept === undefined ? this.#newClassic() : this.#restored(kept);
     this.#keptMark = this.#mark();
+    if (kept?.kind !== "consumer" || this.#members.kind !== "consumer") return;
+    this.#members.followTopics(kept);
+    this.#keep();
   }
 
-  #restored(kept: JournalValue): ClassicGroup | ConsumerGroup {
-    const snapshot = readGroupSnapshot(kept);
-    if (snapshot.kind === "classic") {
-      return ClassicGroup.stable(this.#host.clock, this.#host.settings, snapshot.stored);
-    }
+  #restored(kept: GroupSnapshot): ClassicGroup | ConsumerGroup {
+    if (kept.kind === "classic") return ClassicGroup.stable(this.#host.clock, this.#host.settings, kept.stored);
     const consumer = this.#newConsumer();
-    consumer.restore(snapshot);
+    consumer.restore(kept);
     return consumer;
   }
 

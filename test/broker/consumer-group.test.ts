@@ -249,4 +249,16 @@ describe("a consumer group", () => {
     await bench.time.advance(SESSION);
     assert.equal(epochs(bench)[0], "Empty");
   });
+
+  test("keeps an epoch that it began at a restart because of a topic: the next restart does not fall behind it", () => {
+    const bench = consumerBench();
+    bench.member("a").join(["v"]);
+    const [, kept, assigned] = epochs(bench);
+    bench.topics.add("v", 2);
+    bench.restart();
+    assert.deepEqual(epochs(bench), ["Assigning", Number(kept) + 1, assigned]);
+    bench.topics.delete("v");
+    bench.restart();
+    assert.deepEqual(epochs(bench), ["Assigning", Number(kept) + 2, assigned]);
+  });
 });
