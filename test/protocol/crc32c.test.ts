@@ -2,11 +2,12 @@ import { strict as assert } from "node:assert";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { crc32c } from "../../protocol/crc32c.ts";
+import { FOLDING_PAYS_FROM, fold } from "../../protocol/crc32c-fold.ts";
 import { sampleBytes } from "../support/byte-samples.ts";
 
 /** The definition, a bit at a time. */
-function bitwise(bytes: Uint8Array): number {
-  let crc = -1;
+function bitwise(bytes: Uint8Array, from = -1): number {
+  let crc = from;
   for (const byte of bytes) {
     crc ^= byte;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
@@ -47,15 +48,34 @@ describe("crc32c", () => {
     );
   });
 
-  test("crc32c is right around the lengths where two lanes are summed beside each other", () => {
-    const lanes = 2 * 4096;
-    const bytes = sampleBytes(3 * lanes + 100, 1, 256);
-    for (const length of [-17, -16, -1, 0, 1, 15, 16, 17].flatMap((n) => [lanes + n, 2 * lanes + n, 3 * lanes + n])) {
+  test("crc32c is right around the lengths where words are folded, and where another block of them is", () => {
+    const folded = 4 * FOLDING_PAYS_FROM;
+    const block = 4 * 512;
+    const reach = 4 * 209;
+    const bytes = sampleBytes(folded + 2 * block + 100, 1, 256);
+    const borders = [folded, folded + block, folded + reach, folded + block + reach];
+    for (const length of borders.flatMap((border) => [-17, -16, -1, 0, 1, 15, 16, 17].map((n) => border + n))) {
       for (const offset of [0, 1, 3]) {
         const view = bytes.subarray(offset, offset + length);
         assert.equal(crc32c(view, 0, length), bitwise(view), `${offset} ${length}`);
       }
     }
+  });
+
+  test("fold keeps the sum of any words, whatever it begins at, and does not touch them", () => {
+    const input = fc.tuple(fc.integer({ min: FOLDING_PAYS_FROM, max: 5_000 }), fc.integer(), fc.integer());
+    fc.assert(
+      fc.property(input, ([length, crc, seed]) => {
+        // Words lie at multiples of four.
+        const bytes = new Uint8Array(sampleBytes(4 * length, 1, 256, seed));
+        const before = bytes.slice();
+        const folded = fold(crc, new Int32Array(bytes.buffer, bytes.byteOffset, length));
+        assert.deepEqual(bytes, before);
+        assert.ok(folded.length < FOLDING_PAYS_FROM && (length - folded.length) % 4 === 0, `${folded.length}`);
+        const foldedBytes = new Uint8Array(folded.buffer, folded.byteOffset, folded.byteLength);
+        assert.equal(bitwise(foldedBytes, 0), bitwise(bytes, crc));
+      }),
+    );
   });
 
   test("crc32c notices every single bit that turns", () => {
