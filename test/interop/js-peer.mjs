@@ -107,4 +107,5 @@ if (part === "write") {
   const lines = (await text(process.stdin)).split("\n").filter((line) => line !== "");
   await peer.write(lines.map(parse), option);
 } else await peer.read(Number(option));
-process.exit(0);
+// A process that exits drops what its pipe has not taken yet.
+process.stdout.write("", () => process.exit(0));
