@@ -24,8 +24,10 @@ export type {
 } from "./src/client/sasl-options.ts";
 export { type App, createApp } from "./src/jobs/app.ts";
 export type { BackoffOptions } from "./src/jobs/backoff.ts";
+export type { BlockedJob, SkipOptions } from "./src/jobs/blocked-jobs.ts";
 export type { BufferedJob, DispatchedJob, EnqueuedJob } from "./src/jobs/dispatched-job.ts";
 export type { Duration } from "./src/jobs/duration.ts";
+export type { DiscardRule, ErrorMatcher, RetryRule } from "./src/jobs/error-rules.ts";
 export {
   AppClosedError,
   AppInUseError,
@@ -36,6 +38,7 @@ export {
   InvalidKeyError,
   InvalidOptionError,
   JobError,
+  NewerVersionError,
   PartitionMismatchError,
   PartitionOutOfRangeError,
   PayloadError,
@@ -49,13 +52,15 @@ export {
 export type { AppEventName, AppEvents, AppListener, JobInfo, TopicPartition } from "./src/jobs/events.ts";
 export type { JobHeaders } from "./src/jobs/headers.ts";
 export type { ConfiguredJob, Job, JobSettings, Payload, PreparedJob } from "./src/jobs/job.ts";
-export type { DispatchMethod, EnqueuingJob, JobOptions, RunningJob } from "./src/jobs/job-options.ts";
+export { Discard, RetryLater } from "./src/jobs/job-controls.ts";
+export type { DiscardedJob, DispatchMethod, EnqueuingJob, JobOptions, RunningJob } from "./src/jobs/job-options.ts";
 export type { PartitionerResult, PartitionKeyType } from "./src/jobs/key.ts";
 export type { AppProducer } from "./src/jobs/lazy-producer.ts";
 export type { LogFields, Logger } from "./src/jobs/logger.ts";
+export type { RecordPlace } from "./src/jobs/moved-record.ts";
 export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
-export type { QueueOptions } from "./src/jobs/queue-options.ts";
+export type { DeadLetterQueueOptions, OnDataLoss, QueueOptions, WhenExhausted } from "./src/jobs/queue-options.ts";
 export type { Serializer } from "./src/jobs/serializer.ts";
 export type {
   InputOf,
@@ -69,8 +74,12 @@ export type { AppTopics, TopicPlan } from "./src/jobs/topics.ts";
 export type { WorkOptions } from "./src/jobs/work-options.ts";
 export type { PartitionStatus, Worker, WorkerStatus } from "./src/jobs/worker.ts";
 export {
+  JobSkippedError,
   JobsExpiredError,
+  JobTimeoutError,
+  NotBlockedError,
   OffsetBeyondLogError,
+  ProcessDiedError,
   ShutdownTimeoutError,
   WorkerFailedError,
 } from "./src/jobs/worker-errors.ts";

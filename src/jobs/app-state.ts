@@ -1,8 +1,15 @@
-import type { EventHub } from "./events.ts";
+import type { EventHub, TopicPartition } from "./events.ts";
 import type { JobRegistry } from "./job-registry.ts";
 import type { LazyProducer } from "./lazy-producer.ts";
+import type { RecordPlace } from "./moved-record.ts";
 import type { AppSettings } from "./options.ts";
 import type { RuntimeSlot } from "./runtime.ts";
+
+/** What has partitions whose blocked jobs can be let go. */
+export interface PartitionHolder {
+  has(place: TopicPartition): boolean;
+  skip(place: RecordPlace, topic: string | undefined): Promise<void>;
+}
 
 /** What the parts of one app share. */
 export interface AppState {
@@ -12,6 +19,8 @@ export interface AppState {
   readonly slot: RuntimeSlot;
   /** The app's own producer, which variants are made from. */
   readonly producer: LazyProducer;
+  /** Those that have not been closed. */
+  readonly workers: Set<PartitionHolder>;
   /** What has to end before the app lets go of Kafka, as its workers. Whoever ends earlier takes itself out. */
   readonly closers: Set<() => Promise<void>>;
 }

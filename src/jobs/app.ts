@@ -1,4 +1,5 @@
 import type { AppState } from "./app-state.ts";
+import { type BlockedJob, blockedJobs, type SkipOptions, skipJob } from "./blocked-jobs.ts";
 import { enqueueAll } from "./bulk-enqueue.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -8,6 +9,7 @@ import { type Job, type JobCalls, JobHandle, type PreparedJob } from "./job.ts";
 import { checkJobOptions, type JobOptions } from "./job-options.ts";
 import { JobRegistry } from "./job-registry.ts";
 import { type AppProducer, LazyProducer } from "./lazy-producer.ts";
+import type { RecordPlace } from "./moved-record.ts";
 import { type AppOptions, resolveAppOptions } from "./options.ts";
 import { performNow } from "./perform-now.ts";
 import { RuntimeSlot } from "./runtime.ts";
@@ -35,6 +37,13 @@ export interface App {
   /** Calls `listener` at each such event; returns its remover. Nothing a listener does reaches a job. */
   on<E extends AppEventName>(event: E, listener: AppListener<E>): () => void;
   readonly topics: AppTopics;
+  /** Jobs of the app's group that have failed three times or more and hold their partitions, whichever process runs them. */
+  blocked(): Promise<BlockedJob[]>;
+  /**
+   * Lets a job go that holds its partition: into the topic `deadLetter`, or nowhere. In a process whose worker has that
+   * partition. Rejects with a `NotBlockedError` where there is no such job.
+   */
+  skip(place: RecordPlace, options?: SkipOptions): Promise<void>;
   /**
    * Runs jobs in this process as a member of the app's group, until the worker is closed. Resolves once it has found
    * its queues' topics; partitions follow, with `assigned` events.
@@ -72,6 +81,7 @@ export function createApp(options: AppOptions = {}): App {
     registry: new JobRegistry(),
     events: new EventHub(settings.logger),
     producer: new LazyProducer(slot, settings.producer),
+    workers: new Set(),
     closers: new Set(),
   };
   const app = makeApp(state);
@@ -100,6 +110,8 @@ function makeApp(state: AppState): App {
     producer: state.producer,
     on: (event, listener) => state.events.on(event, listener),
     topics: appTopics(state),
+    blocked: () => blockedJobs(state),
+    skip: (place, options) => skipJob(state, place, options),
     work: (options) => (closing === undefined ? startWorker(state, options) : Promise.reject(new AppClosedError())),
     close,
     [Symbol.asyncDispose]: close,

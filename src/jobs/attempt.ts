@@ -1,9 +1,14 @@
+import type { Timer } from "../net/clock.ts";
+
 /** One attempt at a job, from its start until its promise settles, whatever becomes of its partition meanwhile. */
 export class Attempt {
+  /** Ends it by its job's timeout. */
+  timer: Timer | undefined;
   readonly offset: number;
   readonly startedAt: number;
   #controller: AbortController | undefined;
   #reason: unknown;
+  #isSignalled = false;
   #aborted = false;
 
   constructor(offset: number, startedAt: number) {
@@ -15,18 +20,29 @@ export class Attempt {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#aborted) this.#controller.abort(this.#reason);
+      if (this.#isSignalled) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
   }
 
+  /** Whether it was told that its time here is up: what it fails with then is not its own fault. */
   get isAborted(): boolean {
     return this.#aborted;
   }
 
   abort(reason: unknown): void {
-    if (this.#aborted) return;
     this.#aborted = true;
+    this.#abortSignal(reason);
+  }
+
+  /** It takes too long: its signal aborts, and it counts all the same. */
+  timeOut(error: Error): void {
+    this.#abortSignal(error);
+  }
+
+  #abortSignal(reason: unknown): void {
+    if (this.#isSignalled) return;
+    this.#isSignalled = true;
     this.#reason = reason;
     this.#controller?.abort(reason);
   }

@@ -28,6 +28,8 @@ interface Chain {
   retry: Timer | undefined;
   /** Told once nothing is left to commit. */
   waiting: (() => void)[];
+  /** Told once no commit of it is unresolved: one at a time has the chain to itself then. */
+  turns: (() => void)[];
 }
 
 const RETRY_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 100, max: 1_000 };
@@ -68,7 +70,7 @@ export class Committer {
   add(source: CommitSource, committed: Pick<OffsetToCommit, "offset" | "metadata"> | undefined): void {
     const chain: Chain = {
       ...{ source, sent: committed, unresolved: false },
-      ...{ failures: 0, retry: undefined, waiting: [] },
+      ...{ failures: 0, retry: undefined, waiting: [], turns: [] },
     };
     this.#chains.set(partitionKey(source.topic, source.partition), chain);
   }
@@ -82,6 +84,7 @@ export class Committer {
     this.#urgent.delete(chain);
     chain.retry?.cancel();
     this.#settle(chain);
+    for (const next of chain.turns.splice(0)) next();
   }
 
   #find(source: CommitSource): Chain | undefined {
@@ -121,6 +124,30 @@ export class Committer {
       chain.waiting.push(resolve);
       this.#touch(chain, true);
     });
+  }
+
+  /**
+   * Has `work` commit for a chain in its own way, while no other commit of it is unresolved. It gives what Kafka has
+   * then; undefined: what it had before. False, without `work` being called: the chain has ended.
+   */
+  async inTurn(source: CommitSource, work: () => Promise<Chain["sent"]>): Promise<boolean> {
+    const chain = this.#find(source);
+    if (chain === undefined) return false;
+    while (chain.unresolved) await new Promise<void>((resolve) => chain.turns.push(resolve));
+    if (this.#find(source) !== chain) return false;
+    chain.unresolved = true;
+    try {
+      chain.sent = (await work()) ?? chain.sent;
+    } finally {
+      this.#resolved(chain);
+      this.#goOn(chain);
+    }
+    return true;
+  }
+
+  #resolved(chain: Chain): void {
+    chain.unresolved = false;
+    chain.turns.shift()?.();
   }
 
   #send(candidates: ReadonlySet<Chain>): void {
@@ -174,7 +201,7 @@ export class Committer {
     }
     const offsetOf = new Map(sent);
     for (const chain of batch) {
-      chain.unresolved = false;
+      this.#resolved(chain);
       const { topic, partition } = chain.source;
       const errorCode = codes?.get(partitionKey(topic, partition)) ?? 0;
       const what = `commit of ${topic}/${partition}`;
@@ -187,6 +214,11 @@ export class Committer {
   #committed(chain: Chain, offset: OffsetToCommit | undefined): void {
     chain.failures = 0;
     if (offset !== undefined) chain.sent = offset;
+    this.#goOn(chain);
+  }
+
+  /** What was to be committed meanwhile is committed next. */
+  #goOn(chain: Chain): void {
     if (this.#find(chain.source) !== chain) return;
     if (this.#urgent.has(chain) || chain.waiting.length > 0) this.#touch(chain, true);
     else if (this.#due.has(chain)) this.#touch(chain, false);

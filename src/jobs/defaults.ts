@@ -20,6 +20,11 @@ export interface JobDefaults {
   readonly sessionTimeout: number;
   readonly rebalanceTimeout: number;
   readonly leaseMargin: number;
+  /** Failures beyond the first that no rule is for, where a queue does not block. */
+  readonly maxRetries: number;
+  readonly retryRule: { readonly wait: number; readonly attempts: number; readonly jitter: number };
+  readonly unknownJobGrace: number;
+  readonly transactionTimeout: number;
 }
 
 export const DEFAULTS: JobDefaults = {
@@ -38,4 +43,8 @@ export const DEFAULTS: JobDefaults = {
   sessionTimeout: 10_000,
   rebalanceTimeout: 60_000,
   leaseMargin: LEASE_MARGIN,
+  maxRetries: 3,
+  retryRule: { wait: 3_000, attempts: 5, jitter: 0.15 },
+  unknownJobGrace: 600_000,
+  transactionTimeout: 10_000,
 };

@@ -48,6 +48,18 @@ export class UnknownJobError extends JobError {
   }
 }
 
+/** A record's job is of a later version than this process has: one that was deployed later runs it. */
+export class NewerVersionError extends JobError {
+  override readonly name = "NewerVersionError";
+
+  constructor(job: string, version: number, known: number) {
+    super(
+      "NEWER_VERSION",
+      `a job "${job}" of version ${version} waits for a process that knows it: this one has version ${known}`,
+    );
+  }
+}
+
 /** The partitioner gave nothing that order can be kept for. */
 export class InvalidKeyError extends JobError {
   override readonly name = "InvalidKeyError";

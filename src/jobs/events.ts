@@ -6,6 +6,7 @@ import type { Logger } from "./logger.ts";
 /** One run of a job, as events tell of it. */
 export interface JobInfo {
   readonly id: string;
+  /** Empty where a record names none. */
   readonly name: string;
   readonly queue: string;
   readonly key: string | undefined;
@@ -30,6 +31,19 @@ export interface AppEvents {
   completed: { readonly job: JobInfo; readonly duration: number };
   /** An attempt ended with an error. */
   failed: { readonly job: JobInfo; readonly error: unknown; readonly duration: number };
+  /** A job ended without success: it said so itself, a rule did, or somebody skipped it. */
+  discarded: { readonly job: JobInfo; readonly error: unknown };
+  /** A job failed for good and is in a dead letter topic, at `to`. */
+  dead: {
+    readonly job: JobInfo;
+    readonly error: unknown;
+    readonly to: { readonly topic: string; readonly partition: number };
+  };
+  /**
+   * A job holds up its partition: it has failed three times or more, or can never be read. Told again each minute until
+   * it succeeds or `app.skip` lets it go.
+   */
+  blocked: { readonly job: JobInfo; readonly error: unknown; readonly since: Date };
   /** A failed job will be tried again in `wait` milliseconds. `job.attempt` is the one that failed. */
   retried: { readonly job: JobInfo; readonly wait: number };
   /** Partitions that this worker owns from now on. */
@@ -63,6 +77,9 @@ const NAMES: Readonly<Record<AppEventName, true>> = {
   started: true,
   completed: true,
   failed: true,
+  discarded: true,
+  dead: true,
+  blocked: true,
   retried: true,
   assigned: true,
   revoked: true,

@@ -16,6 +16,14 @@ export const KEY_HEADER = "ottla-key";
 export const PAYLOAD_HEADER = "ottla-payload";
 export const NO_PAYLOAD = "none";
 
+/** Failures so far, and those of each retry rule, of a job that was re-enqueued. */
+export const ATTEMPT_HEADER = "ottla-attempt";
+export const RETRIES_HEADER = "ottla-retries";
+/** Where its first record was, as `topic/partition/offset`: on every job that was moved. */
+export const ORIGIN_HEADER = "ottla-origin";
+/** Why it is a dead letter. */
+export const ERROR_HEADER = "ottla-error";
+
 /** A header as a producer takes it. */
 export type HeaderEntry = readonly [name: string, value: string];
 

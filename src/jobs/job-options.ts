@@ -6,6 +6,8 @@ import {
   optionalText,
   type RawOptions,
 } from "./check-options.ts";
+import { type Duration, parseDuration } from "./duration.ts";
+import { type DiscardRule, type ErrorRule, type RetryRule, resolveErrorRules } from "./error-rules.ts";
 import { InvalidOptionError } from "./errors.ts";
 import type { JobHeaders } from "./headers.ts";
 import type { PartitionerResult, PartitionKeyType } from "./key.ts";
@@ -73,7 +75,21 @@ export interface JobOptions<I = void, O = I> {
   readonly dispatchMethod?: DispatchMethod | undefined;
   /** For `performAllLater`. Default `"produceSync"`. */
   readonly dispatchManyMethod?: DispatchMethod | undefined;
+  /** Tries the job again at certain errors. Of several rules that match, the last one counts; at most 8. */
+  readonly retryOn?: readonly RetryRule[] | undefined;
+  /** Ends the job at certain errors, as if it had thrown `Discard`. Before `retryOn` where both match. */
+  readonly discardOn?: readonly DiscardRule[] | undefined;
+  /** Called once when a job ends without success: discarded, skipped, or put into the dead letter topic. */
+  afterDiscard?(job: DiscardedJob<O>, error: unknown): unknown;
+  /** How long an attempt may take before its signal aborts with a `TimeoutError`. Default: as long as it likes. */
+  readonly timeout?: Duration | undefined;
   perform(payload: O, job: RunningJob<O>): unknown;
+}
+
+/** A job that has ended without success, as `afterDiscard` sees it. */
+export interface DiscardedJob<O = unknown> extends Omit<RunningJob<O>, "payload" | "signal"> {
+  /** Undefined where it could not be read. */
+  readonly payload: O | undefined;
 }
 
 /** A definition, checked, as the app keeps it. */
@@ -86,6 +102,10 @@ export interface JobDefinition {
   readonly producer: ((job: EnqueuingJob) => unknown) | undefined;
   readonly dispatchMethod: DispatchMethod;
   readonly dispatchManyMethod: DispatchMethod;
+  readonly rules: readonly ErrorRule[];
+  readonly afterDiscard: ((job: DiscardedJob, error: unknown) => unknown) | undefined;
+  /** Milliseconds. */
+  readonly timeout: number | undefined;
   readonly perform: (payload: unknown, job: RunningJob) => unknown;
 }
 
@@ -98,6 +118,10 @@ const JOB_OPTIONS = [
   "producer",
   "dispatchMethod",
   "dispatchManyMethod",
+  "retryOn",
+  "discardOn",
+  "afterDiscard",
+  "timeout",
   "perform",
 ] as const;
 const KEY_TYPES = ["key", "partitionKey", "partition"] as const;
@@ -123,6 +147,11 @@ export function checkJobOptions(value: unknown): JobDefinition {
     dispatchMethod: optionalChoice(options.dispatchMethod, `${path}.dispatchMethod`, METHODS) ?? "produceSync",
     dispatchManyMethod:
       optionalChoice(options.dispatchManyMethod, `${path}.dispatchManyMethod`, METHODS) ?? "produceSync",
+    rules: resolveErrorRules(options.retryOn, options.discardOn, path),
+    afterDiscard: (
+      optionalFunction(options.afterDiscard, `${path}.afterDiscard`) as JobDefinition["afterDiscard"]
+    )?.bind(value),
+    timeout: options.timeout === undefined ? undefined : parseDuration(options.timeout, `${path}.timeout`),
     perform: (payload, job) => perform.call(value, payload, job),
   };
 }

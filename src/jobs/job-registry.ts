@@ -17,6 +17,10 @@ export class JobRegistry {
     return definition;
   }
 
+  find(name: string): JobDefinition | undefined {
+    return this.#jobs.get(name);
+  }
+
   has(definition: JobDefinition): boolean {
     return this.#jobs.get(definition.name) === definition;
   }

@@ -6,10 +6,15 @@ export interface SlotUser {
 
 /** Caps how many jobs run at once. Those that wait are served in the order in which they asked. */
 export class JobSlots {
+  readonly #size: number;
   #free: number;
   readonly #waiting = new Set<SlotUser>();
+  /** Those that want all slots: while one waits, no other gets any. */
+  readonly #waitingAlone = new Set<SlotUser>();
+  #isAlone = false;
 
   constructor(size: number) {
+    this.#size = size;
     this.#free = size;
   }
 
@@ -17,9 +22,10 @@ export class JobSlots {
     return this.#free;
   }
 
-  /** Takes a slot; false: `user` is told when to ask again. */
-  take(user: SlotUser): boolean {
-    if (this.#free > 0) {
+  /** Takes a slot; false: `user` is told when to ask again. `alone`: nothing else is to run beside its job. */
+  take(user: SlotUser, alone = false): boolean {
+    if (alone) return this.#takeAll(user);
+    if (this.#free > 0 && this.#waitingAlone.size === 0) {
       this.#free--;
       return true;
     }
@@ -27,10 +33,32 @@ export class JobSlots {
     return false;
   }
 
+  #takeAll(user: SlotUser): boolean {
+    const isFirst = this.#waitingAlone.size === 0 || this.#waitingAlone.values().next().value === user;
+    if (this.#free < this.#size || !isFirst) {
+      this.#waitingAlone.add(user);
+      return false;
+    }
+    this.#waitingAlone.delete(user);
+    this.#free = 0;
+    this.#isAlone = true;
+    return true;
+  }
+
   release(): void {
-    this.#free++;
+    this.#free = this.#isAlone ? this.#size : this.#free + 1;
+    this.#isAlone = false;
+    this.#serve();
+  }
+
+  #serve(): void {
+    for (const user of this.#waitingAlone) {
+      if (this.#free === this.#size) user.slotFree();
+      // Whoever cannot take them yet, as without a lease, asks again by itself, and keeps its turn until then.
+      if (this.#waitingAlone.has(user) || this.#free === 0) return;
+    }
     for (const user of this.#waiting) {
-      if (this.#free === 0) return;
+      if (this.#free === 0 || this.#waitingAlone.size > 0) return;
       this.#waiting.delete(user);
       user.slotFree();
     }
@@ -39,5 +67,6 @@ export class JobSlots {
   /** Stops waiting. */
   forget(user: SlotUser): void {
     this.#waiting.delete(user);
+    if (this.#waitingAlone.delete(user)) this.#serve();
   }
 }

@@ -97,6 +97,19 @@ export function queueSettings(settings: AppSettings, name: string): QueueSetting
   return settings.queues.get(name) ?? resolveQueue(name, undefined, within("queues", name));
 }
 
+/**
+ * The settings of a topic that the app uses: those of a queue, or of a dead letter topic, which is made with as many
+ * partitions as its queues.
+ */
+export function topicSettings(settings: AppSettings, name: string): QueueSettings {
+  const queues = [...settings.queues.values()].filter(({ deadLetterTopic }) => deadLetterTopic === name);
+  if (queues.length === 0 || settings.queues.has(name)) return queueSettings(settings, name);
+  const counts = queues.map(({ partitions }) => partitions ?? 0);
+  const partitions = Math.max(...counts);
+  const own = resolveQueue(name, undefined, within("queues", name));
+  return { ...own, partitions: partitions === 0 ? undefined : partitions, allowPartitionMismatch: true };
+}
+
 /** Where to begin when the options do not say. */
 export function defaultBrokers(): readonly string[] {
   const brokers = splitBrokers(environment("KAFKA_BROKERS") ?? "");

@@ -1,16 +1,17 @@
-import type { OffsetToCommit } from "../client/group-offsets.ts";
+import type { CommittedOffset, OffsetToCommit } from "../client/group-offsets.ts";
 import type { Timer } from "../net/clock.ts";
 import { Attempt } from "./attempt.ts";
-import { backoffWait } from "./backoff.ts";
-import { encodeCommitMetadata, type FailingJob } from "./commit-metadata.ts";
-import type { CommitSource } from "./committer.ts";
-import type { JobInfo } from "./events.ts";
+import { decodeCommitMetadata, encodeCommitMetadata } from "./commit-metadata.ts";
 import type { Buffered } from "./flow-control.ts";
+import type { MoveSource } from "./moves.ts";
+import { PartitionFailures } from "./partition-failures.ts";
 import { jobInfo, performReceived } from "./perform.ts";
 import { ReceivedJob } from "./received-job.ts";
 import { type BufferedRecord, RecordBuffer } from "./record-buffer.ts";
+import { StartNotes } from "./start-notes.ts";
 import type { StartPoint } from "./start-point.ts";
 import type { WorkerContext } from "./worker-context.ts";
+import { JobTimeoutError, NotBlockedError } from "./worker-errors.ts";
 
 /** What one fetch brought. */
 export interface FetchedJobs {
@@ -29,7 +30,7 @@ export interface FetchedJobs {
  * draining: nothing starts; the running attempt may end and be committed. → ended.
  * ended:    released or lost. What still runs counts for nothing here.
  */
-export class PartitionExecutor implements CommitSource, Buffered {
+export class PartitionExecutor implements MoveSource, Buffered {
   readonly topic: string;
   readonly partition: number;
   readonly #context: WorkerContext;
@@ -40,7 +41,10 @@ export class PartitionExecutor implements CommitSource, Buffered {
   #mark = 0;
   #fetchedTo = 0;
   #leaderEpoch = -1;
-  #failing: FailingJob | undefined;
+  readonly #failures: PartitionFailures;
+  readonly #notes: StartNotes;
+  /** What ends the first job without success is under way. */
+  #ending: Attempt | undefined;
   #attempt: Attempt | undefined;
   #backoff: Timer | undefined;
   readonly #whenIdle: (() => void)[] = [];
@@ -50,6 +54,8 @@ export class PartitionExecutor implements CommitSource, Buffered {
     this.#context = context;
     this.topic = topic;
     this.partition = partition;
+    this.#failures = new PartitionFailures(context, this);
+    this.#notes = new StartNotes(context, this, this.#failures);
   }
 
   get state(): "loading" | "running" | "stopped" | "draining" | "ended" {
@@ -76,7 +82,8 @@ export class PartitionExecutor implements CommitSource, Buffered {
     this.#topicId = start.topicId;
     this.#mark = start.offset;
     this.#fetchedTo = start.offset;
-    this.#failing = start.failing.find((job) => job.offset >= start.offset);
+    this.#failures.begin(start.failing);
+    this.#notes.begin(start.open);
     this.pump();
   }
 
@@ -86,7 +93,8 @@ export class PartitionExecutor implements CommitSource, Buffered {
     this.#buffer.push(records);
     this.#fetchedTo = nextOffset;
     if (leaderEpoch >= 0) this.#leaderEpoch = leaderEpoch;
-    if (this.#attempt === undefined) this.#moveMark();
+    this.#notes.took(records, nextOffset);
+    if (this.#attempt === undefined && this.#ending === undefined) this.#moveMark();
     this.#context.flow.filled(this);
     this.pump();
   }
@@ -97,21 +105,27 @@ export class PartitionExecutor implements CommitSource, Buffered {
 
   /** Starts the next job if it may start now; whatever keeps it from starting calls this again once it is over. */
   pump(): void {
-    if (this.#state !== "running" || this.#attempt !== undefined || this.#backoff !== undefined) return;
+    if (this.#state !== "running" || this.#isWorking || this.#notes.isNoting || this.#backoff !== undefined) return;
     const record = this.#buffer.first;
     if (record === undefined || this.#context.isQuiet) return;
     if (this.#mustWait(record) || !this.#hasLease()) return;
-    if (this.#context.turn.isOver(this) || !this.#context.slots.take(this)) return;
+    const { turn, slots } = this.#context;
+    if (turn.isOver(this)) return;
+    if (!this.#notes.isNoted(record.offset)) return this.#note(record);
+    if (!slots.take(this, this.#failures.runsAlone(record.offset))) return;
     this.#start(record);
+  }
+
+  /** The first job runs, or is being ended. */
+  get #isWorking(): boolean {
+    return this.#attempt !== undefined || this.#ending !== undefined;
   }
 
   /** A job that failed under an earlier owner waits as long as it would have there. */
   #mustWait({ offset }: BufferedRecord): boolean {
-    const failing = this.#failing;
-    if (failing?.offset !== offset) return false;
-    const wait = failing.nextRetryAt - this.#context.clock.now();
+    const wait = this.#notes.isNotedSuspect(offset) ? 0 : this.#failures.waitOf(offset);
     if (wait <= 0) return false;
-    this.#wait(wait);
+    this.#wait(wait, offset);
     return true;
   }
 
@@ -128,13 +142,37 @@ export class PartitionExecutor implements CommitSource, Buffered {
     return false;
   }
 
-  #wait(ms: number): void {
+  #wait(ms: number, offset: number): void {
     if (this.#state !== "running") return;
     this.#backoff = this.#context.clock.timer(ms, () => {
       this.#backoff = undefined;
       // It has waited: a wall clock that was set back meanwhile must not make it wait again.
-      if (this.#failing !== undefined) this.#failing = { ...this.#failing, nextRetryAt: 0 };
+      this.#failures.waited(offset);
       this.pump();
+    });
+  }
+
+  #note(record: BufferedRecord): void {
+    const end = this.#notes.note(record, () => this.pump());
+    if (end !== undefined) this.#settle(end);
+  }
+
+  /** Does what ends the first job, and gives whether it is finished by that. */
+  #settle(work: () => Promise<boolean>): void {
+    const ending = new Attempt(this.#buffer.first!.offset, this.#context.clock.monotonic());
+    this.#ending = ending;
+    const settled = (isFinished: boolean): void => {
+      this.#ending = undefined;
+      if (this.#state === "ended") this.#context.leftovers.settled(this.topic, this.partition, ending);
+      else if (isFinished) this.#shift();
+      this.#tellIdle();
+      this.pump();
+      this.#context.flow.drained(this);
+    };
+    work().then(settled, (error: unknown) => {
+      const { topic, partition } = this;
+      this.#context.events.emit("error", { error, during: "ending a job", topic, partition });
+      settled(false);
     });
   }
 
@@ -142,12 +180,14 @@ export class PartitionExecutor implements CommitSource, Buffered {
     const { clock, events, app } = this.#context;
     const attempt = new Attempt(record.offset, clock.monotonic());
     this.#attempt = attempt;
-    const number = this.#failing?.offset === record.offset ? this.#failing.attempt + 1 : 1;
+    let number = this.#failures.countsOf(record.offset, undefined).attempt + 1;
     let job: ReceivedJob | undefined;
     let promise: Promise<void>;
     try {
       job = new ReceivedJob(this.topic, this.partition, record);
+      number = this.#failures.countsOf(record.offset, job).attempt + 1;
       if (events.has("started")) events.emit("started", { job: jobInfo(job, number) });
+      this.#limit(attempt, job);
       promise = performReceived(app, job, number, attempt);
     } catch (error) {
       promise = Promise.reject(error);
@@ -155,12 +195,19 @@ export class PartitionExecutor implements CommitSource, Buffered {
     const started = job;
     promise.then(
       () => this.#ended(attempt, () => this.#finished(attempt, started!, number)),
-      (error: unknown) => this.#ended(attempt, () => this.#failed(attempt, started, number, error)),
+      (error: unknown) => this.#ended(attempt, () => this.#failed(attempt, record, started, number, error)),
     );
+  }
+
+  #limit(attempt: Attempt, { name }: ReceivedJob): void {
+    const timeout = this.#context.app.registry.find(name)?.timeout;
+    if (timeout === undefined) return;
+    attempt.timer = this.#context.clock.timer(timeout, () => attempt.timeOut(new JobTimeoutError(name, timeout)));
   }
 
   /** The attempt's promise has settled: only now is it over. */
   #ended(attempt: Attempt, judge: () => void): void {
+    attempt.timer?.cancel();
     this.#context.slots.release();
     this.#attempt = undefined;
     if (this.#state !== "ended") judge();
@@ -175,60 +222,83 @@ export class PartitionExecutor implements CommitSource, Buffered {
     if (events.has("completed")) {
       events.emit("completed", { job: jobInfo(job, number), duration: clock.monotonic() - attempt.startedAt });
     }
-    this.#failing = undefined;
+    this.#shift();
+  }
+
+  /** The first job is finished, one way or another. */
+  #shift(): void {
+    const { first } = this.#buffer;
+    if (first !== undefined) this.#failures.finished(first.offset);
     this.#buffer.shift();
     this.#moveMark();
   }
 
-  #failed(attempt: Attempt, job: ReceivedJob | undefined, number: number, error: unknown): void {
+  #failed(
+    attempt: Attempt,
+    record: BufferedRecord,
+    job: ReceivedJob | undefined,
+    number: number,
+    error: unknown,
+  ): void {
     // Its time was up, which is not the job's fault: it counts for nothing, and the job runs again elsewhere.
     if (attempt.isAborted) return;
-    const { events, clock } = this.#context;
-    const { topic, partition } = this;
-    const wait = backoffWait(this.#context.backoffOf(topic), number, clock.random());
-    this.#failing = {
-      offset: attempt.offset,
-      attempt: number,
-      counters: [],
-      nextRetryAt: Math.ceil(clock.now() + wait),
-      suspect: false,
-    };
-    this.#context.committer.touch(this, true);
-    if (job === undefined)
-      events.emit("error", { error, during: `reading the record at offset ${attempt.offset}`, topic, partition });
-    else this.#tellFailure(jobInfo(job, number), error, clock.monotonic() - attempt.startedAt, wait);
-    this.#wait(wait);
+    const duration = this.#context.clock.monotonic() - attempt.startedAt;
+    const sequel = this.#failures.failed({ record, job, number, error, duration });
+    if ("end" in sequel) this.#settle(sequel.end);
+    else this.#wait(sequel.wait, record.offset);
   }
 
-  #tellFailure(job: JobInfo, error: unknown, duration: number, wait: number): void {
-    const { events, app } = this.#context;
-    if (!events.has("failed"))
-      app.settings.logger.warn("a job failed", {
-        job: job.name,
-        id: job.id,
-        attempt: job.attempt,
-        error,
-        retryInMs: Math.round(wait),
-      });
-    events.emit("failed", { job, error, duration });
-    events.emit("retried", { job, wait });
+  /**
+   * Lets the first job go, which has failed and blocks the partition: into `topic`, where one is named. Throws a
+   * `NotBlockedError` where `offset` is no such job.
+   */
+  async skip(offset: number, topic: string | undefined): Promise<void> {
+    const place = `${this.topic}/${this.partition}/${offset}`;
+    await this.idle();
+    const { first } = this.#buffer;
+    if (this.#state !== "running")
+      throw new NotBlockedError(place, `this worker does not run its partition (${this.#state})`);
+    if (first?.offset !== offset)
+      throw new NotBlockedError(place, `the first job of the partition is at ${first?.offset ?? this.#mark}`);
+    if (this.#failures.countsOf(offset, undefined).attempt === 0) throw new NotBlockedError(place, "it has not failed");
+    this.#backoff?.cancel();
+    this.#backoff = undefined;
+    this.#settle(this.#failures.skip(first, topic));
+    await this.idle();
+  }
+
+  /** Says of a job that it blocks the partition, if it is time for that. */
+  tellBlocked(): void {
+    this.#failures.tellBlocked();
   }
 
   #moveMark(): void {
     const mark = this.#buffer.first?.offset ?? this.#fetchedTo;
     if (mark === this.#mark) return;
     this.#mark = mark;
-    // The log may have lost the job that failed: what is below the mark cannot be told of.
-    if (this.#failing !== undefined && this.#failing.offset < mark) this.#failing = undefined;
+    this.#failures.forgetBelow(mark);
     this.#context.committer.touch(this);
   }
 
   commitNow(): OffsetToCommit {
+    return this.#commit(this.#mark);
+  }
+
+  commitAsFinished(offset: number): OffsetToCommit {
+    return this.#commit(Math.max(this.#mark, this.#buffer.second?.offset ?? this.#fetchedTo, offset + 1));
+  }
+
+  #commit(offset: number): OffsetToCommit {
     const { topic, partition } = this;
-    const failing = this.#failing === undefined ? [] : [this.#failing];
-    const open = this.#state !== "draining" && this.#state !== "ended";
-    const metadata = encodeCommitMetadata(this.#mark, { topicId: this.#topicId, open, finished: [], failing });
-    return { topic, partition, offset: this.#mark, leaderEpoch: this.#leaderEpoch, metadata };
+    const failing = this.#failures.all.filter((job) => job.offset >= offset);
+    const open = this.#notes.isOpen && this.#state !== "draining" && this.#state !== "ended";
+    const metadata = encodeCommitMetadata(offset, { topicId: this.#topicId, open, finished: [], failing });
+    return { topic, partition, offset, leaderEpoch: this.#leaderEpoch, metadata };
+  }
+
+  saysFinished(committed: CommittedOffset, offset: number): boolean {
+    if (committed.offset > offset) return true;
+    return decodeCommitMetadata(committed.offset, committed.metadata)?.finished.includes(offset) === true;
   }
 
   commitRefused(error: Error): void {
@@ -248,7 +318,7 @@ export class PartitionExecutor implements CommitSource, Buffered {
   /** Nothing more is started here: only the record of the running attempt is kept. */
   #forgetWaiting(): void {
     this.#context.flow.remove(this);
-    const next = this.#buffer.truncate(this.#attempt === undefined ? 0 : 1);
+    const next = this.#buffer.truncate(this.#isWorking ? 1 : 0);
     if (next !== undefined) this.#fetchedTo = next.offset;
   }
 
@@ -262,10 +332,10 @@ export class PartitionExecutor implements CommitSource, Buffered {
     this.#state = "draining";
     this.#cancelWaits();
     this.#forgetWaiting();
-    if (this.#attempt !== undefined) await this.#untilIdle(grace);
+    if (this.#isWorking) await this.#untilIdle(grace);
     // Lost while it was waited for: then nothing of it may be committed.
     if ((this.#state as string) === "ended") return undefined;
-    const late = this.#attempt;
+    const late = this.#attempt ?? this.#ending;
     late?.abort(reason);
     if (began) await this.#context.flush(this);
     this.#end(reason);
@@ -284,11 +354,12 @@ export class PartitionExecutor implements CommitSource, Buffered {
 
   /** Resolves once no attempt runs here. */
   idle(): Promise<void> {
-    if (this.#attempt === undefined) return Promise.resolve();
+    if (!this.#isWorking) return Promise.resolve();
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
   #tellIdle(): void {
+    if (this.#isWorking && this.#state !== "ended") return;
     for (const tell of this.#whenIdle.splice(0)) tell();
   }
 
@@ -304,9 +375,10 @@ export class PartitionExecutor implements CommitSource, Buffered {
     this.#cancelWaits();
     this.#context.committer.remove(this);
     this.#forgetWaiting();
-    if (this.#attempt === undefined) return;
-    this.#context.leftovers.add(this.topic, this.partition, this.#attempt);
-    this.#attempt.abort(reason);
+    const left = this.#attempt ?? this.#ending;
+    if (left === undefined) return;
+    this.#context.leftovers.add(this.topic, this.partition, left);
+    left.abort(reason);
   }
 
   #cancelWaits(): void {

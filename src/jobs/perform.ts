@@ -20,6 +20,13 @@ export async function performPayload(
   await definition.perform(payload, new JobRun(fields, payload, logger, signals));
 }
 
+/** The payload as `perform` would get it. */
+export async function readPayload(app: AppState, definition: JobDefinition, job: ReceivedJob): Promise<unknown> {
+  const { schema, name } = definition;
+  const read = decodePayload(app.settings.serializer, job.value, job.isVoid);
+  return schema === undefined ? read : validate(schema, read, name);
+}
+
 /**
  * One attempt (from 1) at a job from a record. Rejects with whatever fails: an `UnknownJobError`, an
  * `UnreadableRecordError`, a `PayloadRefusedError`, or what the job throws.

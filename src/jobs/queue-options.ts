@@ -1,9 +1,27 @@
 import type { Backoff, BackoffOptions } from "./backoff.ts";
-import { checkOptions, describe, optionalBoolean, optionalInteger, within } from "./check-options.ts";
+import {
+  checkOptions,
+  describe,
+  optionalBoolean,
+  optionalChoice,
+  optionalInteger,
+  type RawOptions,
+  within,
+} from "./check-options.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { parseDuration } from "./duration.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { checkTopicName } from "./topic-name.ts";
+
+export interface DeadLetterQueueOptions {
+  /** Not the queue itself. */
+  readonly topic: string;
+  /** As the queue's `maxRetries`. */
+  readonly maxRetries?: number | undefined;
+}
+
+export type WhenExhausted = "block" | "skip";
+export type OnDataLoss = "stop" | "continue";
 
 /** What differs from the defaults for one queue. */
 export interface QueueOptions {
@@ -15,6 +33,20 @@ export interface QueueOptions {
   readonly config?: Readonly<Record<string, string>> | undefined;
   /** The waits after failed attempts. Default: 1 s, doubling to 30 s, ± 20 %. */
   readonly backoff?: BackoffOptions | undefined;
+  /** Where jobs go that cannot be run. Its topic has at least as many partitions as the queue's. Default: there is none. */
+  readonly deadLetterQueue?: DeadLetterQueueOptions | undefined;
+  /**
+   * What becomes of a job that has failed for good: `"block"` keeps trying it and holds its partition, so that order is
+   * kept; `"skip"` puts it into the dead letter topic and goes on. Default: `"skip"` with a dead letter topic, else `"block"`.
+   */
+  readonly whenExhausted?: WhenExhausted | undefined;
+  /** How often a job is tried again that no rule of its own is for, before it has failed for good. Default 3; not with `"block"`. */
+  readonly maxRetries?: number | undefined;
+  /**
+   * What to do where jobs were deleted before they ran, or the log ends before the committed offset: `"stop"` the
+   * partition with an error, or `"continue"` at what is there. Default `"stop"`.
+   */
+  readonly onDataLoss?: OnDataLoss | undefined;
   /** Go on although the topic has another number of partitions than `partitions` says. Default false. */
   readonly allowPartitionMismatch?: boolean | undefined;
 }
@@ -27,13 +59,24 @@ export interface QueueSettings {
   readonly replicationFactor: number;
   readonly config: Readonly<Record<string, string>>;
   readonly backoff: Backoff;
+  /** Undefined: there is none. */
+  readonly deadLetterTopic: string | undefined;
+  readonly whenExhausted: WhenExhausted;
+  /** Infinity: a job never fails for good. */
+  readonly maxRetries: number;
+  readonly onDataLoss: OnDataLoss;
   readonly allowPartitionMismatch: boolean;
 }
 
-const QUEUE_OPTIONS = ["partitions", "replicationFactor", "config", "backoff", "allowPartitionMismatch"] as const;
+const QUEUE_OPTIONS = [
+  ...(["partitions", "replicationFactor", "config", "allowPartitionMismatch", "backoff"] as const),
+  ...(["deadLetterQueue", "whenExhausted", "maxRetries", "onDataLoss"] as const),
+] as const;
+const DEAD_LETTER_OPTIONS = ["topic", "maxRetries"] as const;
 const BACKOFF_OPTIONS = ["initial", "max", "jitter"] as const;
 const MAX_PARTITIONS = 1_000_000;
 const MAX_REPLICATION = 32_767;
+const MAX_RETRIES = 1_000_000;
 
 /** The settings of queue `name`, checked. `path` names the options in errors. */
 export function resolveQueue(name: string, value: unknown, path: string): QueueSettings {
@@ -47,9 +90,39 @@ export function resolveQueue(name: string, value: unknown, path: string): QueueS
       DEFAULTS.replicationFactor,
     config: { ...DEFAULTS.topicConfig, ...checkConfig(options.config, within(path, "config")) },
     backoff: resolveBackoff(options.backoff, within(path, "backoff")),
+    ...resolveExhaustion(name, options, path),
+    onDataLoss: optionalChoice(options.onDataLoss, within(path, "onDataLoss"), ["stop", "continue"] as const) ?? "stop",
     allowPartitionMismatch:
       optionalBoolean(options.allowPartitionMismatch, within(path, "allowPartitionMismatch")) ?? false,
   };
+}
+
+type Exhaustion = Pick<QueueSettings, "deadLetterTopic" | "whenExhausted" | "maxRetries">;
+
+function resolveExhaustion(name: string, options: RawOptions, path: string): Exhaustion {
+  const deadLetterPath = within(path, "deadLetterQueue");
+  const deadLetter = checkOptions(options.deadLetterQueue, deadLetterPath, DEAD_LETTER_OPTIONS);
+  const topic =
+    options.deadLetterQueue === undefined
+      ? undefined
+      : checkTopicName(deadLetter.topic, within(deadLetterPath, "topic"));
+  if (topic === name) {
+    throw new InvalidOptionError(within(deadLetterPath, "topic"), `"${name}" is the queue itself: name another topic`);
+  }
+  const whenExhausted =
+    optionalChoice(options.whenExhausted, within(path, "whenExhausted"), ["block", "skip"] as const) ??
+    (topic === undefined ? "block" : "skip");
+  if (whenExhausted === "skip" && topic === undefined) {
+    throw new InvalidOptionError(within(path, "whenExhausted"), '"skip" needs a deadLetterQueue: jobs would be lost');
+  }
+  const retries = (value: unknown, at: string): number | undefined =>
+    optionalInteger(value, within(at, "maxRetries"), 0, MAX_RETRIES);
+  const given = retries(options.maxRetries, path) ?? retries(deadLetter.maxRetries, deadLetterPath);
+  if (whenExhausted === "block" && given !== undefined) {
+    throw new InvalidOptionError(within(path, "maxRetries"), 'a queue that blocks tries for ever: "skip" has an end');
+  }
+  const maxRetries = whenExhausted === "block" ? Number.POSITIVE_INFINITY : (given ?? DEFAULTS.maxRetries);
+  return { deadLetterTopic: topic, whenExhausted, maxRetries };
 }
 
 function checkConfig(value: unknown, path: string): Readonly<Record<string, string>> {

@@ -19,6 +19,9 @@ export class RecordBuffer {
   get first(): BufferedRecord | undefined {
     return this.#records[this.#head];
   }
+  get second(): BufferedRecord | undefined {
+    return this.#records[this.#head + 1];
+  }
   /** Bytes that the records keep. */
   get byteLength(): number {
     return this.#byteLength;

@@ -1,12 +1,13 @@
 import { Kafka } from "../client/kafka.ts";
 import type { Producer } from "../client/producer.ts";
+import type { TransactionPool } from "../client/transaction-pool.ts";
 import { type Clock, systemClock } from "../net/clock.ts";
 import type { Transport } from "../net/transport.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { AppClosedError, AppInUseError } from "./errors.ts";
 import { createTopicsInProcess } from "./in-process-topics.ts";
 import type { LazyProducer, ProducerSource } from "./lazy-producer.ts";
-import { type AppSettings, defaultBrokers, queueSettings } from "./options.ts";
+import { type AppSettings, defaultBrokers, queueSettings, topicSettings } from "./options.ts";
 import { QueueLine } from "./queue-line.ts";
 
 /** What the test kit puts in the place of the outside world. */
@@ -28,6 +29,7 @@ export class Runtime {
   readonly clock: Clock;
   readonly #settings: AppSettings;
   readonly #producers = new Map<LazyProducer, ProducerLines>();
+  #transactions: TransactionPool | undefined;
   #enqueues = 0;
   #whenIdle: (() => void) | undefined;
 
@@ -42,11 +44,21 @@ export class Runtime {
       clock: parts.clock,
     });
     this.clock = this.kafka.clock;
-    createTopicsInProcess(this.kafka, (queue) => queueSettings(settings, queue));
+    createTopicsInProcess(this.kafka, (topic) => topicSettings(settings, topic));
   }
 
   producer(lazy: LazyProducer): Producer {
     return this.#lines(lazy).producer;
+  }
+
+  /** For what is all or nothing: made at the first use. */
+  get transactions(): TransactionPool {
+    this.#transactions ??= this.kafka.transactionPool({
+      // No two processes may have the same.
+      transactionalIdPrefix: `ottla/${this.#settings.group ?? "app"}/${this.clock.uuid()}`,
+      transactionTimeout: DEFAULTS.transactionTimeout,
+    });
+    return this.#transactions;
   }
 
   /** The way through a producer into a queue. */

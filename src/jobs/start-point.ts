@@ -10,6 +10,8 @@ export interface StartPoint {
   readonly offset: number;
   readonly topicId: string;
   readonly failing: readonly FailingJob[];
+  /** The last owner neither released it nor closed: it died, or was put out. */
+  readonly open: boolean;
   /** What Kafka has, or undefined where there is no valid commit: the partition is read from its beginning. */
   readonly committed: { readonly offset: number; readonly metadata: string } | undefined;
 }
@@ -50,7 +52,7 @@ export async function loadEarliest(
     partitions.map(({ topic, partition }) => {
       const key = partitionKey(topic, partition);
       const offset = earliest.get(key)!;
-      return [key, { offset, topicId: topicIds.get(topic)!, failing: [], committed: undefined }];
+      return [key, { offset, topicId: topicIds.get(topic)!, failing: [], open: false, committed: undefined }];
     }),
   );
 }
@@ -77,5 +79,5 @@ function readCommitted(committed: CommittedOffset | undefined, topicId: string):
   }
   // A topic that was deleted and made again has other jobs at these offsets.
   if (read !== undefined && read.topicId !== topicId) return undefined;
-  return { offset, topicId, failing: read?.failing ?? [], committed: { offset, metadata } };
+  return { offset, topicId, failing: read?.failing ?? [], open: read?.open ?? false, committed: { offset, metadata } };
 }

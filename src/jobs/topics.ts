@@ -2,7 +2,7 @@ import type { Admin } from "../client/admin.ts";
 import type { NewTopic, TopicDescription } from "../client/admin-topics.ts";
 import { KafkaError, ProtocolError } from "../client/errors.ts";
 import type { AppState } from "./app-state.ts";
-import { queueSettings } from "./options.ts";
+import { topicSettings } from "./options.ts";
 import type { QueueSettings } from "./queue-options.ts";
 
 /** One topic, as the app wants it and as it is. */
@@ -34,7 +34,7 @@ const MAX_ROUNDS = 3;
 export function appTopics(app: AppState): AppTopics {
   const admin = (): Admin => app.slot.use().kafka.admin();
   const plan = async (): Promise<TopicPlan[]> => {
-    const queues = declaredQueues(app);
+    const queues = declaredTopics(app);
     const found = await admin().describeTopics(queues.map(({ name }) => name));
     const byName = new Map(found.map((topic) => [topic.name, topic]));
     return queues.map((queue) => compare(queue, byName.get(queue.name)));
@@ -59,10 +59,11 @@ export function appTopics(app: AppState): AppTopics {
   return { plan, apply };
 }
 
-/** Every queue that the options or a job name. */
-export function declaredQueues(app: AppState): QueueSettings[] {
-  const names = new Set([...app.settings.queues.keys(), ...app.registry.queues]);
-  return [...names].sort().map((name) => queueSettings(app.settings, name));
+/** The topic of every queue that the options or a job name, and the dead letter topics. */
+function declaredTopics({ settings, registry }: AppState): QueueSettings[] {
+  const deadLetterTopics = [...settings.queues.values()].flatMap(({ deadLetterTopic }) => deadLetterTopic ?? []);
+  const names = new Set([...settings.queues.keys(), ...registry.queues, ...deadLetterTopics]);
+  return [...names].sort().map((name) => topicSettings(settings, name));
 }
 
 function compare(queue: QueueSettings, found: TopicDescription | undefined): TopicPlan {

@@ -21,6 +21,8 @@ export interface WorkOptions {
   readonly sessionTimeout?: Duration | undefined;
   /** How long a rebalance waits for its members. Default 60 s. */
   readonly rebalanceTimeout?: Duration | undefined;
+  /** How long a job waits, without its attempts being counted, for a process that knows it: as in a rolling deploy. Default 10 min. */
+  readonly unknownJobGrace?: Duration | undefined;
   /** Jobs of one partition that are kept ready: once there are so many, no more are fetched. Default 1,000. */
   readonly maxBatchJobs?: number | undefined;
   /**
@@ -40,11 +42,15 @@ export interface WorkSettings {
   readonly shutdownTimeout: number;
   readonly sessionTimeout: number;
   readonly rebalanceTimeout: number;
+  readonly unknownJobGrace: number;
   readonly maxBatchJobs: number;
   readonly maxBufferedBytes: number;
 }
 
-const TIMES = ["commitInterval", "revokeGrace", "shutdownTimeout", "sessionTimeout", "rebalanceTimeout"] as const;
+const TIMES = [
+  ...(["commitInterval", "revokeGrace", "shutdownTimeout", "sessionTimeout", "rebalanceTimeout"] as const),
+  "unknownJobGrace",
+] as const;
 const NAMES = ["queues", "concurrency", "signal", ...TIMES, "maxBatchJobs", "maxBufferedBytes"] as const;
 /** What is left of the rebalance timeout for the join itself, in ms. */
 const JOIN_RESERVE = 5_000;
@@ -66,6 +72,7 @@ export function resolveWorkOptions(value: unknown, allQueues: readonly string[])
     shutdownTimeout: time("shutdownTimeout"),
     sessionTimeout: time("sessionTimeout"),
     rebalanceTimeout: time("rebalanceTimeout"),
+    unknownJobGrace: time("unknownJobGrace"),
     maxBatchJobs: count("maxBatchJobs"),
     maxBufferedBytes: count("maxBufferedBytes"),
   };

@@ -1,12 +1,13 @@
 import type { Lease } from "../client/lease.ts";
 import type { Clock } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
-import type { Backoff } from "./backoff.ts";
 import type { CommitSource, Committer } from "./committer.ts";
 import type { EventHub } from "./events.ts";
 import type { FlowControl } from "./flow-control.ts";
 import type { JobSlots } from "./job-slots.ts";
 import type { Leftovers } from "./leftovers.ts";
+import type { Moves } from "./moves.ts";
+import type { QueueSettings } from "./queue-options.ts";
 import type { Turn } from "./turn.ts";
 
 /** What a worker's partitions share. */
@@ -22,7 +23,11 @@ export interface WorkerContext {
   readonly leftovers: Leftovers;
   /** Whether nothing is to start anywhere. */
   readonly isQuiet: boolean;
-  backoffOf(queue: string): Backoff;
+  readonly moves: Moves;
+  /** Milliseconds for which a job is waited for that this process does not know, as during a rolling deploy. */
+  readonly unknownJobGrace: number;
+  readonly maxBatchJobs: number;
+  queueOf(topic: string): QueueSettings;
   /** Resolves once the partition's marks are committed, or that has taken too long. */
   flush(source: CommitSource): Promise<void>;
 }

@@ -53,6 +53,45 @@ export class OffsetBeyondLogError extends JobError {
   }
 }
 
+/**
+ * An attempt took longer than its job's `timeout`. It is the reason of the signal, and what an attempt has failed with
+ * that heeds it. It has the name of what `AbortSignal.timeout` gives.
+ */
+export class JobTimeoutError extends JobError {
+  override readonly name = "TimeoutError";
+
+  constructor(job: string, timeout: number) {
+    super("JOB_TIMED_OUT", `job "${job}" had not ended after its timeout, ${timeout} ms`);
+  }
+}
+
+/** A job was running, alone, each time its process died. */
+export class ProcessDiedError extends JobError {
+  override readonly name = "ProcessDiedError";
+
+  constructor(deaths: number) {
+    super("PROCESS_DIED", `${deaths} processes died while the job ran in them`);
+  }
+}
+
+/** Somebody let a job that was blocked go. */
+export class JobSkippedError extends JobError {
+  override readonly name = "JobSkippedError";
+
+  constructor() {
+    super("JOB_SKIPPED", "the job was skipped by app.skip");
+  }
+}
+
+/** There is no such job for `app.skip` to let go: it runs, has ended, or is not the first of its partition. */
+export class NotBlockedError extends JobError {
+  override readonly name = "NotBlockedError";
+
+  constructor(place: string, problem: string) {
+    super("NOT_BLOCKED", `${place}: ${problem}`);
+  }
+}
+
 /** A partition was released before what had finished there was committed. */
 export class CommitTimeoutError extends JobError {
   override readonly name = "CommitTimeoutError";

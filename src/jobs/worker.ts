@@ -4,12 +4,14 @@ import { Fetcher } from "../client/fetcher.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { within } from "../client/within.ts";
 import type { Clock, Timer } from "../net/clock.ts";
-import type { AppState } from "./app-state.ts";
-import type { Backoff } from "./backoff.ts";
+import type { AppState, PartitionHolder } from "./app-state.ts";
 import { type CommitSource, Committer } from "./committer.ts";
+import type { TopicPartition } from "./events.ts";
 import { FlowControl } from "./flow-control.ts";
 import { JobSlots } from "./job-slots.ts";
 import { Leftovers } from "./leftovers.ts";
+import type { RecordPlace } from "./moved-record.ts";
+import { Moves } from "./moves.ts";
 import { queueSettings } from "./options.ts";
 import { OwnedExecutors } from "./owned-executors.ts";
 import type { PartitionExecutor } from "./partition-executor.ts";
@@ -48,13 +50,14 @@ const FLUSH_TIMEOUT = 5_000;
 const WATCHDOG_INTERVAL = 5_000;
 
 /** Runs an app's jobs as a member of its group, until it is closed. Made by `app.work`. */
-export class Worker {
+export class Worker implements PartitionHolder {
   readonly #app: AppState;
   readonly #settings: WorkSettings;
   readonly #clock: Clock;
   readonly #group: GroupMember;
   readonly #fetcher: Fetcher;
   readonly #committer: Committer;
+  readonly #moves: Moves;
   readonly #slots: JobSlots;
   readonly #leftovers = new Leftovers();
   readonly #flow: FlowControl;
@@ -78,6 +81,13 @@ export class Worker {
     this.#group = this.#makeGroup(cluster, groupId);
     this.#committer = new Committer(this.#group, clock, settings.commitInterval, (error, { topic, partition }) =>
       app.events.emit("error", { error, during: "committing what is finished", topic, partition }),
+    );
+    this.#moves = new Moves(
+      this.#group,
+      this.#committer,
+      clock,
+      () => app.slot.use().transactions,
+      (error, { topic, partition }) => app.events.emit("error", { error, during: "moving a job", topic, partition }),
     );
     this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group);
     this.#fetcher = this.#makeFetcher(cluster);
@@ -105,7 +115,10 @@ export class Worker {
       get isQuiet() {
         return worker.#state !== "working";
       },
-      backoffOf: (queue: string): Backoff => queueSettings(settings, queue).backoff,
+      moves: this.#moves,
+      unknownJobGrace: this.#settings.unknownJobGrace,
+      maxBatchJobs: this.#settings.maxBatchJobs,
+      queueOf: (topic) => queueSettings(settings, topic),
       flush: (source: CommitSource) => this.#flush(source),
     };
   }
@@ -191,6 +204,7 @@ export class Worker {
   /** A partition that could go on and does not is a bug of ours: it is told, and set going again. */
   #lookAfter(executor: PartitionExecutor): void {
     executor.pump();
+    executor.tellBlocked();
     if (!this.#flow.isPaused(executor) || executor.buffered > 0) return;
     this.#flow.drained(executor);
     const { topic, partition } = executor;
@@ -212,6 +226,16 @@ export class Worker {
     const running = this.#settings.concurrency - this.#slots.free;
     const bufferedBytes = [...this.#executors].reduce((sum, executor) => sum + executor.bufferedBytes, 0);
     return { state: this.#state, running, bufferedBytes, partitions, leftovers: this.#leftovers.partitions };
+  }
+
+  /** @internal Whether it has the partition now. */
+  has(place: TopicPartition): boolean {
+    return this.#executors.get(place) !== undefined;
+  }
+
+  /** @internal For `app.skip`. */
+  async skip(place: RecordPlace, topic: string | undefined): Promise<void> {
+    await this.#executors.get(place)?.skip(place.offset, topic);
   }
 
   /** Starts nothing any more, and keeps its partitions: what runs may end. Resolves once nothing runs. */
@@ -251,6 +275,7 @@ export class Worker {
   async #letGo(): Promise<void> {
     this.#fetcher.close();
     this.#committer.close();
+    this.#moves.close();
     this.#watchdog?.cancel();
     this.#unwatch();
     this.#settings.signal?.removeEventListener("abort", this.#closer);
@@ -260,6 +285,7 @@ export class Worker {
   #closed(): void {
     this.#state = "closed";
     this.#app.closers.delete(this.#closer);
+    this.#app.workers.delete(this);
     this.#app.events.emit("closed", { what: "worker" });
   }
 

@@ -52,11 +52,13 @@ test("S3.7 one request an interval carries the commits of all partitions", async
   await process.work({ commitInterval: "1s" });
   for (const partition of range(8)) await bench.produce("q", partition, range(100));
   await bench.until(() => drained(bench));
-  const times = new Map(bench.commits.map(({ request, at }) => [request, at]));
+  // Without those that say that jobs are started.
+  const commits = bench.commits.filter(({ offset }) => offset > 0);
+  const times = new Map(commits.map(({ request, at }) => [request, at]));
   const sent = [...times.values()];
   for (let i = 1; i < sent.length; i++) assert.ok(sent[i]! - sent[i - 1]! >= 1_000, `${sent}`);
   const [first] = times.keys();
-  assert.equal(bench.commits.filter(({ request }) => request === first).length, 8);
+  assert.equal(commits.filter(({ request }) => request === first).length, 8);
 });
 
 test("S3.7 nothing is sent for a partition that is no longer owned", async (t) => {
@@ -205,8 +207,9 @@ test("S3.8 OFFSET_METADATA_TOO_LARGE stops the partition with a named error, and
   process.app.job({ name: "other", queue: "b", perform: () => {} });
   const errorCode = ErrorCode.OFFSET_METADATA_TOO_LARGE;
   const worker = await process.work();
-  const fault = bench.broker.faults.fail({ api: "OffsetCommit", errorCode });
   await bench.produce("a", 0, range(500));
+  await bench.until(() => bench.starts.length > 0);
+  const fault = bench.broker.faults.fail({ api: "OffsetCommit", errorCode });
   await bench.until(() => process.seen("error").length === 1);
   const [{ error, topic, partition }] = process.seen("error") as [ReturnType<typeof process.seen<"error">>[number]];
   assert.equal((error as { code?: string }).code, "OFFSET_METADATA_TOO_LARGE");

@@ -84,9 +84,10 @@ test("S4.1 each failed attempt is committed at once", async (t) => {
   await process.work({ commitInterval: "1h" });
   await bench.produce("q", 0, ["a"]);
   await bench.until(() => process.seen("failed").length === 3);
-  await bench.until(() => bench.commits.length === 3);
+  const failures = () => bench.commits.filter(({ metadata }) => metadata!.failing.length > 0);
+  await bench.until(() => failures().length === 3);
   assert.deepEqual(
-    bench.commits.map(({ offset, metadata }) => [offset, metadata!.failing[0]!.attempt]),
+    failures().map(({ offset, metadata }) => [offset, metadata!.failing[0]!.attempt]),
     [
       [0, 1],
       [0, 2],
@@ -101,28 +102,32 @@ const UNRUNNABLE = [
     record: { value: "1", headers: { "ottla-job": "misspelt" } },
     error: "UnknownJobError",
     says: /misspelt.*work/,
+    attempts: [1, 1, 1, 1],
   },
   {
     what: "a value that is not JSON",
     record: { value: "{", headers: { "ottla-job": "work" } },
     error: "UnreadableRecordError",
     says: /JSON/,
+    attempts: [1, 2, 3, 4],
   },
   {
     what: "bytes that are not UTF-8",
     record: { value: Uint8Array.of(0x22, 0xff, 0x22), headers: { "ottla-job": "work" } },
     error: "UnreadableRecordError",
     says: /UTF-8/,
+    attempts: [1, 2, 3, 4],
   },
   {
     what: "a tombstone",
     record: { value: null, headers: { "ottla-job": "work" } },
     error: "UnreadableRecordError",
     says: /value/,
+    attempts: [1, 2, 3, 4],
   },
 ] as const;
 
-for (const { what, record, error, says } of UNRUNNABLE) {
+for (const { what, record, error, says, attempts } of UNRUNNABLE) {
   test(`S4.1 ${what} is tried again in place, with events, and holds up no other partition`, async (t) => {
     const bench = await startWorkerBench(t, { topics: { q: 2 } });
     const process = bench.process("w").job("q");
@@ -137,7 +142,7 @@ for (const { what, record, error, says } of UNRUNNABLE) {
     for (const [i, failed] of process.seen("failed").entries()) {
       assert.equal((failed.error as Error).name, error);
       assert.match((failed.error as Error).message, says);
-      assert.deepEqual([failed.job.partition, failed.job.offset, failed.job.attempt], [0, 0, i + 1]);
+      assert.deepEqual([failed.job.partition, failed.job.offset, failed.job.attempt], [0, 0, attempts[i]]);
     }
   });
 }

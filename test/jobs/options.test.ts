@@ -24,6 +24,7 @@ test("S9 what no option says has its default", () => {
     replicationFactor: -1,
     config: { "retention.ms": "-1" },
     backoff: { initial: 1_000, max: 30_000, jitter: 0.2 },
+    ...{ deadLetterTopic: undefined, whenExhausted: "block", maxRetries: Number.POSITIVE_INFINITY, onDataLoss: "stop" },
     allowPartitionMismatch: false,
   });
 });
@@ -36,7 +37,12 @@ test("queue options replace the defaults", () => {
         replicationFactor: 3,
         config: { "retention.ms": "1000", "cleanup.policy": "delete" },
         backoff: { initial: "2s", max: "1m", jitter: 0 },
-        allowPartitionMismatch: true,
+        ...{
+          deadLetterQueue: { topic: "q-dead" },
+          maxRetries: 7,
+          onDataLoss: "continue",
+          allowPartitionMismatch: true,
+        },
       },
       slow: { backoff: { initial: "1h" } },
     },
@@ -47,9 +53,23 @@ test("queue options replace the defaults", () => {
     replicationFactor: 3,
     config: { "retention.ms": "1000", "cleanup.policy": "delete" },
     backoff: { initial: 2_000, max: 60_000, jitter: 0 },
+    ...{ deadLetterTopic: "q-dead", whenExhausted: "skip", maxRetries: 7, onDataLoss: "continue" },
     allowPartitionMismatch: true,
   });
   assert.deepEqual(queueSettings(settings, "slow").backoff, { initial: 3_600_000, max: 3_600_000, jitter: 0.2 });
+});
+
+test("S4.4 what a queue does with a job that failed for good depends on its dead letter topic", () => {
+  const of = (q: object): unknown[] => {
+    const { deadLetterTopic, whenExhausted, maxRetries } = queueSettings(resolveAppOptions({ queues: { q } }), "q");
+    return [deadLetterTopic, whenExhausted, maxRetries];
+  };
+  assert.deepEqual(of({}), [undefined, "block", Number.POSITIVE_INFINITY]);
+  assert.deepEqual(of({ deadLetterQueue: { topic: "d" } }), ["d", "skip", 3]);
+  assert.deepEqual(of({ deadLetterQueue: { topic: "d", maxRetries: 0 } }), ["d", "skip", 0]);
+  assert.deepEqual(of({ deadLetterQueue: { topic: "d", maxRetries: 1 }, maxRetries: 2 }), ["d", "skip", 2]);
+  const infinite = ["d", "block", Number.POSITIVE_INFINITY];
+  assert.deepEqual(of({ deadLetterQueue: { topic: "d" }, whenExhausted: "block" }), infinite);
 });
 
 test("an unknown option is refused with the name that was probably meant", () => {
@@ -80,6 +100,13 @@ test("an option of the wrong kind is refused by its path", () => {
     [{ queues: [] }, "queues"],
     [{ queues: { "a b": {} } }, "queues.a b"],
     [{ queues: { "..": {} } }, "queues..."],
+    [{ queues: { q: { deadLetterQueue: { topic: "q" } } } }, "queues.q.deadLetterQueue.topic"],
+    [{ queues: { q: { deadLetterQueue: {} } } }, "queues.q.deadLetterQueue.topic"],
+    [{ queues: { q: { whenExhausted: "skip" } } }, "queues.q.whenExhausted"],
+    [{ queues: { q: { whenExhausted: "drop" } } }, "queues.q.whenExhausted"],
+    [{ queues: { q: { maxRetries: 2 } } }, "queues.q.maxRetries"],
+    [{ queues: { q: { deadLetterQueue: { topic: "d", maxRetries: -1 } } } }, "queues.q.deadLetterQueue.maxRetries"],
+    [{ queues: { q: { onDataLoss: "ignore" } } }, "queues.q.onDataLoss"],
     [{ queues: { q: { partitions: 0 } } }, "queues.q.partitions"],
     [{ queues: { q: { partitions: "3" } } }, "queues.q.partitions"],
     [{ queues: { q: { config: { "retention.ms": 5 } } } }, "queues.q.config.retention.ms"],

@@ -15,6 +15,7 @@ test("S9 a worker's options have their defaults", () => {
     shutdownTimeout: 60_000,
     sessionTimeout: 10_000,
     rebalanceTimeout: 60_000,
+    unknownJobGrace: 600_000,
     maxBatchJobs: 1_000,
     maxBufferedBytes: 64 * 1024 * 1024,
   });
@@ -25,11 +26,17 @@ test("S9 a worker's options replace the defaults", () => {
   const { signal } = new AbortController();
   const given = {
     ...{ queues: ["b", "b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: "10s", shutdownTimeout: "0s" },
-    ...{ sessionTimeout: "30s", rebalanceTimeout: "15s", maxBatchJobs: 5, maxBufferedBytes: 1 },
+    ...{ sessionTimeout: "30s", rebalanceTimeout: "15s", unknownJobGrace: "1m", maxBatchJobs: 5, maxBufferedBytes: 1 },
   };
   assert.deepEqual(resolveWorkOptions(given, ["a", "b"]), {
     ...{ queues: ["b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: 10_000, shutdownTimeout: 0 },
-    ...{ sessionTimeout: 30_000, rebalanceTimeout: 15_000, maxBatchJobs: 5, maxBufferedBytes: 1 },
+    ...{
+      sessionTimeout: 30_000,
+      rebalanceTimeout: 15_000,
+      unknownJobGrace: 60_000,
+      maxBatchJobs: 5,
+      maxBufferedBytes: 1,
+    },
   });
 });
 

@@ -1,4 +1,5 @@
 import type { OffsetCommitRequest } from "../../protocol/messages/08-offset-commit.ts";
+import { type KafkaRecord, readFetched } from "../../protocol/records.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import { BrokerNode } from "../../src/broker/broker-node.ts";
 import { ClusterState, type NodeState } from "../../src/broker/cluster-state.ts";
@@ -14,7 +15,7 @@ import { type App, createApp } from "../../src/jobs/app.ts";
 import { type CommitMetadata, decodeCommitMetadata } from "../../src/jobs/commit-metadata.ts";
 import type { AppEventName, AppEvents } from "../../src/jobs/events.ts";
 import { fillRuntime } from "../../src/jobs/fill-runtime.ts";
-import type { RunningJob } from "../../src/jobs/job-options.ts";
+import type { JobOptions, RunningJob } from "../../src/jobs/job-options.ts";
 import type { Logger } from "../../src/jobs/logger.ts";
 import type { AppOptions } from "../../src/jobs/options.ts";
 import type { WorkOptions } from "../../src/jobs/work-options.ts";
@@ -59,7 +60,7 @@ type Perform = (payload: unknown, job: RunningJob, process: WorkerProcess) => un
 const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const EVENTS: readonly AppEventName[] = [
   ...(["started", "completed", "failed", "retried", "assigned", "revoked", "lost", "closed"] as const),
-  ...(["startedAtEarliest", "partitionsChanged", "error"] as const),
+  ...(["startedAtEarliest", "partitionsChanged", "error", "discarded", "dead", "blocked"] as const),
 ];
 export const GROUP = "workers";
 
@@ -84,8 +85,9 @@ export class WorkerProcess {
   }
 
   /** Defines the job `work`, whose starts the bench notes. */
-  job(queue: string, perform: Perform = () => {}): this {
-    this.app.job({
+  job(queue: string, perform: Perform = () => {}, options: Partial<JobOptions<unknown>> = {}): this {
+    this.app.job<unknown>({
+      ...options,
       name: "work",
       queue,
       perform: (payload: unknown, job) => {
@@ -226,6 +228,38 @@ export class WorkerBench {
   /** What a broker keeps of a partition. */
   log(topic: string, partition: number): PartitionLog {
     return this.#cluster.topicNamed(topic)!.partitions[partition]!.log;
+  }
+
+  /** The jobs that a partition's log has, markers left out, aborted ones not. */
+  records(topic: string, partition: number): KafkaRecord[] {
+    const { records } = this.log(topic, partition).read(0, Number.MAX_SAFE_INTEGER, true);
+    const bytes = new Uint8Array("writeTo" in records ? records.byteLength : records.length);
+    if ("writeTo" in records) records.writeTo(bytes, 0);
+    else bytes.set(records);
+    return bytes.length === 0 ? [] : readFetched(bytes, 0, null, 1 << 27).records;
+  }
+
+  /** Payloads by partition, as a reader of what is committed sees them. */
+  async committedValues(topic: string, partitions: number): Promise<number[][]> {
+    const consumer = this.#producer.kafka.consumer({
+      assignment: Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+      offsetReset: "earliest",
+    });
+    const values = Array.from({ length: partitions }, (): number[] => []);
+    const ends = this.broker
+      .topics()
+      .find(({ name }) => name === topic)!
+      .partitions.map((each) => each.logEndOffset);
+    const left = new Set(ends.flatMap((end, partition) => (end > 0 ? [partition] : [])));
+    if (left.size > 0)
+      for await (const { partition, records, nextOffset } of consumer) {
+        for (const { value } of records)
+          values[partition]!.push(JSON.parse(new TextDecoder().decode(value!)) as number);
+        if (nextOffset >= ends[partition]!) left.delete(partition);
+        if (left.size === 0) break;
+      }
+    await consumer.close();
+    return values;
   }
 
   /** Adds partitions, as an administrator would. */

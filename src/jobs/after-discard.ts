@@ -1,0 +1,26 @@
+import type { AppState } from "./app-state.ts";
+import type { JobDefinition } from "./job-options.ts";
+import { JobRun } from "./job-run.ts";
+import { jobInfo, readPayload } from "./perform.ts";
+import type { ReceivedJob } from "./received-job.ts";
+
+const NEVER: AbortSignal = new AbortController().signal;
+
+/** Calls the job's `afterDiscard`, where it has one. What that throws goes to the `error` event: the job has ended all the same. */
+export async function afterDiscard(
+  app: AppState,
+  definition: JobDefinition | undefined,
+  job: ReceivedJob,
+  attempt: number,
+  error: unknown,
+): Promise<void> {
+  if (definition?.afterDiscard === undefined) return;
+  const { topic, partition } = job;
+  try {
+    const payload = await readPayload(app, definition, job).catch(() => undefined);
+    const fields = { ...jobInfo(job, attempt), headers: job.headers, enqueuedAt: job.enqueuedAt };
+    await definition.afterDiscard(new JobRun(fields, payload, app.settings.logger, { signal: NEVER }), error);
+  } catch (cause) {
+    app.events.emit("error", { error: cause, during: `afterDiscard of job "${definition.name}"`, topic, partition });
+  }
+}

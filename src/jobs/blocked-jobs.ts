@@ -1,0 +1,77 @@
+import type { AppState } from "./app-state.ts";
+import { checkOptions, optionalInteger, within } from "./check-options.ts";
+import { decodeCommitMetadata } from "./commit-metadata.ts";
+import { InvalidOptionError } from "./errors.ts";
+import type { RecordPlace } from "./moved-record.ts";
+import { checkTopicName } from "./topic-name.ts";
+import { NotBlockedError } from "./worker-errors.ts";
+
+/** A job that has failed and holds its partition, as what the group has committed tells of it. */
+export interface BlockedJob extends RecordPlace {
+  /** How often it has failed. */
+  readonly attempt: number;
+  /** When it is tried again. */
+  readonly nextRetryAt: Date;
+}
+
+export interface SkipOptions {
+  /** The topic to put the job into, as a dead letter; it has to have the job's partition. Default: nowhere. */
+  readonly deadLetter?: string | undefined;
+}
+
+/** From this many failures on a job counts as blocked, as for the event. */
+const BLOCKED_FROM = 3;
+
+/** Every job of the app's group that has failed three times or more and is tried in place, whichever process runs it. */
+export async function blockedJobs(app: AppState): Promise<BlockedJob[]> {
+  const { group } = app.settings;
+  if (group === undefined) throw new InvalidOptionError("group", "missing: app.blocked() needs createApp({ group })");
+  const offsets = await app.slot.use().kafka.admin().groupOffsets(group);
+  return offsets.flatMap(({ topic, partition, offset: committed, metadata }) => {
+    const failing = readFailing(committed, metadata);
+    return failing
+      .filter(({ attempt }) => attempt >= BLOCKED_FROM)
+      .map(({ offset, attempt, nextRetryAt }) => ({
+        ...{ topic, partition, offset, attempt },
+        nextRetryAt: new Date(nextRetryAt),
+      }));
+  });
+}
+
+/** Metadata that something else wrote tells of no job. */
+function readFailing(
+  offset: number,
+  metadata: string,
+): NonNullable<ReturnType<typeof decodeCommitMetadata>>["failing"] {
+  try {
+    return decodeCommitMetadata(offset, metadata)?.failing ?? [];
+  } catch {
+    return [];
+  }
+}
+
+/** Lets a blocked job go, in the worker of this process that has its partition. */
+export async function skipJob(app: AppState, place: unknown, options: unknown): Promise<void> {
+  const { topic, partition, offset } = checkOptions(place, "skip", ["topic", "partition", "offset"]);
+  const from: RecordPlace = {
+    topic: checkTopicName(topic, "skip.topic"),
+    partition: required(partition, "skip.partition"),
+    offset: required(offset, "skip.offset"),
+  };
+  const { deadLetter } = checkOptions(options, "skip", ["deadLetter"]);
+  const to = deadLetter === undefined ? undefined : checkTopicName(deadLetter, within("skip", "deadLetter"));
+  if (to === from.topic || (to !== undefined && app.registry.queues.includes(to)))
+    throw new InvalidOptionError("skip.deadLetter", `"${to}" is a queue of the app: the job would be run again`);
+  const worker = [...app.workers].find((each) => each.has(from));
+  if (worker === undefined) {
+    const problem = "no worker of this process has its partition: call app.skip where one has";
+    throw new NotBlockedError(`${from.topic}/${from.partition}/${from.offset}`, problem);
+  }
+  await worker.skip(from, to);
+}
+
+function required(value: unknown, path: string): number {
+  const number = optionalInteger(value, path, 0, Number.MAX_SAFE_INTEGER);
+  if (number === undefined) throw new InvalidOptionError(path, "missing: a whole number is expected");
+  return number;
+}

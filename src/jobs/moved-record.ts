@@ -1,0 +1,47 @@
+import type { HeaderInput, ProducerRecord } from "../client/producer-record.ts";
+import { ATTEMPT_HEADER, ERROR_HEADER, ORIGIN_HEADER, RETRIES_HEADER } from "./headers.ts";
+import type { JobRecord } from "./received-job.ts";
+import type { FailureCounts } from "./verdict.ts";
+
+/** Where a record is. */
+export interface RecordPlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** A dead letter says why it is one in at most so many characters: headers count against the size of a record. */
+const MAX_ERROR_CHARS = 1_000;
+
+/** The job as a dead letter: its own bytes, key, headers and partition number, where it came from, and why (S4.5). */
+export function deadLetter(record: JobRecord, from: RecordPlace, topic: string, error: unknown): ProducerRecord {
+  return moved(record, from, topic, [[ERROR_HEADER, errorText(error).slice(0, MAX_ERROR_CHARS)]]);
+}
+
+/** The job once more in its own partition, behind those that are there already, with the failures it has had (S4.2). */
+export function requeued(record: JobRecord, from: RecordPlace, { attempt, counters }: FailureCounts): ProducerRecord {
+  return moved(record, from, from.topic, [
+    [ATTEMPT_HEADER, String(attempt)],
+    [RETRIES_HEADER, counters.join(",")],
+  ]);
+}
+
+/** A move keeps key and partition number (S1.3), and every header that it does not replace, unknown ones included (S1.2). */
+function moved(
+  record: JobRecord,
+  { topic: origin, partition, offset }: RecordPlace,
+  topic: string,
+  added: readonly HeaderInput[],
+): ProducerRecord {
+  const replaced = new Set(added.map(([name]) => name));
+  const kept = record.headers.filter(([name]) => !replaced.has(name));
+  const isFirstMove = !record.headers.some(([name]) => name === ORIGIN_HEADER);
+  const headers: HeaderInput[] = isFirstMove
+    ? [...kept, [ORIGIN_HEADER, `${origin}/${partition}/${offset}`], ...added]
+    : [...kept, ...added];
+  return { topic, partition, key: record.key, value: record.value, headers };
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

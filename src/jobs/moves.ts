@@ -1,0 +1,115 @@
+import { backoffDelay } from "../client/backoff.ts";
+import { asKafkaError, type KafkaError, ProtocolError } from "../client/errors.ts";
+import type { GroupMember } from "../client/group-member.ts";
+import { type CommittedOffset, fetchOffsets, type OffsetToCommit } from "../client/group-offsets.ts";
+import type { ProducerRecord } from "../client/producer-record.ts";
+import { partitionKey } from "../client/topic-partition.ts";
+import { TransactionOutcomeUnknownError } from "../client/transaction-errors.ts";
+import type { TransactionPool } from "../client/transaction-pool.ts";
+import { type Clock, sleep } from "../net/clock.ts";
+import type { CommitSource, CommitTrouble, Committer } from "./committer.ts";
+
+/** A partition whose jobs can be moved out of it. */
+export interface MoveSource extends CommitSource {
+  /** What to commit where the job at `offset` counts as finished. */
+  commitAsFinished(offset: number): OffsetToCommit;
+  /** Whether what is committed says that the job at `offset` is finished. */
+  saysFinished(committed: CommittedOffset, offset: number): boolean;
+}
+
+const RETRY_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 100, max: 30_000 };
+/** Longest wait (ms) for the verdict on a transaction, each time it is asked for. */
+const VERDICT_TIMEOUT = 10_000;
+
+/**
+ * Moves jobs out of their partitions (S3.9): the records that stand for a job from then on, and the offset that says it
+ * is finished, are one transaction. It takes its turn in the partition's chain of commits. If it aborts it is repeated;
+ * if nobody says how it ended, what the group has committed does: until then nothing else is committed for the partition.
+ */
+export class Moves {
+  readonly #group: GroupMember;
+  readonly #committer: Committer;
+  readonly #clock: Clock;
+  readonly #pool: () => TransactionPool;
+  readonly #troubled: CommitTrouble;
+  readonly #closing = new AbortController();
+
+  /** `troubled` is told of each move that failed and is tried again. */
+  constructor(
+    group: GroupMember,
+    committer: Committer,
+    clock: Clock,
+    pool: () => TransactionPool,
+    troubled: CommitTrouble,
+  ) {
+    this.#group = group;
+    this.#committer = committer;
+    this.#clock = clock;
+    this.#pool = pool;
+    this.#troubled = troubled;
+  }
+
+  /** Resolves once `records` are there and the job at `offset` is committed as finished. False: the partition was given up before. */
+  async move(source: MoveSource, offset: number, records: readonly ProducerRecord[]): Promise<boolean> {
+    const { signal } = this.#closing;
+    for (let failures = 1; !signal.aborted; failures++) {
+      let failure: KafkaError | undefined;
+      const hadTurn = await this.#committer.inTurn(source, async () => {
+        const commit = source.commitAsFinished(offset);
+        try {
+          return (await this.#try(source, offset, commit, records)) ? commit : undefined;
+        } catch (error) {
+          failure = asKafkaError(error, "moving a job");
+          return undefined;
+        }
+      });
+      if (!hadTurn) return false;
+      if (failure === undefined) return true;
+      this.#troubled(failure, source);
+      await sleep(this.#clock, backoffDelay(RETRY_BACKOFF, failures, this.#clock), signal).catch(() => {});
+    }
+    return false;
+  }
+
+  /** Throws where nothing was moved. */
+  async #try(
+    source: MoveSource,
+    offset: number,
+    commit: OffsetToCommit,
+    records: readonly ProducerRecord[],
+  ): Promise<true> {
+    const { membership, coordinator } = this.#group;
+    const groupMetadata = { groupId: coordinator.key, ...membership };
+    try {
+      await this.#pool().sendTransaction({ records, offsets: { groupMetadata, offsets: [commit] } });
+      return true;
+    } catch (error) {
+      if (error instanceof TransactionOutcomeUnknownError && (await this.#wasMoved(source, offset))) return true;
+      const cause = (error as { readonly cause?: unknown }).cause;
+      // What the refusal means for the membership may end the partition's chain.
+      if (cause instanceof ProtocolError) this.#group.refused(cause.errorCode, membership.generationId);
+      throw error;
+    }
+  }
+
+  /** A stable fetch waits until the transaction has ended, one way or the other. */
+  async #wasMoved(source: MoveSource, offset: number): Promise<boolean> {
+    const { signal } = this.#closing;
+    for (let failures = 1; ; failures++) {
+      try {
+        const found = await fetchOffsets(this.#group.coordinator, [source], VERDICT_TIMEOUT, signal);
+        const committed = found.get(partitionKey(source.topic, source.partition));
+        return committed !== undefined && source.saysFinished(committed, offset);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        this.#troubled(asKafkaError(error, "asking whether a job was moved"), source);
+        await sleep(this.#clock, backoffDelay(RETRY_BACKOFF, failures, this.#clock), signal);
+      }
+    }
+  }
+
+  /** Repeats nothing any more. */
+  close(): void {
+    this.#closing.abort();
+  }
+}
