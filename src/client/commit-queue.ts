@@ -2,7 +2,7 @@ import type { Clock } from "../net/clock.ts";
 import { asKafkaError, KafkaError, ProtocolError } from "./errors.ts";
 import type { GroupMember } from "./group-member.ts";
 import { commitOffsets, MEMBERSHIP_MOVED, type OffsetToCommit, overtaken } from "./group-offsets.ts";
-import { partitionKey } from "./topic-partition.ts";
+import { partitionKey, type TopicPartition } from "./topic-partition.ts";
 
 /** Who commits: a member of a group, or somebody who assigned partitions to itself. */
 export type Committer = Pick<GroupMember, "coordinator" | "membership" | "owns" | "refused">;
@@ -10,6 +10,8 @@ export type Committer = Pick<GroupMember, "coordinator" | "membership" | "owns" 
 /** What is to be committed of one partition, and who waits for it. */
 interface Entry {
   offset: OffsetToCommit;
+  /** Its partition has gone since: if it has come back, others may have got further meanwhile. */
+  isVoid: boolean;
   readonly done: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: KafkaError) => void;
@@ -56,7 +58,7 @@ export class CommitQueue {
       resolve = give;
       reject = fail;
     });
-    this.#waiting.set(key, { offset, done, resolve, reject });
+    this.#waiting.set(key, { offset, isVoid: false, done, resolve, reject });
     return done;
   }
 
@@ -100,7 +102,7 @@ export class CommitQueue {
     const { coordinator, membership, owns } = this.#committer;
     for (const [key, entry] of entries) {
       const { topic, partition } = entry.offset;
-      if (!owns.call(this.#committer, topic, partition))
+      if (entry.isVoid || !owns.call(this.#committer, topic, partition))
         this.#settle(entries, key, () => entry.reject(notOwned(topic, partition)));
     }
     if (entries.size === 0) return;
@@ -126,6 +128,17 @@ export class CommitQueue {
     if (again !== undefined) throw again;
   }
 
+  /** These partitions have gone: of what has no answer yet nothing is sent any more, though they may come back. */
+  disown(partitions: readonly TopicPartition[]): void {
+    for (const { topic, partition } of partitions) {
+      const key = partitionKey(topic, partition);
+      const sent = this.#sent.get(key);
+      if (sent !== undefined) sent.isVoid = true;
+      this.#waiting.get(key)?.reject(notOwned(topic, partition));
+      this.#waiting.delete(key);
+    }
+  }
+
   /** Resolves once everything that was asked for has its outcome. */
   async settled(): Promise<void> {
     while (this.#waiting.size + this.#sent.size > 0) {
@@ -139,7 +152,8 @@ export class CommitQueue {
   }
 }
 
-function notOwned(topic: string, partition: number): KafkaError {
+/** A commit that comes too late. */
+export function notOwned(topic: string, partition: number): KafkaError {
   const message = `${topic}/${partition} is no longer this consumer's: another member may have it`;
   return new KafkaError("NOT_OWNED", message, false, { topic, partition });
 }

@@ -1,7 +1,7 @@
 import type { KafkaRecord } from "../../protocol/records.ts";
 import { sleep } from "../net/clock.ts";
 import type { Cluster } from "./cluster.ts";
-import { CommitQueue } from "./commit-queue.ts";
+import { CommitQueue, notOwned } from "./commit-queue.ts";
 import { type ConsumerEvents, consumerEvents } from "./consumer-events.ts";
 import { type ConsumerOptions, type ConsumerSettings, checkPosition, consumerSettings } from "./consumer-options.ts";
 import { createGroupMember } from "./create-group-member.ts";
@@ -65,6 +65,9 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
   readonly #ahead: FetchAhead;
   readonly #starts: StartOffsets;
   readonly #commits: CommitQueue;
+  /** How often each partition has been given up, and how often it had been when each batch was handed out. */
+  readonly #gone = new Map<string, number>();
+  readonly #goneBefore = new WeakMap<object, number>();
   readonly #events = consumerEvents();
   #wake: (() => void) | undefined;
   /** What was given to whoever iterates, until the next is asked for. */
@@ -109,10 +112,11 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
         revoked: (partitions) => {
           this.#ahead.drop(partitions);
           this.#events.emit("revoked", { partitions });
-          return this.#letGo(partitions);
+          return this.#letGo(partitions).finally(() => this.#disown(partitions));
         },
         lost: (partitions) => {
           this.#ahead.drop(partitions);
+          this.#disown(partitions);
           this.#events.emit("lost", { partitions });
         },
         instanceIdBusy: (error) => this.#events.emit("instanceIdBusy", { groupInstanceId: groupInstanceId!, error }),
@@ -187,7 +191,10 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
       if (this.#closing !== undefined) return undefined;
       const batch = this.#ahead.next();
       this.#inHand = batch;
-      if (batch !== undefined) return batch;
+      if (batch !== undefined) {
+        this.#goneBefore.set(batch, this.#timesGone(keyOf(batch)));
+        return batch;
+      }
       // Reading what waits may have failed.
       if (this.#failure !== undefined) continue;
       await new Promise<void>((resolve) => {
@@ -228,6 +235,25 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
     await Promise.race([finished, sleep(this.#cluster.clock, limit, done.signal)]);
     this.#stop.signal.removeEventListener("abort", stop);
     done.abort();
+  }
+
+  #timesGone(key: string): number {
+    return this.#gone.get(key) ?? 0;
+  }
+
+  /** Whether the partition was given up since the batch was handed out. */
+  #isOfPast(batch: TopicPartition): boolean {
+    const before = this.#goneBefore.get(batch);
+    return before !== undefined && before < this.#timesGone(keyOf(batch));
+  }
+
+  /** Nothing of this ownership is committed any more: if another follows, somebody may have got further meanwhile. */
+  #disown(partitions: readonly TopicPartition[]): void {
+    this.#commits.disown(partitions);
+    for (const partition of partitions) {
+      const key = keyOf(partition);
+      this.#gone.set(key, this.#timesGone(key) + 1);
+    }
   }
 
   #fail(error: KafkaError): void {
@@ -336,6 +362,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
     if (this.#closing !== undefined) return Promise.reject(new ClosedError("the consumer"));
     if (this.#settings.groupId === undefined)
       return Promise.reject(new InvalidArgumentError("a consumer commits only with a groupId"));
+    if ("nextOffset" in what && this.#isOfPast(what)) return Promise.reject(notOwned(what.topic, what.partition));
     const offsets = "nextOffset" in what ? [{ ...what, offset: what.nextOffset }] : what;
     try {
       return this.#commits.commit(offsets.map(toCommit));
@@ -361,4 +388,8 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return partitionKey(topic, partition);
 }

@@ -65,6 +65,29 @@ test("what passes is repeated; what does not rejects for its partition alone", a
   assert.equal((results[0] as PromiseRejectedResult).reason.code, "OFFSET_METADATA_TOO_LARGE");
 });
 
+test("what was asked for before a partition went is not sent again once it is back", async (t) => {
+  const { bench, queue, requests } = await startQueue(t);
+  bench.broker.faults.fail({ api: "OffsetCommit", errorCode: ErrorCode.ILLEGAL_GENERATION });
+  bench.broker.faults.delay({ api: "OffsetCommit", ms: 500 });
+  const first = bench.failure(queue.commit([of(0, 1)]));
+  await bench.time.advance(100);
+  const second = bench.failure(queue.commit([of(0, 2)]));
+  queue.disown([PARTITIONS[0]!]);
+  assert.deepEqual([(await first).code, (await second).code], ["NOT_OWNED", "NOT_OWNED"]);
+  await bench.run(queue.commit([of(0, 7)]));
+  assert.deepEqual(requests, ["0@1", "0@7"]);
+});
+
+test("a commit that was on its way when its partition went, and was taken, resolves", async (t) => {
+  const { bench, queue, requests } = await startQueue(t);
+  bench.broker.faults.delay({ api: "OffsetCommit", ms: 500 });
+  const commit = queue.commit([of(0, 1)]);
+  await bench.time.advance(100);
+  queue.disown([PARTITIONS[0]!]);
+  await bench.run(commit);
+  assert.deepEqual(requests, ["0@1"]);
+});
+
 test("a partition that is not owned is refused without a word to the broker, and others are committed", async (t) => {
   const { bench, queue, requests } = await startQueue(t);
   const error = await bench.failure(queue.commit([of(3, 1), of(0, 1)]));

@@ -199,6 +199,24 @@ test("with a groupId it commits, and goes on from there", async (t) => {
   assert.deepEqual(valuesOf(again.taken), ["c"]);
 });
 
+test("a batch of a partition that went and came back is not committed: others may have got further", async (t) => {
+  const bench = await startClientBench(t, { topics: { t: 1 } });
+  await send(bench, 0, "a", "b");
+  const consumer = consume(bench);
+  let times = 0;
+  consumer.on("assigned", () => void times++);
+  const { taken } = iterate(consumer);
+  await bench.time.advance(5_000);
+  const [early] = taken;
+  bench.broker.faults.expireSession("g");
+  await bench.time.advance(10_000);
+  assert.deepEqual([times, valuesOf(taken)], [2, ["a", "b", "a", "b"]]);
+  assert.equal((await bench.failure(consumer.commit(early!))).code, "NOT_OWNED");
+  assert.deepEqual(await bench.run(consumer.committed()), []);
+  await bench.run(consumer.commit(taken.at(-1)!));
+  assert.equal((await bench.run(consumer.committed()))[0]!.offset, 2);
+});
+
 test("events tell of partitions that come and go, and of trouble that passes", async (t) => {
   const bench = await startClientBench(t, { topics: { t: 2 } });
   const first = consume(bench);
