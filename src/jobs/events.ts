@@ -54,6 +54,8 @@ export interface AppEvents {
   lost: { readonly partitions: readonly TopicPartition[] };
   /** A partition without a valid committed offset is read from its beginning. */
   startedAtEarliest: TopicPartition;
+  /** A job has waited for 80 % of the time after which its topic deletes it: `age` of `retention`, in milliseconds. */
+  retentionAtRisk: TopicPartition & { readonly age: number; readonly retention: number };
   /** A topic has more partitions than before: keys have moved, and for jobs in flight order is not kept. */
   partitionsChanged: { readonly topic: string; readonly from: number; readonly to: number };
   /** Something went wrong that no call returns: a buffered job that was not sent, a partition that stopped, a listener that threw. */
@@ -85,6 +87,7 @@ const NAMES: Readonly<Record<AppEventName, true>> = {
   revoked: true,
   lost: true,
   startedAtEarliest: true,
+  retentionAtRisk: true,
   partitionsChanged: true,
   error: true,
   closed: true,

@@ -139,7 +139,10 @@ export class OwnedExecutors {
           offset < start
             ? new JobsExpiredError(topic, partition, executor.mark, start)
             : new OffsetBeyondLogError(topic, partition, offset, end);
-        return executor.stop(error, "reading on from what is committed");
+        const during = "reading on from what is committed";
+        if (this.#context.queueOf(topic).onDataLoss === "stop") return executor.stop(error, during);
+        events.emit("error", { error, during, topic, partition });
+        return this.#goOnAt(executor, offset < start ? start : end);
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         const during = `reading on from offset ${offset}, which the log does not have`;
@@ -148,6 +151,12 @@ export class OwnedExecutors {
         await sleep(clock, LOAD_RETRY, this.#stop.signal);
       }
     }
+  }
+
+  /** What is gone counts as finished. A job that runs still ends first: its place in the log is gone, too. */
+  #goOnAt(executor: PartitionExecutor, offset: number): void {
+    executor.jumpTo(offset);
+    this.#context.flow.add(executor, offset);
   }
 
   /** A broker that lagged behind did not know of the offset; the others do. */

@@ -68,6 +68,10 @@ export class PartitionExecutor implements MoveSource, Buffered {
   get bufferedBytes(): number {
     return this.#buffer.byteLength;
   }
+  /** When the first job that has not ended was written. */
+  get waitingSince(): number | undefined {
+    return this.#buffer.first?.timestamp;
+  }
   get running(): Attempt | undefined {
     return this.#attempt;
   }
@@ -97,6 +101,12 @@ export class PartitionExecutor implements MoveSource, Buffered {
     if (this.#attempt === undefined && this.#ending === undefined) this.#moveMark();
     this.#context.flow.filled(this);
     this.pump();
+  }
+
+  /** Jobs before `offset`, or from it on where that is a step back, are not in the log any more. Those that were fetched are run all the same. */
+  jumpTo(offset: number): void {
+    this.#fetchedTo = offset;
+    if (this.#buffer.length === 0 && !this.#isWorking) this.#moveMark();
   }
 
   slotFree(): void {

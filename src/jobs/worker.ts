@@ -15,6 +15,7 @@ import { Moves } from "./moves.ts";
 import { queueSettings } from "./options.ts";
 import { OwnedExecutors } from "./owned-executors.ts";
 import type { PartitionExecutor } from "./partition-executor.ts";
+import { RetentionWatch } from "./retention-watch.ts";
 import { watchTopics } from "./topic-watch.ts";
 import { Turn } from "./turn.ts";
 import type { WorkSettings } from "./work-options.ts";
@@ -61,6 +62,7 @@ export class Worker implements PartitionHolder {
   readonly #slots: JobSlots;
   readonly #leftovers = new Leftovers();
   readonly #flow: FlowControl;
+  readonly #retention: RetentionWatch;
   readonly #executors: OwnedExecutors;
   readonly #unwatch: () => void;
   readonly #ended: Promise<void>;
@@ -89,6 +91,7 @@ export class Worker implements PartitionHolder {
       () => app.slot.use().transactions,
       (error, { topic, partition }) => app.events.emit("error", { error, during: "moving a job", topic, partition }),
     );
+    this.#retention = new RetentionWatch(app.slot.use().kafka.admin(), clock, app.events, settings.queues);
     this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group);
     this.#fetcher = this.#makeFetcher(cluster);
     this.#unwatch = watchTopics(cluster, settings.queues, app.events, (topic) => this.#executors.topicMadeAgain(topic));
@@ -196,6 +199,7 @@ export class Worker implements PartitionHolder {
   #watch(): void {
     const look = (): void => {
       for (const executor of this.#executors) this.#lookAfter(executor);
+      this.#retention.look(this.#executors);
       this.#watch();
     };
     this.#watchdog = this.#clock.timer(WATCHDOG_INTERVAL, look, { idle: true });

@@ -289,3 +289,30 @@ test("S4.5 a dead letter topic that would lose letters is refused at the start, 
     await assert.rejects(process.work({ queues: ["q"] }), { name: "InvalidOptionError", message: problem });
   }
 });
+
+test("S4.9 a job that has waited for most of its topic's retention is told of, once", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { forever: 1 } });
+  await bench.broker.createTopic("q", { partitions: 1, configs: { "retention.ms": "100000" } });
+  const process = bench.process("w").job("q", () => {
+    throw new Error("never works");
+  });
+  process.app.job({
+    name: "other",
+    queue: "forever",
+    perform: () => {
+      throw new Error("never works");
+    },
+  });
+  await process.work();
+  await bench.produce("q", 0, ["a"]);
+  await bench.produceRecords([{ topic: "forever", partition: 0, value: "1", headers: { "ottla-job": "other" } }]);
+  await bench.time.advance(75_000);
+  assert.deepEqual(process.seen("retentionAtRisk"), []);
+  await bench.time.advance(20_000);
+  const told = process.seen("retentionAtRisk");
+  assert.deepEqual(
+    told.map(({ topic, partition, retention }) => [topic, partition, retention]),
+    [["q", 0, 100_000]],
+  );
+  assert.ok(told[0]!.age >= 80_000 && told[0]!.age < 90_000);
+});

@@ -67,6 +67,47 @@ test("S4.9 an offset beyond the log stops its partition and no other", async (t)
   assert.deepEqual(bench.ran("q", 0), []);
 });
 
+test("S4.9 a queue that goes on in spite of lost jobs reads on at what is there, and says what is gone", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 2 } });
+  for (const partition of range(2)) await bench.produce("q", partition, range(10));
+  commitAt(bench, 0, 3);
+  commitAt(bench, 1, 99);
+  await bench.broker.deleteRecords("q", 0, 7);
+  const process = bench.process("w", { queues: { q: { onDataLoss: "continue" } } }).job("q");
+  await process.work();
+  await bench.until(() => bench.committed("q", 0)?.offset === 10 && bench.committed("q", 1)?.offset === 10);
+  assert.deepEqual(bench.ran("q", 0), [7, 8, 9]);
+  assert.deepEqual(
+    process
+      .seen("error")
+      .map(({ error, partition }) => [partition, (error as Error).name])
+      .sort(),
+    [
+      [0, "JobsExpiredError"],
+      [1, "OffsetBeyondLogError"],
+    ],
+  );
+  await bench.produce("q", 1, [10]);
+  await bench.until(() => bench.committed("q", 1)?.offset === 11);
+  assert.deepEqual(bench.ran("q", 1), [10]);
+});
+
+test("S4.9 jobs that are deleted while others wait are passed over once those have run, where the queue goes on", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = bench
+    .process("w", { queues: { q: { onDataLoss: "continue" } } })
+    .job("q", (_payload, _job, { sleep }: WorkerProcess) => sleep(1_000));
+  await bench.produce("q", 0, range(8));
+  await process.work({ maxBatchJobs: 8 });
+  await bench.until(() => bench.starts.length === 3);
+  await bench.produce("q", 0, range(8));
+  await bench.broker.deleteRecords("q", 0, 12);
+  await bench.until(() => bench.committed("q", 0)?.offset === 16);
+  assert.deepEqual(bench.ran("q", 0).slice(-4), [12, 13, 14, 15]);
+  const ran = bench.ran("q", 0).filter((offset) => offset < 12);
+  assert.deepEqual(ran, range(ran.length), "those that were fetched run in order");
+});
+
 test("S4.9 a broker that does not know where the log ends stops nothing: it is asked again", async (t) => {
   const bench = await startWorkerBench(t);
   await bench.produce("q", 0, range(10));

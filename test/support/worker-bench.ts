@@ -60,7 +60,7 @@ type Perform = (payload: unknown, job: RunningJob, process: WorkerProcess) => un
 const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const EVENTS: readonly AppEventName[] = [
   ...(["started", "completed", "failed", "retried", "assigned", "revoked", "lost", "closed"] as const),
-  ...(["startedAtEarliest", "partitionsChanged", "error", "discarded", "dead", "blocked"] as const),
+  ...(["startedAtEarliest", "partitionsChanged", "error", "retentionAtRisk", "discarded", "dead", "blocked"] as const),
 ];
 export const GROUP = "workers";
 
