@@ -65,9 +65,8 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
   readonly #ahead: FetchAhead;
   readonly #starts: StartOffsets;
   readonly #commits: CommitQueue;
-  /** How often each partition has been given up, and how often it had been when each batch was handed out. */
-  readonly #gone = new Map<string, number>();
-  readonly #goneBefore = new WeakMap<object, number>();
+  /** Offsets of each partition between the first record and the last that were handed out since it came. */
+  readonly #handedOut = new Map<string, { readonly from: number; readonly to: number }>();
   readonly #events = consumerEvents();
   #wake: (() => void) | undefined;
   /** What was given to whoever iterates, until the next is asked for. */
@@ -192,7 +191,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
       const batch = this.#ahead.next();
       this.#inHand = batch;
       if (batch !== undefined) {
-        this.#goneBefore.set(batch, this.#timesGone(keyOf(batch)));
+        this.#noteHandedOut(batch);
         return batch;
       }
       // Reading what waits may have failed.
@@ -237,23 +236,27 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
     done.abort();
   }
 
-  #timesGone(key: string): number {
-    return this.#gone.get(key) ?? 0;
+  #noteHandedOut(batch: FetchedBatch): void {
+    const { topic, partition, records, nextOffset } = batch;
+    const key = partitionKey(topic, partition);
+    const { from, to } = this.#handedOut.get(key) ?? { from: Number.POSITIVE_INFINITY, to: 0 };
+    const first = records[0]?.offset ?? nextOffset;
+    this.#handedOut.set(key, { from: Math.min(from, first), to: Math.max(to, nextOffset) });
   }
 
-  /** Whether the partition was given up since the batch was handed out. */
-  #isOfPast(batch: TopicPartition): boolean {
-    const before = this.#goneBefore.get(batch);
-    return before !== undefined && before < this.#timesGone(keyOf(batch));
+  /**
+   * Whether the offset lies within what was handed out since the partition came, or is its position. One that does not
+   * is of an earlier time, and other members may have got further since.
+   */
+  hasRead(partition: TopicPartition, offset: number): boolean {
+    const span = this.#handedOut.get(partitionKey(partition.topic, partition.partition));
+    return (span !== undefined && offset >= span.from && offset <= span.to) || offset === this.position(partition);
   }
 
   /** Nothing of this ownership is committed any more: if another follows, somebody may have got further meanwhile. */
   #disown(partitions: readonly TopicPartition[]): void {
     this.#commits.disown(partitions);
-    for (const partition of partitions) {
-      const key = keyOf(partition);
-      this.#gone.set(key, this.#timesGone(key) + 1);
-    }
+    for (const { topic, partition } of partitions) this.#handedOut.delete(partitionKey(topic, partition));
   }
 
   #fail(error: KafkaError): void {
@@ -362,7 +365,8 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
     if (this.#closing !== undefined) return Promise.reject(new ClosedError("the consumer"));
     if (this.#settings.groupId === undefined)
       return Promise.reject(new InvalidArgumentError("a consumer commits only with a groupId"));
-    if ("nextOffset" in what && this.#isOfPast(what)) return Promise.reject(notOwned(what.topic, what.partition));
+    if ("nextOffset" in what && !this.hasRead(what, what.nextOffset))
+      return Promise.reject(notOwned(what.topic, what.partition));
     const offsets = "nextOffset" in what ? [{ ...what, offset: what.nextOffset }] : what;
     try {
       return this.#commits.commit(offsets.map(toCommit));
@@ -388,8 +392,4 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return partitionKey(topic, partition);
 }

@@ -1,10 +1,11 @@
 import type { Cluster } from "./cluster.ts";
+import { notOwned } from "./commit-queue.ts";
 import { asKafkaError, KafkaError } from "./errors.ts";
 import type { GroupMetadata, GroupReader } from "./group-metadata.ts";
+import type { OffsetToCommit } from "./group-offsets.ts";
 import { type PartitionOffset, toCommit } from "./partition-offset.ts";
 import type { Producer } from "./producer.ts";
 import type { ProducerRecord, RecordMetadata } from "./producer-record.ts";
-import type { TopicPartition } from "./topic-partition.ts";
 import type { TransactionVerdict } from "./transaction-ending.ts";
 import { ProducerFencedError, TransactionAbortedError, TransactionOutcomeUnknownError } from "./transaction-errors.ts";
 import { type TransactionSession, timedOut } from "./transaction-session.ts";
@@ -81,8 +82,8 @@ export class Transaction {
 
   /**
    * Adds offsets of a group, which count once the transaction is committed. A member that has been replaced since is
-   * refused with ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID or FENCED_INSTANCE_ID (KIP-447), a consumer's partition that it
-   * does not own with NOT_OWNED. It need not be awaited: if it fails, so does `commit`.
+   * refused with ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID or FENCED_INSTANCE_ID (KIP-447). With `consumer`, NOT_OWNED
+   * refuses what it does not own, or has not read since the partition came to it: it will read that again. It need not be awaited: if it fails, so does `commit`.
    */
   sendOffsets(offsets: TransactionOffsets): Promise<void> {
     if (!this.#isOpen) return Promise.reject(this.#endedError());
@@ -225,11 +226,15 @@ function ignoreAborted(error: unknown): void {
   if (error instanceof TransactionOutcomeUnknownError) throw error;
 }
 
-/** The consumer as a member, for partitions that are its own: any other member's it may not speak for. */
-function ownerOf(consumer: GroupReader, partitions: readonly TopicPartition[]): GroupMetadata {
-  const other = partitions.find(({ topic, partition }) => !consumer.owns(topic, partition));
-  if (other === undefined) return consumer.groupMetadata;
-  const { topic, partition } = other;
-  const message = `${topic}/${partition} is not this consumer's: another member may have it`;
-  throw new KafkaError("NOT_OWNED", message, false, { topic, partition });
+/** The consumer as a member, for what it has read of partitions that are its own: for others it may not speak. */
+function ownerOf(consumer: GroupReader, offsets: readonly OffsetToCommit[]): GroupMetadata {
+  for (const { topic, partition, offset } of offsets) {
+    if (!consumer.owns(topic, partition)) throw notOwned(topic, partition);
+    if (consumer.hasRead({ topic, partition }, offset)) continue;
+    const message =
+      `offset ${offset} of ${topic}/${partition} was not read since the partition came to this consumer: ` +
+      "it went meanwhile, and what was read before it is read again";
+    throw new KafkaError("NOT_OWNED", message, false, { topic, partition });
+  }
+  return consumer.groupMetadata;
 }

@@ -233,14 +233,20 @@ test("an abort waits for what is on its way, so that nothing of it is written af
 
 test("a consumer's offsets are committed as its member, and only of partitions that it owns", async () => {
   const script = await startTransactionScript({ level: 2 });
-  const consumer = { groupMetadata: GROUP, owns: (_topic: string, partition: number) => partition === 0 };
-  const offset = (partition: number) => ({ topic: "t", partition, offset: 1 });
+  const consumer = {
+    groupMetadata: GROUP,
+    owns: (_topic: string, partition: number) => partition === 0,
+    hasRead: (_partition: object, offset: number) => offset < 5,
+  };
+  const offset = (partition: number, offset = 1) => ({ topic: "t", partition, offset });
   await script.run(script.producer.sendTransaction({ offsets: { consumer, offsets: [offset(0)] } }));
   assert.ok(script.asked().includes("TxnOffsetCommit g m/3/i"));
-  const lost = script.producer.sendTransaction({ records: RECORDS, offsets: { consumer, offsets: [offset(1)] } });
-  const error = await script.failure(lost);
-  assert.ok(error instanceof TransactionAbortedError);
-  assert.equal(error.code, "NOT_OWNED");
+  for (const late of [offset(1), offset(0, 5)]) {
+    const lost = script.producer.sendTransaction({ records: RECORDS, offsets: { consumer, offsets: [late] } });
+    const error = await script.failure(lost);
+    assert.ok(error instanceof TransactionAbortedError);
+    assert.equal(error.code, "NOT_OWNED");
+  }
   await script.run(script.kafka.close());
 });
 
