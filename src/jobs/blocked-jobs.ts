@@ -52,7 +52,8 @@ function readFailing(
 
 /** Lets a blocked job go, in the worker of this process that has its partition. */
 export async function skipJob(app: AppState, place: unknown, options: unknown): Promise<void> {
-  const { topic, partition, offset } = checkOptions(place, "skip", ["topic", "partition", "offset"]);
+  // What app.blocked() gave may be given as it is.
+  const { topic, partition, offset } = checkOptions(place, "skip", Object.keys((place as object | null) ?? {}));
   const from: RecordPlace = {
     topic: checkTopicName(topic, "skip.topic"),
     partition: required(partition, "skip.partition"),

@@ -10,6 +10,7 @@ import { groupConformance } from "./group.ts";
 import { groupChangesConformance } from "./group-changes.ts";
 import { idempotenceConformance } from "./idempotence.ts";
 import { jobsConformance } from "./jobs.ts";
+import { failingJobsConformance } from "./jobs-that-fail.ts";
 import { leaderEpochsConformance } from "./leader-epochs.ts";
 import { offsetsConformance } from "./offsets.ts";
 import { patternConformance } from "./patterns.ts";
@@ -43,6 +44,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   groupChangesConformance,
   patternConformance,
   protocolConformance,
+  failingJobsConformance,
   jobsConformance,
 ];
 
