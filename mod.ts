@@ -22,8 +22,22 @@ export type {
   SaslOptions,
   ScramOptions,
 } from "./src/client/sasl-options.ts";
+export {
+  ProducerFencedError,
+  TransactionAbortedError,
+  TransactionOutcomeUnknownError,
+} from "./src/client/transaction-errors.ts";
 export { type App, createApp } from "./src/jobs/app.ts";
+export type { AppTransaction } from "./src/jobs/app-transaction.ts";
 export type { BackoffOptions } from "./src/jobs/backoff.ts";
+export {
+  DuplicateContextError,
+  EnqueueStoppedError,
+  LazyModuleError,
+  NextCalledTwiceError,
+  TransactionEndedError,
+} from "./src/jobs/calling-errors.ts";
+export type { ContextOptions, ContextStore } from "./src/jobs/contexts.ts";
 export type { BufferedJob, DispatchedJob, EnqueuedJob } from "./src/jobs/dispatched-job.ts";
 export type { Duration } from "./src/jobs/duration.ts";
 export {
@@ -36,6 +50,7 @@ export {
   InvalidKeyError,
   InvalidOptionError,
   JobError,
+  NewerVersionError,
   PartitionMismatchError,
   PartitionOutOfRangeError,
   PayloadError,
@@ -51,8 +66,10 @@ export type { JobHeaders } from "./src/jobs/headers.ts";
 export type { ConfiguredJob, Job, JobSettings, Payload, PreparedJob } from "./src/jobs/job.ts";
 export type { DispatchMethod, EnqueuingJob, JobOptions, RunningJob } from "./src/jobs/job-options.ts";
 export type { PartitionerResult, PartitionKeyType } from "./src/jobs/key.ts";
+export { lazy, type Perform, type PerformModule } from "./src/jobs/lazy.ts";
 export type { AppProducer } from "./src/jobs/lazy-producer.ts";
 export type { LogFields, Logger } from "./src/jobs/logger.ts";
+export type { InterceptedJob, Middleware } from "./src/jobs/middleware.ts";
 export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { QueueOptions } from "./src/jobs/queue-options.ts";

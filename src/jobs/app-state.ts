@@ -1,6 +1,8 @@
+import type { Contexts } from "./contexts.ts";
 import type { EventHub } from "./events.ts";
 import type { JobRegistry } from "./job-registry.ts";
 import type { LazyProducer } from "./lazy-producer.ts";
+import type { MiddlewareList } from "./middleware.ts";
 import type { AppSettings } from "./options.ts";
 import type { RuntimeSlot } from "./runtime.ts";
 
@@ -9,6 +11,8 @@ export interface AppState {
   readonly settings: AppSettings;
   readonly registry: JobRegistry;
   readonly events: EventHub;
+  readonly contexts: Contexts;
+  readonly middleware: MiddlewareList;
   readonly slot: RuntimeSlot;
   /** The app's own producer, which variants are made from. */
   readonly producer: LazyProducer;

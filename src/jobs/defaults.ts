@@ -5,6 +5,7 @@ import type { Backoff } from "./backoff.ts";
 export interface JobDefaults {
   readonly broker: string;
   readonly deliveryTimeout: number;
+  readonly transactionTimeout: number;
   readonly backoff: Backoff;
   /** -1: the brokers' own setting. */
   readonly partitions: number;
@@ -25,6 +26,7 @@ export interface JobDefaults {
 export const DEFAULTS: JobDefaults = {
   broker: "localhost:9092",
   deliveryTimeout: 120_000,
+  transactionTimeout: 10_000,
   backoff: { initial: 1_000, max: 30_000, jitter: 0.2 },
   partitions: -1,
   replicationFactor: -1,

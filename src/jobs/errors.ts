@@ -48,6 +48,22 @@ export class UnknownJobError extends JobError {
   }
 }
 
+/** A record was written by a newer version of its job than this process has: it has to be deployed here, too. */
+export class NewerVersionError extends JobError {
+  override readonly name = "NewerVersionError";
+  readonly recordVersion: number;
+  readonly jobVersion: number;
+
+  constructor(job: string, recordVersion: number, jobVersion: number) {
+    super(
+      "NEWER_VERSION",
+      `the record is of version ${recordVersion} of "${job}", this process has version ${jobVersion}: deploy the newer one here`,
+    );
+    this.recordVersion = recordVersion;
+    this.jobVersion = jobVersion;
+  }
+}
+
 /** The partitioner gave nothing that order can be kept for. */
 export class InvalidKeyError extends JobError {
   override readonly name = "InvalidKeyError";

@@ -3,6 +3,7 @@ import {
   describe,
   optionalChoice,
   optionalFunction,
+  optionalInteger,
   optionalText,
   type RawOptions,
 } from "./check-options.ts";
@@ -73,6 +74,17 @@ export interface JobOptions<I = void, O = I> {
   readonly dispatchMethod?: DispatchMethod | undefined;
   /** For `performAllLater`. Default `"produceSync"`. */
   readonly dispatchManyMethod?: DispatchMethod | undefined;
+  /**
+   * Of the payload's form, from 1 (default). Raise it when the form changes: records say which version they are of, and
+   * a worker that has an older one leaves them to others.
+   */
+  readonly version?: number | undefined;
+  /**
+   * Makes the payload of a record of the older version `from` into one of this version: in the worker, before the schema
+   * judges it. Without it, older payloads are taken as they are.
+   */
+  readonly upgrade?: ((payload: unknown, from: number) => NoInfer<I> | Promise<NoInfer<I>>) | undefined;
+  /** What the job does; `lazy(() => import("./heavy.ts"))` loads it at the first run. */
   perform(payload: O, job: RunningJob<O>): unknown;
 }
 
@@ -86,6 +98,8 @@ export interface JobDefinition {
   readonly producer: ((job: EnqueuingJob) => unknown) | undefined;
   readonly dispatchMethod: DispatchMethod;
   readonly dispatchManyMethod: DispatchMethod;
+  readonly version: number;
+  readonly upgrade: ((payload: unknown, from: number) => unknown) | undefined;
   readonly perform: (payload: unknown, job: RunningJob) => unknown;
 }
 
@@ -98,9 +112,12 @@ const JOB_OPTIONS = [
   "producer",
   "dispatchMethod",
   "dispatchManyMethod",
+  "version",
+  "upgrade",
   "perform",
 ] as const;
 const KEY_TYPES = ["key", "partitionKey", "partition"] as const;
+const MAX_VERSION = 999_999_999;
 const METHODS = ["produceSync", "produceAsync"] as const;
 
 /** Throws an {@link InvalidOptionError} that names the job and the option. */
@@ -123,8 +140,18 @@ export function checkJobOptions(value: unknown): JobDefinition {
     dispatchMethod: optionalChoice(options.dispatchMethod, `${path}.dispatchMethod`, METHODS) ?? "produceSync",
     dispatchManyMethod:
       optionalChoice(options.dispatchManyMethod, `${path}.dispatchManyMethod`, METHODS) ?? "produceSync",
+    ...checkVersion(options, path),
     perform: (payload, job) => perform.call(value, payload, job),
   };
+}
+
+function checkVersion(options: RawOptions, path: string): Pick<JobDefinition, "version" | "upgrade"> {
+  const version = optionalInteger(options.version, `${path}.version`, 1, MAX_VERSION) ?? 1;
+  const upgrade = optionalFunction(options.upgrade, `${path}.upgrade`) as JobDefinition["upgrade"];
+  if (upgrade !== undefined && version === 1) {
+    throw new InvalidOptionError(`${path}.upgrade`, "nothing is older than version 1: say which version this is");
+  }
+  return { version, upgrade };
 }
 
 function checkKeyType(options: RawOptions, path: string): PartitionKeyType {

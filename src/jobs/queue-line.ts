@@ -16,7 +16,7 @@ export interface RecordSink {
 /** What decides a job's partition. */
 export interface Route {
   readonly job: string;
-  /** Undefined: the job has no key. */
+  /** The job's key, or the id that a caller gave a job without one. Undefined: any partition will do. */
   readonly key: string | undefined;
   readonly type: PartitionKeyType;
 }
