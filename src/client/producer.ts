@@ -25,6 +25,9 @@ export class Producer {
   readonly #lookups = new Set<{ readonly done: Promise<void>; readonly at: number }>();
   /** Calls that wait for room, in order. */
   readonly #blocked: Arrival[] = [];
+  /** How many have stopped waiting so far, and who wants to know when it is as many as `at`. */
+  #unblocked = 0;
+  readonly #roomWaiters: { readonly at: number; readonly tell: () => void }[] = [];
   readonly #tellNoMore: () => void;
   #bufferedBytes = 0;
   #closing: Promise<void> | undefined;
@@ -190,8 +193,23 @@ export class Producer {
       if (arrival.at > oldest) this.#place(arrival, this.#topics.get(topic)!);
       else arrival.owner.failed(arrival.slot, this.#noRoom(topic));
     }
-    if (next > 0) this.#blocked.splice(0, next);
+    if (next > 0) this.#unblock(next);
     this.#sender.hurry(this.#blocked.length > 0);
+  }
+
+  /** The first so many calls wait for room no longer. */
+  #unblock(count: number): Arrival[] {
+    this.#unblocked += count;
+    while (this.#roomWaiters.length > 0 && this.#roomWaiters[0]!.at <= this.#unblocked)
+      this.#roomWaiters.shift()!.tell();
+    return this.#blocked.splice(0, count);
+  }
+
+  /** @internal Resolves once every call so far has got its room, or has waited too long; undefined where none waits. */
+  get room(): Promise<void> | undefined {
+    if (this.#blocked.length === 0) return undefined;
+    const at = this.#unblocked + this.#blocked.length;
+    return new Promise((tell) => this.#roomWaiters.push({ at, tell }));
   }
 
   #noRoom(topic: string): KafkaError {
@@ -225,7 +243,7 @@ export class Producer {
   async abandon(error: KafkaError): Promise<void> {
     for (const { waiting } of this.#topics.values())
       for (const { owner, slot } of waiting?.splice(0) ?? []) owner.failed(slot, error);
-    for (const { owner, slot } of this.#blocked.splice(0)) owner.failed(slot, error);
+    for (const { owner, slot } of this.#unblock(this.#blocked.length)) owner.failed(slot, error);
     await Promise.all(this.#sender.seal().map((batch) => new Promise<void>((resolve) => batch.onSettled(resolve))));
   }
 

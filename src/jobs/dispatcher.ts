@@ -57,7 +57,8 @@ export class Dispatcher {
       return { acknowledged, result: run.around(result, (error) => this.middlewareFailed(draft, error)) };
     }
     if (routing === undefined && draft.validating === undefined && line.line.isEmpty) {
-      return this.#outcome(runtime, draft, method, line.sink.send(draft.record), BUFFERED);
+      const sent = line.sink.send(draft.record);
+      return this.#outcome(runtime, draft, method, sent, method === "produceSync" ? BUFFERED : buffering(line, sent));
     }
     return this.#waitInLine(runtime, draft, method, line, routing, undefined);
   }
@@ -87,8 +88,9 @@ export class Dispatcher {
     const buffered = new Promise<void>((accept, refuse) => {
       sent = new Promise((resolve, reject) => {
         const send = (): void => {
-          resolve(line.sink.send(record));
-          accept();
+          const going = line.sink.send(record);
+          resolve(going);
+          accept(method === "produceSync" ? undefined : buffering(line, going));
         };
         line.line.join(preparing, send, (error) => {
           reject(error);
@@ -145,3 +147,10 @@ export class Dispatcher {
 
 /** For jobs that go to the producer at once. */
 const BUFFERED: Promise<void> = Promise.resolve();
+
+/** A producer that is full keeps a job waiting, and so its caller, who could otherwise fill the memory. */
+function buffering({ sink }: QueueLine, sent: Promise<RecordMetadata>): Promise<void> {
+  const { room } = sink;
+  // One that has waited too long has failed before it is told that nobody waits any more.
+  return room === undefined ? BUFFERED : Promise.race([sent, room]).then(() => {});
+}

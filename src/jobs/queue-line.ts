@@ -11,6 +11,8 @@ import type { QueueSettings } from "./queue-options.ts";
 export interface RecordSink {
   send(record: ProducerRecord): Promise<RecordMetadata>;
   partitionsFor(topic: string): Promise<number>;
+  /** Resolves once what was sent so far is no longer kept waiting for room; undefined where nothing is. */
+  readonly room: Promise<void> | undefined;
 }
 
 /** What decides a job's partition. */
