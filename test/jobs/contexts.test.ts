@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
-import { createApp } from "../../src/jobs/app.ts";
+import { createApp, stateOf } from "../../src/jobs/app.ts";
 import { DuplicateContextError } from "../../src/jobs/calling-errors.ts";
 import type { ContextStore } from "../../src/jobs/contexts.ts";
 import { InvalidOptionError, PayloadError, UnreadableRecordError } from "../../src/jobs/errors.ts";
+import { performReceived } from "../../src/jobs/perform.ts";
+import { ReceivedJob } from "../../src/jobs/received-job.ts";
 import { startEnqueueBench } from "../support/enqueue-bench.ts";
 import { startWorkerBench } from "../support/worker-bench.ts";
 
@@ -13,6 +15,7 @@ interface Tenant {
 }
 
 const perform = (): void => {};
+const utf8 = new TextEncoder();
 
 test("S1.2 what a context holds at the call travels in a header of its own, as JSON", async (t) => {
   const { app, run, jobs } = await startEnqueueBench(t, {}, { q: 1 });
@@ -132,6 +135,27 @@ test("a context that no worker knows does no harm, and one that is no JSON fails
   const { error } = worker.seen("failed")[0]!;
   assert.ok(error instanceof UnreadableRecordError);
   assert.match(error.message, /the header ottla-context-tenant is not JSON/);
+});
+
+test("a job whose record carries nothing runs within nothing, whatever what started it runs within", async () => {
+  const app = createApp();
+  const store = new AsyncLocalStorage<Tenant>();
+  app.context(store, { name: "tenant" });
+  const held: unknown[] = [];
+  app.job<number>({ name: "work", queue: "q", perform: () => void held.push(store.getStore()) });
+  const record = (headers: readonly (readonly [string, string])[]): ReceivedJob =>
+    new ReceivedJob("q", 0, {
+      ...{ offset: 0, timestamp: 0, key: null, value: utf8.encode("1") },
+      headers: [["ottla-job", "work"] as const, ...headers].map(([name, value]) => [name, utf8.encode(value)]),
+    });
+  const signals = { signal: new AbortController().signal };
+  await store.run({ id: -1 }, async () => {
+    await performReceived(stateOf(app), record([]), 1, signals);
+    await performReceived(stateOf(app), record([["ottla-context-tenant", '{"id":7}']]), 1, signals);
+    await performReceived(stateOf(app), record([]), 1, signals);
+    assert.deepEqual(store.getStore(), { id: -1 });
+  });
+  assert.deepEqual(held, [undefined, { id: 7 }, undefined]);
 });
 
 test("performNow runs within the values as a worker would read them", async () => {
