@@ -20,7 +20,8 @@ import { sendTransaction } from "./send-transaction.ts";
 export interface AppTransaction {
   /**
    * Adds a job. Resolves once it is known that the job can be enqueued: it is not yet. Its `partition` and `offset` are
-   * -1 until the transaction is committed, and are then filled in. If it rejects, so does the transaction.
+   * -1 until the transaction is committed, and are then filled in. If it rejects, so does the transaction. A job's own
+   * `performLater` is no part of the transaction.
    */
   performLater(job: PreparedJob): Promise<EnqueuedJob>;
 }
