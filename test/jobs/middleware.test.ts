@@ -196,6 +196,41 @@ test("a job that could not be sent is not enqueued, whatever its middleware make
   assert.deepEqual(errors, []);
 });
 
+test("S2.1 with produceAsync next resolves once the job is buffered", async (t) => {
+  const bench = await startEnqueueBench(t, {}, { q: 1 });
+  const { app, run, broker } = bench;
+  const log: string[] = [];
+  app.on("enqueued", () => log.push("enqueued"));
+  app.use({
+    async enqueue(_job, next) {
+      await next();
+      log.push("buffered");
+    },
+  });
+  const job = app.job<number>({ name: "async", queue: "q", dispatchMethod: "produceAsync", perform });
+  broker.faults.delay({ api: "Produce", ms: 100 });
+  assert.equal((await run(job.performLater(1))).state, "buffered");
+  assert.deepEqual(log, ["buffered"]);
+  await bench.time.advance(1_000);
+  assert.deepEqual(log, ["buffered", "enqueued"]);
+});
+
+test("performNow performs only once the enqueue middleware has ended well", async () => {
+  const app = createApp();
+  const log: string[] = [];
+  app.use({
+    async enqueue(job, next) {
+      await next();
+      log.push("enqueued");
+      if (job.payload === "bad") throw new RangeError("mine");
+    },
+  });
+  const job = app.job<string>({ name: "now", queue: "q", perform: () => void log.push("performed") });
+  await job.performNow("good");
+  await assert.rejects(job.performNow("bad"), RangeError);
+  assert.deepEqual(log, ["enqueued", "performed", "enqueued"]);
+});
+
 test("perform middleware goes around the run, and what it throws fails the attempt", async () => {
   const app = createApp();
   const log: unknown[] = [];
