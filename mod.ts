@@ -22,9 +22,23 @@ export type {
   SaslOptions,
   ScramOptions,
 } from "./src/client/sasl-options.ts";
+export {
+  ProducerFencedError,
+  TransactionAbortedError,
+  TransactionOutcomeUnknownError,
+} from "./src/client/transaction-errors.ts";
 export { type App, createApp } from "./src/jobs/app.ts";
+export type { AppTransaction } from "./src/jobs/app-transaction.ts";
 export type { BackoffOptions } from "./src/jobs/backoff.ts";
 export type { BlockedJob, SkipOptions } from "./src/jobs/blocked-jobs.ts";
+export {
+  DuplicateContextError,
+  EnqueueStoppedError,
+  LazyModuleError,
+  NextCalledTwiceError,
+  TransactionEndedError,
+} from "./src/jobs/calling-errors.ts";
+export type { ContextOptions, ContextStore } from "./src/jobs/contexts.ts";
 export type { BufferedJob, DispatchedJob, EnqueuedJob } from "./src/jobs/dispatched-job.ts";
 export type { Duration } from "./src/jobs/duration.ts";
 export type { DiscardRule, ErrorMatcher, RetryRule } from "./src/jobs/error-rules.ts";
@@ -55,8 +69,10 @@ export type { ConfiguredJob, Job, JobSettings, Payload, PreparedJob } from "./sr
 export { Discard, RetryLater } from "./src/jobs/job-controls.ts";
 export type { DiscardedJob, DispatchMethod, EnqueuingJob, JobOptions, RunningJob } from "./src/jobs/job-options.ts";
 export type { PartitionerResult, PartitionKeyType } from "./src/jobs/key.ts";
+export { lazy, type Perform, type PerformModule } from "./src/jobs/lazy.ts";
 export type { AppProducer } from "./src/jobs/lazy-producer.ts";
 export type { LogFields, Logger } from "./src/jobs/logger.ts";
+export type { InterceptedJob, Middleware } from "./src/jobs/middleware.ts";
 export type { RecordPlace } from "./src/jobs/moved-record.ts";
 export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";

@@ -1,7 +1,7 @@
-import { BulkEnqueueError } from "ottla";
-import { app } from "./app.ts";
+import { BulkEnqueueError, type EnqueuedJob } from "ottla";
+import { app, tenantStorage } from "./app.ts";
 import { makeReport } from "./jobs/reports.ts";
-import { updateUser, users } from "./jobs/users.ts";
+import { tenants, updateUser, users } from "./jobs/users.ts";
 
 // In a process that works: `ottla worker worker.ts` does this, too.
 await app.topics.plan();
@@ -9,14 +9,35 @@ await app.topics.apply();
 const controller = new AbortController();
 const worker = await app.work({ concurrency: 50, queues: ["users"], signal: controller.signal });
 const updated = new Promise<void>((resolve) => {
-  let left = 5;
+  let left = 7;
   app.on("completed", () => --left === 0 && resolve());
+});
+app.use({
+  enqueue: async (job, next) => {
+    job.headers.tenant = "7";
+    await next();
+  },
+  perform: async (job, next) => {
+    await next();
+    job.log.debug("done");
+  },
 });
 
 // Anywhere.
 const done = await updateUser.performLater({ userId: 7, attributes: { name: "Ada" } });
 if (done.state === "enqueued") console.log(`${done.id} is at ${done.topic}/${done.partition}/${done.offset}`);
 await updateUser.set({ headers: { source: "web" } }).performLater({ userId: 7, attributes: { name: "Ada L." } });
+await tenantStorage.run("acme", () =>
+  updateUser
+    .set({ headers: { source: "web" }, id: "order-7" })
+    .performLater({ userId: 7, attributes: {}, urgent: true }),
+);
+const together: EnqueuedJob[] = [];
+await app.transaction(async (tx) => {
+  together.push(await tx.performLater(updateUser.of({ userId: 1, attributes: {} })));
+  together.push(await tx.performLater(makeReport.of()));
+});
+console.log(together.every(({ offset }) => offset >= 0));
 await app.performAllLater([
   updateUser.of({ userId: 1, attributes: { name: "Grace" } }),
   updateUser.set({ headers: { source: "bulk" } }).of({ userId: 7, attributes: { name: "Ada Lovelace" } }),
@@ -24,6 +45,7 @@ await app.performAllLater([
   makeReport.of(),
 ]);
 await updateUser.performNow({ userId: 8, attributes: { name: "here and now" } });
+await makeReport.performNow();
 await updateUser
   .set({ queue: "no-such-queue" })
   .performLater({ userId: 7, attributes: {} })
@@ -33,6 +55,7 @@ await app
   .catch((error: unknown) => console.log(error instanceof BulkEnqueueError && error.results.length));
 
 await updated;
+console.log(tenants.get("order-7")?.join());
 console.log(worker.status().partitions.length, users.get(7), users.get(8));
 await worker.quiet();
 await worker.close();

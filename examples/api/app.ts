@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createApp } from "ottla";
 
 // Creates the app, imports no job file. Nothing connects until the first use.
@@ -9,3 +10,7 @@ export const app = createApp({
     reports: { backoff: { initial: "1s", max: "30s", jitter: 0.2 } },
   },
 });
+
+// Carried from enqueue to perform: in every process of the app, so it is said where the app is made.
+export const tenantStorage: AsyncLocalStorage<string> = new AsyncLocalStorage();
+app.context(tenantStorage, { name: "tenant" });

@@ -9,7 +9,7 @@ import { type EncodedRecord, encodeRecord, type ProducerRecord, type RecordMetad
 import { ProducerSender } from "./producer-sender.ts";
 import type { QueuedBatch } from "./queued-batch.ts";
 import { ManyOwner, SingleOwner } from "./record-owners.ts";
-import { type Arrival, detached, TopicOutbox } from "./topic-outbox.ts";
+import { type Arrival, detached, keptBytes, TopicOutbox } from "./topic-outbox.ts";
 
 /**
  * Sends records. Calls that are not awaited keep their order on each partition. Variants made by `with` share
@@ -25,8 +25,13 @@ export class Producer {
   readonly #lookups = new Set<{ readonly done: Promise<void>; readonly at: number }>();
   /** Calls that wait for room, in order. */
   readonly #blocked: Arrival[] = [];
+  /** How many have stopped waiting so far, and who wants to know when it is as many as `at`. */
+  #unblocked = 0;
+  readonly #roomWaiters: { readonly at: number; readonly tell: () => void }[] = [];
   readonly #tellNoMore: () => void;
   #bufferedBytes = 0;
+  /** Of calls that wait for their topic's metadata. */
+  #waitingBytes = 0;
   #closing: Promise<void> | undefined;
 
   /** @internal `identities`: not of an idempotent producer of its own. */
@@ -107,7 +112,7 @@ export class Producer {
       );
       this.#topics.set(topic, outbox);
     }
-    if (outbox.waiting !== undefined) outbox.waiting.push(detached(arrival));
+    if (outbox.waiting !== undefined) this.#await(detached(arrival), outbox.waiting);
     else if (this.#blocked.length > 0 || this.#isFull) this.#block(arrival);
     else this.#place(arrival, outbox);
   }
@@ -124,17 +129,28 @@ export class Producer {
   #place(arrival: Arrival, outbox: TopicOutbox): void {
     const { topic } = arrival.record;
     const known = this.#cluster.known(topic);
-    if (outbox.waiting !== undefined) outbox.waiting.push(arrival);
+    if (outbox.waiting !== undefined) this.#await(arrival, outbox.waiting);
     else if (known === undefined) this.#lookUp(topic, outbox, detached(arrival));
     else this.#append(arrival, outbox, known.partitions.length);
   }
 
+  #await(arrival: Arrival, waiting: Arrival[]): void {
+    this.#waitingBytes += keptBytes(arrival);
+    waiting.push(arrival);
+  }
+
+  #awaitNoMore(waiting: readonly Arrival[]): void {
+    for (const arrival of waiting) this.#waitingBytes -= keptBytes(arrival);
+  }
+
   #lookUp(topic: string, outbox: TopicOutbox, first: Arrival): void {
-    const waiting = [first];
+    const waiting: Arrival[] = [];
     outbox.waiting = waiting;
+    this.#await(first, waiting);
     const settled = (fate: (arrival: Arrival) => void): void => {
       outbox.waiting = undefined;
       this.#lookups.delete(lookup);
+      this.#awaitNoMore(waiting);
       for (const arrival of waiting) fate(arrival);
     };
     const left = first.at + this.#settings.deliveryTimeout - this.#cluster.clock.monotonic();
@@ -190,8 +206,30 @@ export class Producer {
       if (arrival.at > oldest) this.#place(arrival, this.#topics.get(topic)!);
       else arrival.owner.failed(arrival.slot, this.#noRoom(topic));
     }
-    if (next > 0) this.#blocked.splice(0, next);
+    if (next > 0) this.#unblock(next);
     this.#sender.hurry(this.#blocked.length > 0);
+  }
+
+  /** The first so many calls wait for room no longer. */
+  #unblock(count: number): Arrival[] {
+    this.#unblocked += count;
+    while (this.#roomWaiters.length > 0 && this.#roomWaiters[0]!.at <= this.#unblocked)
+      this.#roomWaiters.shift()!.tell();
+    return this.#blocked.splice(0, count);
+  }
+
+  /**
+   * @internal Resolves once every call so far has got its room, or has waited too long; undefined where none waits. Calls
+   * whose topic is not known yet need room as well, but only together: the first of them are not held up.
+   */
+  get room(): Promise<void> | undefined {
+    if (this.#blocked.length === 0) {
+      const isFull =
+        this.#waitingBytes > 0 && this.#waitingBytes + this.#bufferedBytes >= this.#settings.maxBufferedBytes;
+      return isFull ? Promise.all([...this.#lookups].map(({ done }) => done)).then(() => {}) : undefined;
+    }
+    const at = this.#unblocked + this.#blocked.length;
+    return new Promise((tell) => this.#roomWaiters.push({ at, tell }));
   }
 
   #noRoom(topic: string): KafkaError {
@@ -223,9 +261,12 @@ export class Producer {
    * verdict: that the batches that were not sent get theirs at once is for whoever owns the identity.
    */
   async abandon(error: KafkaError): Promise<void> {
-    for (const { waiting } of this.#topics.values())
-      for (const { owner, slot } of waiting?.splice(0) ?? []) owner.failed(slot, error);
-    for (const { owner, slot } of this.#blocked.splice(0)) owner.failed(slot, error);
+    for (const { waiting } of this.#topics.values()) {
+      const given = waiting?.splice(0) ?? [];
+      this.#awaitNoMore(given);
+      for (const { owner, slot } of given) owner.failed(slot, error);
+    }
+    for (const { owner, slot } of this.#unblock(this.#blocked.length)) owner.failed(slot, error);
     await Promise.all(this.#sender.seal().map((batch) => new Promise<void>((resolve) => batch.onSettled(resolve))));
   }
 

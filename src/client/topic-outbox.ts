@@ -42,6 +42,12 @@ const RECORD_OVERHEAD = 32;
 /** Bytes of keyless records before another partition has its turn, as with Java's own batch.size (KIP-794). */
 const STICKY_SHARE = 16_384;
 
+/** About as many bytes as an arrival keeps while it waits. */
+export function keptBytes({ record: { key, value, headers = [] } }: Arrival): number {
+  const ofHeaders = headers.reduce((sum, [name, bytes]) => sum + name.length + (bytes?.length ?? 0), 0);
+  return RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0) + ofHeaders;
+}
+
 /** What waits to be sent to one topic, and by which partition. */
 export class TopicOutbox {
   readonly #topic: string;

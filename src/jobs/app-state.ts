@@ -1,6 +1,8 @@
+import type { Contexts } from "./contexts.ts";
 import type { EventHub, TopicPartition } from "./events.ts";
 import type { JobRegistry } from "./job-registry.ts";
 import type { LazyProducer } from "./lazy-producer.ts";
+import type { MiddlewareList } from "./middleware.ts";
 import type { RecordPlace } from "./moved-record.ts";
 import type { AppSettings } from "./options.ts";
 import type { RuntimeSlot } from "./runtime.ts";
@@ -16,6 +18,8 @@ export interface AppState {
   readonly settings: AppSettings;
   readonly registry: JobRegistry;
   readonly events: EventHub;
+  readonly contexts: Contexts;
+  readonly middleware: MiddlewareList;
   readonly slot: RuntimeSlot;
   /** The app's own producer, which variants are made from. */
   readonly producer: LazyProducer;

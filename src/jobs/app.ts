@@ -1,6 +1,8 @@
 import type { AppState } from "./app-state.ts";
+import { type AppTransaction, enqueueTogether } from "./app-transaction.ts";
 import { type BlockedJob, blockedJobs, type SkipOptions, skipJob } from "./blocked-jobs.ts";
 import { enqueueAll } from "./bulk-enqueue.ts";
+import { type ContextOptions, type ContextStore, Contexts } from "./contexts.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { AppClosedError } from "./errors.ts";
@@ -9,6 +11,7 @@ import { type Job, type JobCalls, JobHandle, type PreparedJob } from "./job.ts";
 import { checkJobOptions, type JobOptions } from "./job-options.ts";
 import { JobRegistry } from "./job-registry.ts";
 import { type AppProducer, LazyProducer } from "./lazy-producer.ts";
+import { type Middleware, MiddlewareList } from "./middleware.ts";
 import type { RecordPlace } from "./moved-record.ts";
 import { type AppOptions, resolveAppOptions } from "./options.ts";
 import { performNow } from "./perform-now.ts";
@@ -32,6 +35,23 @@ export interface App {
    * `BulkEnqueueError` that holds every result. An asynchronous input is read no faster than its jobs get away.
    */
   performAllLater(jobs: Iterable<PreparedJob> | AsyncIterable<PreparedJob>): Promise<DispatchedJob[]>;
+  /**
+   * Enqueues all that `work` asks for, or nothing: in one Kafka transaction, which is opened once `work` has ended, so
+   * that it is never open for longer than sending takes. Resolves with what `work` gave, once all is committed. Where
+   * `work` throws, or a job cannot be enqueued, nothing is, and it rejects with that. A transaction that is aborted is
+   * repeated while that may help; where nobody says in time how it ended, that is a `TransactionOutcomeUnknownError`, and
+   * all of the jobs are enqueued or none. Jobs are in the order of the calls, and sent with the settings of `app.producer`
+   * whatever their own choice of producer. It is a producer of its own: await one before you enqueue what must be behind it.
+   */
+  transaction<T>(work: (transaction: AppTransaction) => T | Promise<T>): Promise<T>;
+  /** Goes around each enqueue, each run, or both, inside of what was used before. Returns its remover. */
+  use(middleware: Middleware): () => void;
+  /**
+   * Carries what `store` holds when a job is enqueued to where it is performed: there it is what the record says, or
+   * nothing, whatever other jobs hold. It has to be JSON, else the enqueue is refused. By name, which has to be the same
+   * in every process of the app; a second one of that name is a `DuplicateContextError`.
+   */
+  context<T>(store: ContextStore<T>, options: ContextOptions): void;
   /** What jobs are sent with, and what variants are made of: `app.producer.with({ compression: "gzip" })`. */
   readonly producer: AppProducer;
   /** Calls `listener` at each such event; returns its remover. Nothing a listener does reaches a job. */
@@ -80,6 +100,8 @@ export function createApp(options: AppOptions = {}): App {
     slot,
     registry: new JobRegistry(),
     events: new EventHub(settings.logger),
+    contexts: new Contexts(),
+    middleware: new MiddlewareList(),
     producer: new LazyProducer(slot, settings.producer),
     workers: new Set(),
     closers: new Set(),
@@ -107,6 +129,9 @@ function makeApp(state: AppState): App {
       return new JobHandle(calls, definition) as unknown as Job<never, never>;
     },
     performAllLater: (jobs) => enqueueAll(dispatcher, state.slot, jobs),
+    transaction: (work) => enqueueTogether(state, dispatcher, work),
+    use: (middleware) => state.middleware.use(middleware),
+    context: (store, options) => state.contexts.add(store as ContextStore<unknown>, options),
     producer: state.producer,
     on: (event, listener) => state.events.on(event, listener),
     topics: appTopics(state),

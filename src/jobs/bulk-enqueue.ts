@@ -3,7 +3,7 @@ import type { DispatchedJob } from "./dispatched-job.ts";
 import type { Dispatch, Dispatcher } from "./dispatcher.ts";
 import type { EnqueueDraft } from "./enqueue-draft.ts";
 import { BulkEnqueueError, InvalidOptionError } from "./errors.ts";
-import { PreparedCall, type PreparedJob } from "./job.ts";
+import { type PreparedJob, preparedCall } from "./job.ts";
 import type { LazyProducer } from "./lazy-producer.ts";
 import { namedError } from "./named-error.ts";
 import { partitionOf } from "./queue-line.ts";
@@ -66,7 +66,7 @@ class BulkEnqueue {
   add(job: PreparedJob): Promise<void> | undefined {
     let draft: EnqueueDraft;
     try {
-      draft = this.#dispatcher.draft(this.#check(job));
+      draft = this.#dispatcher.draft(preparedCall(job, `performAllLater[${this.#results.length}]`));
     } catch (error) {
       this.#failed(error);
       return undefined;
@@ -74,14 +74,6 @@ class BulkEnqueue {
     this.#only ??= draft.producer;
     if (this.#lastSent === undefined && this.#only === draft.producer) return void this.#dispatch(draft);
     return this.#addAmongVariants(draft);
-  }
-
-  #check(job: PreparedJob): PreparedCall {
-    if (job instanceof PreparedCall) return job;
-    throw new InvalidOptionError(
-      `performAllLater[${this.#results.length}]`,
-      `${describe(job)} given, what of(…) of a job returns is expected`,
-    );
   }
 
   #dispatch(draft: EnqueueDraft): Dispatch {
@@ -100,13 +92,13 @@ class BulkEnqueue {
   async #addAmongVariants(draft: EnqueueDraft): Promise<void> {
     // It is looked at when the job is dispatched; until then its rejection would count as unhandled.
     draft.validating?.catch(() => {});
-    const { producer, queue, route } = draft;
+    const { producer, queue, route, key } = draft;
     try {
       if (this.#lastSent === undefined) {
         await Promise.all(this.#acknowledged);
         this.#lastSent = new Map();
       }
-      if (route.key === undefined) return void this.#dispatch(draft);
+      if (key === undefined) return void this.#dispatch(draft);
       const count = await this.#slot.use().line(producer, queue).partitionCount();
       const place = `${queue}/${partitionOf(route, queue, count)}`;
       const last = this.#lastSent.get(place);

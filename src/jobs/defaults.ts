@@ -5,6 +5,7 @@ import type { Backoff } from "./backoff.ts";
 export interface JobDefaults {
   readonly broker: string;
   readonly deliveryTimeout: number;
+  readonly transactionTimeout: number;
   readonly backoff: Backoff;
   /** -1: the brokers' own setting. */
   readonly partitions: number;
@@ -24,12 +25,12 @@ export interface JobDefaults {
   readonly maxRetries: number;
   readonly retryRule: { readonly wait: number; readonly attempts: number; readonly jitter: number };
   readonly unknownJobGrace: number;
-  readonly transactionTimeout: number;
 }
 
 export const DEFAULTS: JobDefaults = {
   broker: "localhost:9092",
   deliveryTimeout: 120_000,
+  transactionTimeout: 10_000,
   backoff: { initial: 1_000, max: 30_000, jitter: 0.2 },
   partitions: -1,
   replicationFactor: -1,
@@ -46,5 +47,4 @@ export const DEFAULTS: JobDefaults = {
   maxRetries: 3,
   retryRule: { wait: 3_000, attempts: 5, jitter: 0.15 },
   unknownJobGrace: 600_000,
-  transactionTimeout: 10_000,
 };

@@ -1,12 +1,13 @@
 /** A job that the brokers have acknowledged. */
 export interface EnqueuedJob {
   readonly state: "enqueued";
-  /** A UUID of version 7. It stays with the job through retries. */
+  /** A UUID of version 7, or what `set({ id })` said. It stays with the job through retries. */
   readonly id: string;
   readonly queue: string;
   readonly topic: string;
+  /** -1 until the transaction is committed that the job was enqueued in. */
   readonly partition: number;
-  /** -1 where the variant does not wait for an acknowledgement (acks "none"). */
+  /** As `partition`. -1 too where the variant does not wait for an acknowledgement (acks "none"). */
   readonly offset: number;
 }
 

@@ -1,7 +1,8 @@
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
 import type { AppState } from "./app-state.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
-import { type DraftTools, draftEnqueue, type EnqueueDraft } from "./enqueue-draft.ts";
+import { completeRecord, type DraftTools, draftEnqueue, type EnqueueDraft, intercept } from "./enqueue-draft.ts";
+import type { EnqueueRun } from "./enqueue-run.ts";
 import { InvalidOptionError } from "./errors.ts";
 import type { PreparedCall } from "./job.ts";
 import type { DispatchMethod } from "./job-options.ts";
@@ -35,12 +36,12 @@ export class Dispatcher {
 
   /** Throws what makes the job impossible to send. */
   draft(call: PreparedCall): EnqueueDraft {
-    const { registry, slot, settings, producer } = this.#app;
+    const { registry, slot, settings, producer, contexts, middleware } = this.#app;
     if (!registry.has(call.definition)) {
       throw new InvalidOptionError(`job "${call.definition.name}"`, "it belongs to another app");
     }
     const { clock } = slot.use();
-    const tools: DraftTools = { clock, serializer: settings.serializer, producer, source: slot };
+    const tools: DraftTools = { clock, serializer: settings.serializer, producer, source: slot, contexts, middleware };
     return draftEnqueue(tools, call);
   }
 
@@ -50,10 +51,22 @@ export class Dispatcher {
     const line = runtime.line(draft.producer, draft.queue);
     const routing = line.route(draft.route);
     runtime.enqueueBegan();
-    if (routing === undefined && draft.validating === undefined && line.line.isEmpty) {
-      return this.#outcome(runtime, draft, method, line.sink.send(draft.record), BUFFERED);
+    const run = intercept(draft, this.#app.middleware);
+    if (run !== undefined) {
+      const { result, acknowledged } = this.#waitInLine(runtime, draft, method, line, routing, run);
+      return { acknowledged, result: run.around(result, (error) => this.middlewareFailed(draft, error)) };
     }
-    return this.#waitInLine(runtime, draft, method, line, routing);
+    if (routing === undefined && draft.validating === undefined && line.line.isEmpty) {
+      const sent = line.sink.send(draft.record);
+      return this.#outcome(runtime, draft, method, sent, method === "produceSync" ? BUFFERED : buffering(line, sent));
+    }
+    return this.#waitInLine(runtime, draft, method, line, routing, undefined);
+  }
+
+  /** It was enqueued all the same. */
+  middlewareFailed({ definition, queue }: EnqueueDraft, error: unknown): void {
+    const during = `an enqueue middleware, after job "${definition.name}" was enqueued`;
+    this.#app.events.emit("error", { error, during, topic: queue });
   }
 
   #waitInLine(
@@ -62,20 +75,22 @@ export class Dispatcher {
     method: DispatchMethod,
     line: QueueLine,
     routing: Promise<number | undefined> | undefined,
+    run: EnqueueRun | undefined,
   ): Dispatch {
     let record: ProducerRecord = draft.record;
     const preparing =
-      routing === undefined && draft.validating === undefined
+      routing === undefined && draft.validating === undefined && run === undefined
         ? undefined
-        : Promise.all([routing, draft.validating]).then(([partition]) => {
-            if (partition !== undefined) record = { ...draft.record, partition };
+        : Promise.all([routing, run?.headers, draft.validating]).then(([partition, headers]) => {
+            record = completeRecord(draft, partition, headers);
           });
     let sent!: Promise<RecordMetadata>;
     const buffered = new Promise<void>((accept, refuse) => {
       sent = new Promise((resolve, reject) => {
         const send = (): void => {
-          resolve(line.sink.send(record));
-          accept();
+          const going = line.sink.send(record);
+          resolve(going);
+          accept(method === "produceSync" ? undefined : buffering(line, going));
         };
         line.line.join(preparing, send, (error) => {
           reject(error);
@@ -122,13 +137,20 @@ export class Dispatcher {
     return { result, acknowledged };
   }
 
-  #enqueued({ id, queue, definition, route }: EnqueueDraft, { partition, offset }: RecordMetadata): DispatchedJob {
+  #enqueued({ id, queue, definition, key }: EnqueueDraft, { partition, offset }: RecordMetadata): DispatchedJob {
     const job = { state: "enqueued", id, queue, topic: queue, partition, offset } as const;
     const { events } = this.#app;
-    if (events.has("enqueued")) events.emit("enqueued", { job, name: definition.name, key: route.key });
+    if (events.has("enqueued")) events.emit("enqueued", { job, name: definition.name, key });
     return job;
   }
 }
 
 /** For jobs that go to the producer at once. */
 const BUFFERED: Promise<void> = Promise.resolve();
+
+/** A producer that is full keeps a job waiting, and so its caller, who could otherwise fill the memory. */
+function buffering({ sink }: QueueLine, sent: Promise<RecordMetadata>): Promise<void> {
+  const { room } = sink;
+  // One that has waited too long has failed before it is told that nobody waits any more.
+  return room === undefined ? BUFFERED : Promise.race([sent, room]).then(() => {});
+}

@@ -48,15 +48,19 @@ export class UnknownJobError extends JobError {
   }
 }
 
-/** A record's job is of a later version than this process has: one that was deployed later runs it. */
+/** A record was written by a newer version of its job than this process has: it has to be deployed here, too. */
 export class NewerVersionError extends JobError {
   override readonly name = "NewerVersionError";
+  readonly recordVersion: number;
+  readonly jobVersion: number;
 
-  constructor(job: string, version: number, known: number) {
+  constructor(job: string, recordVersion: number, jobVersion: number) {
     super(
       "NEWER_VERSION",
-      `a job "${job}" of version ${version} waits for a process that knows it: this one has version ${known}`,
+      `the record is of version ${recordVersion} of "${job}", this process has version ${jobVersion}: deploy the newer one here`,
     );
+    this.recordVersion = recordVersion;
+    this.jobVersion = jobVersion;
   }
 }
 

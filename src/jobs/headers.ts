@@ -15,6 +15,10 @@ export const KEY_HEADER = "ottla-key";
 /** `none`: the payload is undefined, and the value (JSON null) is not to be looked at. */
 export const PAYLOAD_HEADER = "ottla-payload";
 export const NO_PAYLOAD = "none";
+/** The job's version. Only where it is not 1. */
+export const VERSION_HEADER = "ottla-version";
+/** Followed by a context's name; the value is JSON. */
+export const CONTEXT_PREFIX = "ottla-context-";
 
 /** Failures so far, and those of each retry rule, of a job that was re-enqueued. */
 export const ATTEMPT_HEADER = "ottla-attempt";
@@ -35,6 +39,10 @@ export interface JobHeaderFields {
   /** Undefined where the record's key is the job's, or the job has none. */
   readonly key: string | undefined;
   readonly isVoid: boolean;
+  /** Default 1. */
+  readonly version?: number | undefined;
+  /** What the app's contexts carry. */
+  readonly contexts?: readonly HeaderEntry[] | undefined;
   readonly user: JobHeaders | undefined;
 }
 
@@ -46,6 +54,8 @@ export function writeHeaders(fields: JobHeaderFields): HeaderEntry[] {
   ];
   if (fields.key !== undefined) entries.push([KEY_HEADER, fields.key]);
   if (fields.isVoid) entries.push([PAYLOAD_HEADER, NO_PAYLOAD]);
+  if (fields.version !== undefined && fields.version > 1) entries.push([VERSION_HEADER, String(fields.version)]);
+  if (fields.contexts !== undefined) entries.push(...fields.contexts);
   if (fields.user !== undefined) for (const name of Object.keys(fields.user)) entries.push([name, fields.user[name]!]);
   return entries;
 }

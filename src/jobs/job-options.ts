@@ -3,6 +3,7 @@ import {
   describe,
   optionalChoice,
   optionalFunction,
+  optionalInteger,
   optionalText,
   type RawOptions,
 } from "./check-options.ts";
@@ -83,6 +84,17 @@ export interface JobOptions<I = void, O = I> {
   afterDiscard?(job: DiscardedJob<O>, error: unknown): unknown;
   /** How long an attempt may take before its signal aborts with a `TimeoutError`. Default: as long as it likes. */
   readonly timeout?: Duration | undefined;
+  /**
+   * Of the payload's form, from 1 (default). Raise it when the form changes: records say which version they are of, and
+   * a worker that has an older one leaves them to others.
+   */
+  readonly version?: number | undefined;
+  /**
+   * Makes the payload of a record of the older version `from` into one of this version: in the worker, before the schema
+   * judges it. Without it, older payloads are taken as they are.
+   */
+  readonly upgrade?: ((payload: unknown, from: number) => NoInfer<I> | Promise<NoInfer<I>>) | undefined;
+  /** What the job does; `lazy(() => import("./heavy.ts"))` loads it at the first run. */
   perform(payload: O, job: RunningJob<O>): unknown;
 }
 
@@ -106,6 +118,8 @@ export interface JobDefinition {
   readonly afterDiscard: ((job: DiscardedJob, error: unknown) => unknown) | undefined;
   /** Milliseconds. */
   readonly timeout: number | undefined;
+  readonly version: number;
+  readonly upgrade: ((payload: unknown, from: number) => unknown) | undefined;
   readonly perform: (payload: unknown, job: RunningJob) => unknown;
 }
 
@@ -122,9 +136,12 @@ const JOB_OPTIONS = [
   "discardOn",
   "afterDiscard",
   "timeout",
+  "version",
+  "upgrade",
   "perform",
 ] as const;
 const KEY_TYPES = ["key", "partitionKey", "partition"] as const;
+const MAX_VERSION = 999_999_999;
 const METHODS = ["produceSync", "produceAsync"] as const;
 
 /** Throws an {@link InvalidOptionError} that names the job and the option. */
@@ -152,8 +169,18 @@ export function checkJobOptions(value: unknown): JobDefinition {
       optionalFunction(options.afterDiscard, `${path}.afterDiscard`) as JobDefinition["afterDiscard"]
     )?.bind(value),
     timeout: options.timeout === undefined ? undefined : parseDuration(options.timeout, `${path}.timeout`),
+    ...checkVersion(options, path),
     perform: (payload, job) => perform.call(value, payload, job),
   };
+}
+
+function checkVersion(options: RawOptions, path: string): Pick<JobDefinition, "version" | "upgrade"> {
+  const version = optionalInteger(options.version, `${path}.version`, 1, MAX_VERSION) ?? 1;
+  const upgrade = optionalFunction(options.upgrade, `${path}.upgrade`) as JobDefinition["upgrade"];
+  if (upgrade !== undefined && version === 1) {
+    throw new InvalidOptionError(`${path}.upgrade`, "nothing is older than version 1: say which version this is");
+  }
+  return { version, upgrade };
 }
 
 function checkKeyType(options: RawOptions, path: string): PartitionKeyType {

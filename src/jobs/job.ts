@@ -1,8 +1,10 @@
-import { checkOptions, within } from "./check-options.ts";
+import { checkOptions, describe, optionalText, within } from "./check-options.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
+import { InvalidOptionError } from "./errors.ts";
 import { checkUserHeaders, type JobHeaders } from "./headers.ts";
 import type { JobDefinition } from "./job-options.ts";
 import { checkTopicName } from "./topic-name.ts";
+import { isWellFormed } from "./well-formed.ts";
 
 /** The payload parameter: it may be left out where the job takes none. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a job without a payload is a Job<void>
@@ -14,6 +16,11 @@ export interface JobSettings {
   readonly queue?: string | undefined;
   /** Headers of the user's own: text, under names that do not begin with `ottla-`. */
   readonly headers?: JobHeaders | undefined;
+  /**
+   * The job's id, in place of one that is made for it. It decides the partition of a job without a key, so that jobs of
+   * one id meet there; it is no key: such jobs keep no order.
+   */
+  readonly id?: string | undefined;
 }
 
 declare const prepared: unique symbol;
@@ -62,6 +69,12 @@ export class PreparedCall {
   }
 }
 
+/** What `of` returned, as it is inside. `path` names it in the {@link InvalidOptionError} that anything else gets. */
+export function preparedCall(job: PreparedJob, path: string): PreparedCall {
+  if (job instanceof PreparedCall) return job;
+  throw new InvalidOptionError(path, `${describe(job)} given, what of(…) of a job returns is expected`);
+}
+
 /** What carries out the calls on a job. */
 export interface JobCalls {
   performLater(call: PreparedCall): Promise<DispatchedJob>;
@@ -69,7 +82,7 @@ export interface JobCalls {
 }
 
 const NONE: JobSettings = {};
-const SETTINGS = ["queue", "headers"] as const;
+const SETTINGS = ["queue", "headers", "id"] as const;
 
 /** The handle that users call: a definition, settings, and the app that carries the calls out. */
 export class JobHandle implements Job<unknown, unknown>, ConfiguredJob<unknown> {
@@ -105,6 +118,13 @@ export class JobHandle implements Job<unknown, unknown>, ConfiguredJob<unknown> 
         headers === undefined
           ? this.#settings.headers
           : { ...this.#settings.headers, ...checkUserHeaders(headers, within(path, "headers")) },
+      id: checkId(given.id, within(path, "id")) ?? this.#settings.id,
     });
   }
+}
+
+function checkId(value: unknown, path: string): string | undefined {
+  const id = optionalText(value, path);
+  if (id === undefined || isWellFormed(id)) return id;
+  throw new InvalidOptionError(path, "text with half a surrogate pair given, which UTF-8 cannot write");
 }

@@ -42,6 +42,11 @@ export interface AppOptions {
   readonly queues?: Readonly<Record<string, QueueOptions>> | undefined;
   /** Settings of `app.producer`. */
   readonly producer?: ProducerSettings | undefined;
+  /**
+   * How long a transaction may be open before its coordinator aborts it. At most the brokers'
+   * `transaction.max.timeout.ms`. Default 10 s.
+   */
+  readonly transactionTimeout?: Duration | undefined;
   /** Default: JSON. */
   readonly serializer?: Serializer | undefined;
   /** Default: lines on standard error. */
@@ -66,11 +71,14 @@ export interface AppSettings {
   /** Only those that the options name: {@link queueSettings} has one for any name. */
   readonly queues: ReadonlyMap<string, QueueSettings>;
   readonly producer: ProducerOptions;
+  readonly transactionTimeout: number;
   readonly serializer: Serializer;
   readonly logger: Logger;
 }
 
-const APP_OPTIONS = ["kafka", "group", "queues", "producer", "serializer", "logger"] as const;
+const APP_OPTIONS = ["kafka", "group", "queues", "producer", "transactionTimeout", "serializer", "logger"] as const;
+/** As InitProducerId carries it: 32 bits. */
+const LONGEST_TIME = 0x7fff_ffff;
 const KAFKA_OPTIONS = ["brokers", "clientId", "requestTimeout", "connectTimeout", "transport", "tls", "sasl"] as const;
 
 export function resolveAppOptions(value: unknown): AppSettings {
@@ -87,6 +95,7 @@ export function resolveAppOptions(value: unknown): AppSettings {
       Object.entries(queues).map(([name, queue]) => [name, resolveQueue(name, queue, within("queues", name))]),
     ),
     producer: resolveProducerSettings(options.producer, "producer"),
+    transactionTimeout: checkTransactionTimeout(options.transactionTimeout),
     serializer: checkMethods(options.serializer, "serializer", ["encode", "decode"]) ?? jsonSerializer,
     logger: checkMethods(options.logger, "logger", ["debug", "info", "warn", "error"]) ?? consoleLogger,
   };
@@ -130,6 +139,12 @@ function environment(name: string): string | undefined {
     // Deno throws where the process may not read its environment.
     return undefined;
   }
+}
+
+function checkTransactionTimeout(value: unknown): number {
+  const ms = Math.round(parseDuration(value ?? DEFAULTS.transactionTimeout, "transactionTimeout"));
+  if (ms >= 1_000 && ms <= LONGEST_TIME) return ms;
+  throw new InvalidOptionError("transactionTimeout", `${ms} ms given, from 1 s to ${LONGEST_TIME} ms is expected`);
 }
 
 function resolveKafka(value: unknown): AppSettings["kafka"] {

@@ -11,8 +11,8 @@ const MAX_DEPTH = 500;
  * Two things pass although JSON writes them otherwise, because the reader sees no difference with `===` or a property
  * access: -0 arrives as 0, and a property that is undefined is left out.
  */
-export function checkPayload(payload: unknown): void {
-  if (!isJson(payload, 0)) explain(payload, "payload", new Set());
+export function checkPayload(payload: unknown, path = "payload"): void {
+  if (!isJson(payload, 0)) explain(payload, path, new Set());
 }
 
 /** The hot path: no path is built and no cycle looked for, as both show when a payload has failed anyway. */

@@ -1,26 +1,47 @@
 import { uuidv7 } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import { Attempt } from "./attempt.ts";
+import { EnqueueRun } from "./enqueue-run.ts";
+import type { JobHeaders } from "./headers.ts";
 import type { PreparedCall } from "./job.ts";
+import type { EnqueuingJob } from "./job-options.ts";
 import { keyText } from "./key.ts";
+import type { MiddlewareList } from "./middleware.ts";
 import { performPayload } from "./perform.ts";
 import { encodePayload, jsonSerializer, roundTrip } from "./serializer.ts";
 
-/** Runs a job here and now, with the checks of an enqueue and the payload as a worker would read it. */
+/**
+ * Runs a job here and now, with the checks of an enqueue, its middleware, and payload and contexts as a worker would
+ * read them.
+ */
 export async function performNow(app: AppState, { definition, settings, payload }: PreparedCall): Promise<void> {
-  const { serializer, logger } = app.settings;
+  const { serializer } = app.settings;
   const { clock } = app.slot;
   const { name, partitioner, partitionKeyType, schema } = definition;
   const queue = settings.queue ?? definition.queue;
-  const headers = settings.headers ?? {};
-  const id = uuidv7(clock);
-  const seen = { id, name, queue, payload, headers };
+  const id = settings.id ?? uuidv7(clock);
+  const seen = { id, name, queue, payload, headers: settings.headers ?? {} };
   const key = partitioner === undefined ? undefined : keyText(name, partitionKeyType, partitioner(seen));
   const encoded = encodePayload(serializer, payload, schema === undefined && serializer === jsonSerializer);
+  const contexts = app.contexts.headers();
+  const headers = await enqueueHeaders(app.middleware, seen);
   const fields = {
     ...{ id, name, queue, key, headers },
     ...{ topic: queue, partition: -1, offset: -1, attempt: 1 },
     enqueuedAt: new Date(clock.now()),
   };
-  await performPayload(definition, roundTrip(serializer, encoded), fields, logger, new Attempt(-1, clock.monotonic()));
+  const perform = (): Promise<void> => {
+    const read = roundTrip(serializer, encoded);
+    return performPayload(app, definition, read, fields, new Attempt(-1, clock.monotonic()));
+  };
+  await (contexts === undefined ? perform() : app.contexts.runCaptured(contexts, perform));
+}
+
+/** The headers that the enqueue middleware leaves the job with. */
+async function enqueueHeaders(middleware: MiddlewareList, job: EnqueuingJob): Promise<JobHeaders> {
+  if (middleware.enqueue.length === 0) return job.headers;
+  const run = new EnqueueRun(middleware, job);
+  return run.around(run.headers, (error) => {
+    throw error;
+  });
 }

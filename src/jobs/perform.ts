@@ -1,35 +1,44 @@
 import type { AppState } from "./app-state.ts";
+import { NewerVersionError } from "./errors.ts";
 import type { JobInfo } from "./events.ts";
 import type { JobDefinition } from "./job-options.ts";
 import { JobRun, type RunFields, type SignalSource } from "./job-run.ts";
-import type { Logger } from "./logger.ts";
+import { runAround } from "./middleware.ts";
 import type { ReceivedJob } from "./received-job.ts";
 import { decodePayload } from "./serializer.ts";
-import { validate } from "./standard-schema.ts";
+import { isPromise, validate } from "./standard-schema.ts";
 
-/** Lets the schema judge a payload as it was read, and performs the job with what comes out. */
+/** Lets the schema judge a payload as it was read, and performs the job with what comes out, within the middleware. */
 export async function performPayload(
+  { settings, middleware }: AppState,
   definition: JobDefinition,
   read: unknown,
   fields: RunFields,
-  logger: Logger,
   signals: SignalSource,
 ): Promise<void> {
   const { schema, name } = definition;
   const payload = schema === undefined ? read : await validate(schema, read, name);
-  await definition.perform(payload, new JobRun(fields, payload, logger, signals));
+  const run = new JobRun(fields, payload, settings.logger, signals);
+  if (middleware.perform.length === 0) await definition.perform(payload, run);
+  else await runAround(middleware.perform, run, () => definition.perform(payload, run));
 }
 
 /** The payload as `perform` would get it. */
 export async function readPayload(app: AppState, definition: JobDefinition, job: ReceivedJob): Promise<unknown> {
   const { schema, name } = definition;
-  const read = decodePayload(app.settings.serializer, job.value, job.isVoid);
+  const read = await upgraded(app, definition, job);
   return schema === undefined ? read : validate(schema, read, name);
 }
 
+/** As it was enqueued, in the form that the job's present version has. */
+function upgraded({ settings }: AppState, { upgrade, version }: JobDefinition, job: ReceivedJob): unknown {
+  const read = decodePayload(settings.serializer, job.value, job.isVoid);
+  return upgrade !== undefined && job.version < version ? upgrade(read, job.version) : read;
+}
+
 /**
- * One attempt (from 1) at a job from a record. Rejects with whatever fails: an `UnknownJobError`, an
- * `UnreadableRecordError`, a `PayloadRefusedError`, or what the job throws.
+ * One attempt (from 1) at a job from a record. Rejects with whatever fails: an `UnknownJobError`, a `NewerVersionError`,
+ * an `UnreadableRecordError`, a `PayloadRefusedError`, or what the job throws.
  */
 export async function performReceived(
   app: AppState,
@@ -37,11 +46,24 @@ export async function performReceived(
   attempt: number,
   signals: SignalSource,
 ): Promise<void> {
-  const { serializer, logger } = app.settings;
   const definition = app.registry.get(job.name);
-  const read = decodePayload(serializer, job.value, job.isVoid);
+  const { version } = job;
+  if (version > definition.version) throw new NewerVersionError(job.name, version, definition.version);
+  if (app.contexts.isEmpty) await performRead(app, definition, job, attempt, signals);
+  else await app.contexts.runReceived(job, () => performRead(app, definition, job, attempt, signals));
+}
+
+async function performRead(
+  app: AppState,
+  definition: JobDefinition,
+  job: ReceivedJob,
+  attempt: number,
+  signals: SignalSource,
+): Promise<void> {
+  let read = upgraded(app, definition, job);
+  if (isPromise(read)) read = await read;
   const { headers, enqueuedAt } = job;
-  await performPayload(definition, read, { ...jobInfo(job, attempt), headers, enqueuedAt }, logger, signals);
+  await performPayload(app, definition, read, { ...jobInfo(job, attempt), headers, enqueuedAt }, signals);
 }
 
 /** What events tell of an attempt (from 1). */

@@ -1,5 +1,6 @@
 import type { ProducerOptions } from "../client/producer-options.ts";
 import { checkOptions, optionalChoice, optionalInteger, within } from "./check-options.ts";
+import { DEFAULTS } from "./defaults.ts";
 import { type Duration, parseDuration } from "./duration.ts";
 import { InvalidOptionError } from "./errors.ts";
 
@@ -51,6 +52,11 @@ export function resolveProducerSettings(value: unknown, path: string): ProducerO
     ),
   };
   return Object.fromEntries(Object.entries(settings).filter(([, setting]) => setting !== undefined));
+}
+
+/** How long (ms) an enqueue with these settings may take. */
+export function deliveryTimeoutOf({ deliveryTimeout }: ProducerOptions): number {
+  return deliveryTimeout ?? DEFAULTS.deliveryTimeout;
 }
 
 function optionalTime(value: unknown, path: string, least: number): number | undefined {

@@ -11,12 +11,14 @@ import type { QueueSettings } from "./queue-options.ts";
 export interface RecordSink {
   send(record: ProducerRecord): Promise<RecordMetadata>;
   partitionsFor(topic: string): Promise<number>;
+  /** Resolves once what was sent so far is no longer kept waiting for room; undefined where nothing is. */
+  readonly room: Promise<void> | undefined;
 }
 
 /** What decides a job's partition. */
 export interface Route {
   readonly job: string;
-  /** Undefined: the job has no key. */
+  /** The job's key, or the id that a caller gave a job without one. Undefined: any partition will do. */
   readonly key: string | undefined;
   readonly type: PartitionKeyType;
 }

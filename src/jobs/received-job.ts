@@ -1,3 +1,4 @@
+import { describe } from "./check-options.ts";
 import { UnreadableRecordError } from "./errors.ts";
 import {
   ENQUEUED_AT_HEADER,
@@ -8,6 +9,7 @@ import {
   NO_PAYLOAD,
   PAYLOAD_HEADER,
   RESERVED_PREFIX,
+  VERSION_HEADER,
 } from "./headers.ts";
 
 /** As much of a record as makes a job of it. */
@@ -82,6 +84,14 @@ export class ReceivedJob {
   /** The payload is undefined. */
   get isVoid(): boolean {
     return this.#own.has(PAYLOAD_HEADER) && this.text(PAYLOAD_HEADER) === NO_PAYLOAD;
+  }
+
+  /** Of the job's definition where it was enqueued. Throws an {@link UnreadableRecordError} where it is no version. */
+  get version(): number {
+    if (!this.#own.has(VERSION_HEADER)) return 1;
+    const text = this.text(VERSION_HEADER)!;
+    if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+    throw new UnreadableRecordError(`the header ${VERSION_HEADER} is ${describe(text)}: a whole number is expected`);
   }
 
   /** One of Ottla's own headers. */

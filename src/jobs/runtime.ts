@@ -1,13 +1,13 @@
 import { Kafka } from "../client/kafka.ts";
 import type { Producer } from "../client/producer.ts";
 import type { TransactionPool } from "../client/transaction-pool.ts";
-import { type Clock, systemClock } from "../net/clock.ts";
+import { type Clock, systemClock, uuidv7 } from "../net/clock.ts";
 import type { Transport } from "../net/transport.ts";
-import { DEFAULTS } from "./defaults.ts";
 import { AppClosedError, AppInUseError } from "./errors.ts";
 import { createTopicsInProcess } from "./in-process-topics.ts";
 import type { LazyProducer, ProducerSource } from "./lazy-producer.ts";
 import { type AppSettings, defaultBrokers, queueSettings, topicSettings } from "./options.ts";
+import { deliveryTimeoutOf } from "./producer-settings.ts";
 import { QueueLine } from "./queue-line.ts";
 
 /** What the test kit puts in the place of the outside world. */
@@ -51,26 +51,40 @@ export class Runtime {
     return this.#lines(lazy).producer;
   }
 
-  /** For what is all or nothing: made at the first use. */
-  get transactions(): TransactionPool {
-    this.#transactions ??= this.kafka.transactionPool({
-      // No two processes may have the same.
-      transactionalIdPrefix: `ottla/${this.#settings.group ?? "app"}/${this.clock.uuid()}`,
-      transactionTimeout: DEFAULTS.transactionTimeout,
-    });
-    return this.#transactions;
-  }
-
   /** The way through a producer into a queue. */
   line(lazy: LazyProducer, queue: string): QueueLine {
     const { producer, byQueue } = this.#lines(lazy);
     let line = byQueue.get(queue);
     if (line === undefined) {
-      const timeout = lazy.settings.deliveryTimeout ?? DEFAULTS.deliveryTimeout;
+      const timeout = deliveryTimeoutOf(lazy.settings);
       line = new QueueLine(this.clock, queueSettings(this.#settings, queue), producer, timeout);
       byQueue.set(queue, line);
     }
     return line;
+  }
+
+  /**
+   * What writes transactions. Its transactional ids are this runtime's alone: none is ever taken over, and what one
+   * leaves open is aborted after `transactionTimeout`.
+   */
+  get transactions(): TransactionPool {
+    const { producer, transactionTimeout } = this.#settings;
+    const { acks: _, ...settings } = producer;
+    const step = this.transactionStep;
+    this.#transactions ??= this.kafka.transactionPool({
+      ...settings,
+      transactionalIdPrefix: `ottla-transaction/${uuidv7(this.clock)}`,
+      ...{ transactionTimeout, deliveryTimeout: step, coordinatorTimeout: step },
+    });
+    return this.#transactions;
+  }
+
+  /**
+   * How long (ms) each part of a transaction may take, and for how long it is repeated. It is repeated, waits for a
+   * producer, begins, sends and ends: together no longer than one enqueue may take.
+   */
+  get transactionStep(): number {
+    return Math.max(1, Math.floor(deliveryTimeoutOf(this.#settings.producer) / 5));
   }
 
   #lines(lazy: LazyProducer): ProducerLines {

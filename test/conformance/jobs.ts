@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { defaultPartition } from "../../src/client/default-partitioner.ts";
 import { type App, createApp } from "../../src/jobs/app.ts";
+import type { EnqueuedJob } from "../../src/jobs/dispatched-job.ts";
 import {
   BulkEnqueueError,
   PartitionMismatchError,
@@ -276,5 +277,27 @@ export function jobsConformance(target: Target): void {
       );
       return true;
     });
+  });
+  test("S3.9 jobs of a transaction run once it is committed, those of an aborted one never", async (cluster) => {
+    const [queue, group] = [await cluster.topic(3, { "max.message.bytes": "2000" }), cluster.fresh("group")];
+    const runs = new Runs();
+    const only = new Process(cluster, queue, group, (step, job) => runs.add("only", step, job));
+    const { app, job } = only;
+    const enqueue = (steps: readonly Step[]): Promise<EnqueuedJob[]> =>
+      app.transaction((tx) => Promise.all(steps.map((step) => tx.performLater(job.of(step)))));
+    const keys = ["a", "b", "c", "d"];
+    const first = await enqueue(keys.map((key) => ({ key, n: 0 })));
+    assert.deepEqual(
+      first.map(({ partition }) => partition),
+      keys.map((key) => defaultPartition(key, 3)),
+    );
+    assert.ok(first.every(({ offset }) => offset >= 0));
+    const refused = [...keys.map((key) => ({ key, n: 100 })), { key: "x".repeat(5000), n: 0 }];
+    await assert.rejects(enqueue(refused), PayloadTooLargeError);
+    await enqueue(keys.map((key) => ({ key, n: 1 })));
+    await job.performLater({ key: "a", n: 2 });
+    await only.work();
+    await runs.count(9);
+    runs.assertInOrder();
   });
 }

@@ -10,6 +10,9 @@ test("the API's examples for jobs run as they are written", { timeout: 60_000 },
   assert.equal(code, 0, errors);
   const lines = output.trim().split("\n");
   assert.match(lines[0]!, /^[0-9a-f-]{36} is at users\/\d+\/0$/);
+  assert.equal(lines[1], "true");
+  assert.equal(lines.at(-2), "7,acme");
+  assert.match(errors, /made a report job=make-report/);
   assert.match(lines.at(-1)!, /^12 \[ ?"?'?Ada.*Ada L\..*Ada Lovelace.*here and now/);
 });
 

@@ -304,6 +304,61 @@ test("S2.1 produceAsync resolves once buffered; its failures go to the error eve
   assert.equal(errors[0]!.topic, "q");
 });
 
+test("S2.1 produceAsync is not buffered before the producer has room: a loop that enqueues cannot fill the memory", async (t) => {
+  const producer = { maxBufferedBytes: 2_000, batchSize: 500, deliveryTimeout: "5s" } as const;
+  const { app, run, broker, time, jobs } = await startEnqueueBench(t, { producer }, { q: 1 });
+  const errors: unknown[] = [];
+  app.on("error", ({ error }) => errors.push(error));
+  const job = app.job<string>({ name: "big", queue: "q", dispatchMethod: "produceAsync", perform });
+  await run(job.set({}).performLater("first"));
+  await time.advance(100);
+  broker.faults.delay({ api: "Produce", ms: 100, times: Infinity });
+  let buffered = 0;
+  const loop = async (): Promise<void> => {
+    for (; buffered < 40; buffered++) await job.performLater("x".repeat(200));
+  };
+  const looping = loop();
+  await time.advance(50);
+  assert.ok(buffered > 0 && buffered < 20, String(buffered));
+  await run(looping);
+  await time.advance(5_000);
+  assert.equal((await jobs("q", 0)).length, 41);
+  // One that never gets room was never buffered: its own call says so, and no event does.
+  broker.faults.clear();
+  await broker.faults.stop(1);
+  const calls = Array.from({ length: 20 }, () => job.performLater("x".repeat(200)));
+  const results = await run(Promise.allSettled(calls));
+  const refused = results.filter(({ status }) => status === "rejected").length;
+  assert.ok(refused > 0 && refused < 20, String(refused));
+  await time.advance(10_000);
+  assert.equal(errors.length, 20 - refused);
+  await broker.faults.start(1);
+});
+
+test("S2.1 produceAsync is bounded too where its topic is not known yet", async (t) => {
+  const producer = { maxBufferedBytes: 2_000, deliveryTimeout: "5s" } as const;
+  const { app, run, broker, time, jobs } = await startEnqueueBench(t, { producer }, { q: 1 });
+  const errors: unknown[] = [];
+  app.on("error", ({ error }) => errors.push(error));
+  const job = app.job<string>({ name: "big", queue: "q", dispatchMethod: "produceAsync", perform });
+  broker.faults.drop({ api: "Metadata", times: Infinity });
+  let buffered = 0;
+  const loop = async (): Promise<void> => {
+    for (; buffered < 40; buffered++) await job.performLater("x".repeat(200));
+  };
+  const refused = assert.rejects(loop(), TimeoutError);
+  await time.advance(2_000);
+  assert.ok(buffered > 0 && buffered < 10, String(buffered));
+  await time.advance(4_000);
+  await refused;
+  assert.equal(errors.length, buffered, "those that were buffered have no caller any more");
+  broker.faults.clear();
+  buffered = 0;
+  await run(loop());
+  await time.advance(5_000);
+  assert.equal((await jobs("q", 0)).length, 40);
+});
+
 test("S2.1 close sends what is buffered, and refuses what comes after", async (t) => {
   const { app, run, jobs } = await startEnqueueBench(t, { producer: { linger: "1h" } }, { q: 1 });
   const job = app.job<number>({ name: "buffered", queue: "q", dispatchMethod: "produceAsync", perform });

@@ -18,6 +18,7 @@ function refusal(options: unknown): InvalidOptionError {
 test("S9 what no option says has its default", () => {
   const settings = resolveAppOptions(undefined);
   assert.equal(settings.group, undefined);
+  assert.equal(settings.transactionTimeout, 10_000);
   assert.deepEqual(queueSettings(settings, "any"), {
     name: "any",
     partitions: undefined,
@@ -115,6 +116,9 @@ test("an option of the wrong kind is refused by its path", () => {
     [{ queues: { q: { allowPartitionMismatch: 1 } } }, "queues.q.allowPartitionMismatch"],
     [{ producer: { acks: "1" } }, "producer.acks"],
     [{ producer: { deliveryTimeout: 0 } }, "producer.deliveryTimeout"],
+    [{ transactionTimeout: "soon" }, "transactionTimeout"],
+    [{ transactionTimeout: "999ms" }, "transactionTimeout"],
+    [{ transactionTimeout: "30d" }, "transactionTimeout"],
     [{ serializer: { encode: () => "" } }, "serializer"],
     [{ logger: console.log }, "logger"],
   ];

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
 import {
   type App,
@@ -6,10 +7,13 @@ import {
   createApp,
   type DispatchedJob,
   type Duration,
+  type EnqueuedJob,
   type Job,
   JobError,
   KafkaError,
+  lazy,
   type PreparedJob,
+  type RunningJob,
   type StandardSchemaV1,
 } from "../../mod.ts";
 
@@ -94,6 +98,60 @@ export function schemas(app: App): void {
   void none.performLater();
   // @ts-expect-error: a schema follows Standard Schema
   app.job({ name: "wrong", queue: "q", schema: { parse: () => 1 }, perform: () => {} });
+}
+
+export function callings(app: App): void {
+  const update = app.job<UpdateUser>({
+    ...{ name: "update-user", queue: "users", version: 2 },
+    upgrade(payload, from) {
+      same<typeof payload, unknown>(true);
+      same<typeof from, number>(true);
+      return payload as UpdateUser;
+    },
+    perform: lazy(async () => ({ default: (payload: UpdateUser, job: RunningJob<UpdateUser>) => [payload, job] })),
+  });
+  void update.set({ id: "order-7" }).performLater({ userId: 7, attributes: {} });
+  // @ts-expect-error: an id is text
+  update.set({ id: 7 });
+  // @ts-expect-error: what was upgraded is the job's input
+  app.job<UpdateUser>({ name: "a", queue: "q", version: 2, upgrade: () => ({ userId: 7 }), perform() {} });
+  // @ts-expect-error: it performs another payload
+  app.job<UpdateUser>({ name: "a", queue: "q", perform: lazy(async () => ({ default: (n: number) => n })) });
+  // @ts-expect-error: no default export
+  app.job<UpdateUser>({ name: "a", queue: "q", perform: lazy(async () => ({ perform() {} })) });
+
+  const remove: () => void = app.use({
+    async enqueue(job, next) {
+      job.headers.tenant = "7";
+      // @ts-expect-error: the key is decided before, and so is the payload
+      job.payload = {};
+      await next();
+    },
+    perform: (job, next) => (job.attempt > 1 ? next() : undefined),
+  });
+  remove();
+  // @ts-expect-error: no such moment
+  app.use({ enqeue: () => {} });
+}
+
+export async function contexts(app: App, storage: AsyncLocalStorage<{ readonly id: number }>): Promise<void> {
+  app.context(storage, { name: "tenant" });
+  app.context<number>({ getStore: () => 1, run: (_value, work) => work() }, { name: "number" });
+  // @ts-expect-error: without a name nobody could find it again
+  app.context(storage);
+  // @ts-expect-error: nothing can be run within it
+  app.context({ getStore: () => 1 }, { name: "half" });
+}
+
+export async function transactions(app: App, prepared: PreparedJob): Promise<void> {
+  const value = await app.transaction(async (tx) => {
+    const job = await tx.performLater(prepared);
+    same<typeof job, EnqueuedJob>(true);
+    return 7;
+  });
+  same<typeof value, number>(true);
+  // @ts-expect-error: a payload is no prepared job
+  await app.transaction((tx) => tx.performLater({ userId: 7 }));
 }
 
 export function definitions(app: App): void {

@@ -16,7 +16,7 @@ export interface EnqueueBench {
   readonly app: App;
   /** Lets virtual time pass until the work is done. */
   run<T>(work: Promise<T>): Promise<T>;
-  /** What a partition holds. */
+  /** What a partition holds: without what was aborted, and up to what a transaction has open. */
   jobs(topic: string, partition: number): Promise<ReceivedJob[]>;
 }
 
@@ -60,13 +60,15 @@ async function readJobs(kafka: Kafka, topic: string, partition: number): Promise
       {
         maxWaitMs: 0,
         sessionEpoch: -1,
+        isolationLevel: 1,
         topics: [{ topic, partitions: [{ partition, fetchOffset: offset, partitionMaxBytes: 1 << 20 }] }],
       },
       { maxVersion: 12 },
     );
-    const bytes = response.responses[0]?.partitions[0]?.records;
+    const answer = response.responses[0]?.partitions[0];
+    const bytes = answer?.records;
     if (bytes == null || bytes.length === 0) return jobs;
-    const fetched = readFetched(bytes as Uint8Array<ArrayBuffer>, offset, null, 1 << 24);
+    const fetched = readFetched(bytes as Uint8Array<ArrayBuffer>, offset, answer!.abortedTransactions ?? null, 1 << 24);
     jobs.push(...fetched.records.map((record) => new ReceivedJob(topic, partition, record)));
     offset = fetched.nextOffset;
   }

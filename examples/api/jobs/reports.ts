@@ -1,11 +1,9 @@
+import { lazy } from "ottla";
 import { app } from "../app.ts";
 
-export const made: string[] = [];
-
-export const makeReport = app.job({
+export const makeReport = app.job<void>({
   name: "make-report",
   queue: "reports",
-  async perform(_payload, job) {
-    made.push(job.id);
-  },
+  // Processes that only enqueue never load it.
+  perform: lazy(() => import("./heavy.ts")),
 });

@@ -1,0 +1,184 @@
+import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
+import type { TransactionOffsets } from "../client/transaction.ts";
+import { TransactionAbortedError } from "../client/transaction-errors.ts";
+import { within } from "../client/within.ts";
+import type { AppState } from "./app-state.ts";
+import { TransactionEndedError } from "./calling-errors.ts";
+import { describe } from "./check-options.ts";
+import type { EnqueuedJob } from "./dispatched-job.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { completeRecord, type EnqueueDraft, intercept } from "./enqueue-draft.ts";
+import type { EnqueueRun } from "./enqueue-run.ts";
+import { EnqueueTimeoutError, InvalidOptionError } from "./errors.ts";
+import { type PreparedJob, preparedCall } from "./job.ts";
+import { namedError } from "./named-error.ts";
+import { deliveryTimeoutOf } from "./producer-settings.ts";
+import { partitionOf } from "./queue-line.ts";
+import { sendTransaction } from "./send-transaction.ts";
+
+/** Collects enqueues that count together or not at all. */
+export interface AppTransaction {
+  /**
+   * Adds a job. Resolves once it is known that the job can be enqueued: it is not yet. Its `partition` and `offset` are
+   * -1 until the transaction is committed, and are then filled in. If it rejects, so does the transaction. A job's own
+   * `performLater` is no part of the transaction.
+   */
+  performLater(job: PreparedJob): Promise<EnqueuedJob>;
+}
+
+/** The handle of a job whose place is filled in once it has one. */
+type OpenHandle = { -readonly [K in keyof EnqueuedJob]: EnqueuedJob[K] };
+
+/** A job that is ready to be sent. */
+export interface CollectedEnqueue {
+  readonly draft: EnqueueDraft;
+  readonly record: ProducerRecord;
+  readonly handle: OpenHandle;
+}
+
+/** `app.transaction`. */
+export async function enqueueTogether<T>(
+  app: AppState,
+  dispatcher: Dispatcher,
+  work: (transaction: AppTransaction) => T | Promise<T>,
+): Promise<T> {
+  if (typeof work !== "function") {
+    throw new InvalidOptionError("transaction", `${describe(work)} given, a function is expected`);
+  }
+  // One that begins after the app was closed does not even run.
+  app.slot.use();
+  const { value, enqueues } = await collectEnqueues(app, dispatcher, work);
+  await sendTogether(app, enqueues);
+  return value;
+}
+
+/**
+ * Runs `work`, and gives what it gave and the jobs that it enqueued, in the order of its calls. Rejects with what it
+ * throws, or with why any of its jobs cannot be enqueued. Nothing is sent.
+ */
+export async function collectEnqueues<T>(
+  app: AppState,
+  dispatcher: Dispatcher,
+  work: (transaction: AppTransaction) => T | Promise<T>,
+): Promise<{ readonly value: T; readonly enqueues: readonly CollectedEnqueue[] }> {
+  const collection = new EnqueueCollection(app, dispatcher);
+  try {
+    const value = await work(collection);
+    return { value, enqueues: await collection.end() };
+  } catch (error) {
+    collection.end().catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * Sends collected jobs, and offsets of groups with them, in one Kafka transaction; rejections are those of
+ * {@link sendTransaction}, named by the job they are about. The jobs' handles then have their places.
+ */
+export async function sendTogether(
+  app: AppState,
+  enqueues: readonly CollectedEnqueue[],
+  offsets?: () => readonly TransactionOffsets[],
+): Promise<void> {
+  if (enqueues.length === 0 && offsets === undefined) return;
+  const runtime = app.slot.use();
+  runtime.enqueueBegan();
+  let places: RecordMetadata[];
+  try {
+    const writes = { records: enqueues.map(({ record }) => record), offsets };
+    places = await sendTransaction(runtime, writes, runtime.transactionStep);
+  } catch (error) {
+    throw nameFailure(error, enqueues);
+  } finally {
+    runtime.enqueueEnded();
+  }
+  for (let i = 0; i < enqueues.length; i++) enqueued(app, enqueues[i]!, places[i]!);
+}
+
+function enqueued(app: AppState, { draft, handle }: CollectedEnqueue, { partition, offset }: RecordMetadata): void {
+  handle.partition = partition;
+  handle.offset = offset;
+  const { definition, key } = draft;
+  if (app.events.has("enqueued")) app.events.emit("enqueued", { job: handle, name: definition.name, key });
+}
+
+/** The job layer's error for what failed the transaction. The client names the topic; a record too large is its largest. */
+function nameFailure(error: unknown, enqueues: readonly CollectedEnqueue[]): unknown {
+  if (!(error instanceof TransactionAbortedError)) return error;
+  const ofTopic = enqueues.filter(({ draft }) => draft.queue === error.topic);
+  const largest = ofTopic.reduce<CollectedEnqueue | undefined>(
+    (most, each) => (most === undefined || sizeOf(each) > sizeOf(most) ? each : most),
+    undefined,
+  );
+  return largest === undefined ? error : namedError(error, largest.draft.definition.name, largest.draft.queue);
+}
+
+function sizeOf({ record }: CollectedEnqueue): number {
+  return record.value?.length ?? 0;
+}
+
+class EnqueueCollection implements AppTransaction {
+  readonly #app: AppState;
+  readonly #dispatcher: Dispatcher;
+  /** In the order of the calls. */
+  readonly #enqueues: Promise<CollectedEnqueue>[] = [];
+  #isOpen = true;
+
+  constructor(app: AppState, dispatcher: Dispatcher) {
+    this.#app = app;
+    this.#dispatcher = dispatcher;
+  }
+
+  performLater(job: PreparedJob): Promise<EnqueuedJob> {
+    if (!this.#isOpen) return Promise.reject(new TransactionEndedError());
+    const { collected, result } = this.#collect(job);
+    // Whoever does not await it hears of it from the transaction.
+    for (const promise of [collected, result]) promise.catch(() => {});
+    this.#enqueues.push(collected);
+    return result;
+  }
+
+  #collect(job: PreparedJob): { collected: Promise<CollectedEnqueue>; result: Promise<EnqueuedJob> } {
+    let draft: EnqueueDraft;
+    try {
+      draft = this.#dispatcher.draft(preparedCall(job, "transaction.performLater"));
+    } catch (error) {
+      const failed = Promise.reject(error);
+      return { collected: failed, result: failed };
+    }
+    const run = intercept(draft, this.#app.middleware);
+    const { slot, settings } = this.#app;
+    const timeout = deliveryTimeoutOf(settings.producer);
+    const collected = within(slot.clock, timeout, this.#prepare(draft, run), () => {
+      throw new EnqueueTimeoutError(draft.queue, timeout);
+    });
+    const result = collected.then(({ handle }): EnqueuedJob => handle);
+    if (run === undefined) return { collected, result };
+    return { collected, result: run.around(result, (error) => this.#dispatcher.middlewareFailed(draft, error)) };
+  }
+
+  /** All that may take its time, and all that runs code of a user's, is done before the transaction is opened. */
+  async #prepare(draft: EnqueueDraft, run: EnqueueRun | undefined): Promise<CollectedEnqueue> {
+    const { id, queue } = draft;
+    const [partition, headers] = await Promise.all([this.#partition(draft), run?.headers, draft.validating]);
+    const handle: OpenHandle = { state: "enqueued", id, queue, topic: queue, partition: -1, offset: -1 };
+    return { draft, record: completeRecord(draft, partition, headers), handle };
+  }
+
+  /** Asked for even where the client decides: a queue that does not exist has to fail before anything is sent. */
+  async #partition({ route, queue, definition }: EnqueueDraft): Promise<number | undefined> {
+    try {
+      const { producer, slot } = this.#app;
+      const count = await slot.use().line(producer, queue).partitionCount();
+      return route.key === undefined || route.type === "key" ? undefined : partitionOf(route, queue, count);
+    } catch (error) {
+      throw namedError(error, definition.name, queue);
+    }
+  }
+
+  /** Refuses further jobs, and gives those that there are. */
+  end(): Promise<CollectedEnqueue[]> {
+    this.#isOpen = false;
+    return Promise.all(this.#enqueues);
+  }
+}
