@@ -68,6 +68,10 @@ export class PartitionExecutor implements CommitSource, Buffered {
   get mark(): number {
     return this.#mark;
   }
+  /** The next job waits for its time. */
+  get isWaiting(): boolean {
+    return this.#backoff !== undefined;
+  }
 
   /** Where to begin is known, and nothing of an earlier ownership runs any more. */
   begin(start: StartPoint): void {
