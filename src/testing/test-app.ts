@@ -22,7 +22,7 @@ import {
   assertPerformedInOrder,
   completed,
 } from "./job-assertions.ts";
-import { JobLog, type SeenJob, type SeenRun } from "./job-log.ts";
+import { asSeen, JobLog, type SeenJob, type SeenRun } from "./job-log.ts";
 import type { Match } from "./match.ts";
 import { remainingWork, unsettledGroup } from "./remaining-work.ts";
 import { resolveTestOptions, type TestOptions, type TestSettings } from "./test-options.ts";
@@ -200,12 +200,12 @@ export class TestApp implements AsyncDisposable {
 
   /** Runs of this definition that `perform` came to the end of: after a crash one job may have several. */
   performed<I, O>(job: Job<I, O>): SeenRun<O>[] {
-    return completed(this.#log.runsOf(this.#definition(job))) as SeenRun<O>[];
+    return completed(this.#log.runsOf(this.#definition(job))).map(asSeen) as SeenRun<O>[];
   }
 
   /** All runs of this definition, in the order of their starts, whatever became of them. */
   runs<I, O>(job: Job<I, O>): SeenRun<O>[] {
-    return this.#log.runsOf(this.#definition(job)) as SeenRun<O>[];
+    return this.#log.runsOf(this.#definition(job)).map(asSeen) as SeenRun<O>[];
   }
 
   /** Ends the workers and the broker, and leaves the app as it was: it can be tested again, or used. */
