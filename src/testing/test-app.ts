@@ -33,8 +33,6 @@ import { TestWorkers } from "./test-workers.ts";
 const OWN_GROUP = "ottla-test";
 const HOST = "kafka";
 const PORT = 9092;
-/** How much of the test's time (ms) may pass without any progress. */
-const STUCK_AFTER = 300_000;
 
 /** An app under test: its jobs go to a broker in memory, and run on workers of the test, on a clock that stands still. */
 export class TestApp implements AsyncDisposable {
@@ -275,8 +273,9 @@ export class TestApp implements AsyncDisposable {
       const where = stopped.map(({ topic, partition }) => `${topic}/${partition}`);
       throw new TestStuckError("partitions have stopped", where, errors);
     }
-    if (ms < STUCK_AFTER) return;
-    throw new TestStuckError(`no progress in ${STUCK_AFTER / 1_000} s of the test's time`, left, errors);
+    const { stuckAfter } = this.#settings;
+    if (ms < stuckAfter) return;
+    throw new TestStuckError(`no progress in ${stuckAfter / 1_000} s of the test's time`, left, errors);
   }
 }
 
@@ -295,10 +294,20 @@ export async function testApp(app: App, options?: TestOptions): Promise<TestApp>
     ...{ clock: time.enqueuing, transport: network.transport(time.enqueuing) },
     ...{ brokers: [`${HOST}:${PORT}`], sent: log.sent },
   });
+  try {
+    const broker = await startTestBroker(state, time, network);
+    return new TestApp(state, settings, { time, log, broker, filled, network });
+  } catch (error) {
+    await filled.release();
+    throw error;
+  }
+}
+
+async function startTestBroker(app: AppState, time: TestTime, network: MemoryNetwork): Promise<Broker> {
   const clock = time.clock.instance();
   const broker = await startBroker({ host: HOST, port: PORT, clock, transport: network.transport(clock) });
-  for (const { name, partitions, config } of declaredQueues(state)) {
+  for (const { name, partitions, config } of declaredQueues(app)) {
     await broker.createTopic(name, { partitions, configs: config });
   }
-  return new TestApp(state, settings, { time, log, broker, filled, network });
+  return broker;
 }

@@ -27,21 +27,27 @@ export interface TestSettings {
   readonly workers: number;
   readonly work: WorkOptions;
   readonly patience: number;
+  /** How much of the test's time may pass without any progress: more than it takes the group to miss a worker. */
+  readonly stuckAfter: number;
 }
 
 const OPTIONS = ["seed", "start", "queues", "workers", "work", "patience"] as const;
 const MOST_WORKERS = 100;
 const DEFAULT_PATIENCE = 5_000;
+const STUCK_AFTER = 300_000;
 
 export function resolveTestOptions(value: unknown): TestSettings {
   const options = checkOptions(value, "testApp", OPTIONS);
+  const work = checkWork(options.work);
+  const { sessionTimeout, rebalanceTimeout } = resolveWorkOptions(work, ["any"]);
   return {
     seed: optionalInteger(options.seed, "testApp.seed", 0, 0xffff_ffff) ?? 1,
     start: checkStart(options.start),
     queues: options.queues as readonly string[] | undefined,
     workers: optionalInteger(options.workers, "testApp.workers", 1, MOST_WORKERS) ?? 1,
-    work: checkWork(options.work),
+    work,
     patience: parseDuration(options.patience ?? DEFAULT_PATIENCE, "testApp.patience"),
+    stuckAfter: Math.max(STUCK_AFTER, 2 * (sessionTimeout + rebalanceTimeout)),
   };
 }
 
@@ -62,6 +68,5 @@ function checkWork(value: unknown): WorkOptions {
     const instead = name === "queues" ? "give testApp the queues" : "the test's own close ends the workers";
     throw new InvalidOptionError(`testApp.work.${name}`, `no such option here: ${instead}`);
   }
-  resolveWorkOptions(options, ["any"]);
   return options;
 }

@@ -93,6 +93,17 @@ test("testApp shows that what finished since the last commit runs again after a 
   kit.assertPerformedInOrder(job, ({ payload }) => payload.user);
 });
 
+test("testApp waits for the group to miss a worker, however long its session is", async (t) => {
+  const { kit, job } = await startBench({ work: { sessionTimeout: "30m", rebalanceTimeout: "20m" } });
+  t.after(() => kit.close());
+  kit.crashAt("after-perform");
+  await job.performLater({ n: 0, user: 0 });
+  const began = kit.now.getTime();
+  await kit.drain();
+  assert.equal(kit.performed(job).length, 2);
+  assert.ok(kit.now.getTime() - began >= 1_200_000);
+});
+
 test("testApp kills a worker in the middle of a job, and what that job still does counts for nothing", async (t) => {
   const bench = await startBench({});
   const { kit, job } = bench;

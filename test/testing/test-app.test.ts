@@ -280,6 +280,8 @@ test("testApp checks its options", async () => {
       return true;
     });
   }
+  const odd = makeApp({ queues: { q: { config: { "retention.ms": "soon" } } } });
+  for (let i = 0; i < 2; i++) await assert.rejects(testApp(odd), { code: "INVALID_CONFIG" });
   const kit = await testApp(app, { queues: ["no-such-queue"] });
   await assert.rejects(kit.drain(), /no job is defined for queue "no-such-queue"/);
   await kit.close();
