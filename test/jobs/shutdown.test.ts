@@ -345,7 +345,7 @@ test("status tells of partitions, what waits, what runs and in which state", asy
 
 test("status tells of a partition whose next job waits for its time", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 1 } });
-  const process = bench.process("w").job("q", (payload, { attempt }) => {
+  const process = bench.process("w").job("q", (_payload, { attempt }) => {
     if (attempt === 1) throw new Error("as planned");
   });
   const worker = await process.work();
