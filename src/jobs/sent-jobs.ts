@@ -2,8 +2,11 @@ import type { ProducerRecord, RecordMetadata } from "../client/producer-record.t
 import type { RecordSink } from "./queue-line.ts";
 import { ReceivedJob } from "./received-job.ts";
 
-/** Told of each job at its sending, in the order of the calls. The promise gives the job as a worker will read it. */
-export type SentJobs = (acknowledged: Promise<ReceivedJob>) => void;
+/**
+ * Told of each job at its sending, in the order of the calls: as a worker will read it, but with neither partition nor
+ * offset (-1), which the promise then gives.
+ */
+export type SentJobs = (job: ReceivedJob, acknowledged: Promise<ReceivedJob>) => void;
 
 /** A way into a queue that tells of what passes. */
 export function tellSent(sink: RecordSink, sent: SentJobs): RecordSink {
@@ -11,7 +14,11 @@ export function tellSent(sink: RecordSink, sent: SentJobs): RecordSink {
     partitionsFor: (topic) => sink.partitionsFor(topic),
     send: (record) => {
       const result = sink.send(record);
-      sent(result.then((metadata) => asReceived(record, metadata)));
+      const { topic, timestamp = -1 } = record;
+      sent(
+        asReceived(record, { topic, partition: -1, offset: -1, timestamp }),
+        result.then((metadata) => asReceived(record, metadata)),
+      );
       return result;
     },
   };

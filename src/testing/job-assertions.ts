@@ -71,7 +71,8 @@ function listOf(ofIt: readonly SeenJob[], all: readonly SeenJob[]): string {
 }
 
 function describeJob({ payload, queue, partition, offset }: SeenJob): string {
-  return `${asText(payload)} at ${queue}/${partition}/${offset}`;
+  const place = partition < 0 ? `on its way to ${queue}` : `at ${queue}/${partition}/${offset}`;
+  return `${asText(payload)} ${place}`;
 }
 
 function describeOutcome(run: LoggedRun): string {

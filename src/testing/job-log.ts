@@ -12,7 +12,9 @@ export interface SeenJob<I = unknown> {
   readonly payload: I;
   readonly headers: JobHeaders;
   readonly enqueuedAt: Date;
+  /** -1: it is still on its way. */
   readonly partition: number;
+  /** -1: it is still on its way. */
   readonly offset: number;
 }
 
@@ -48,6 +50,7 @@ export interface LoggedRun extends SeenRun {
 }
 
 interface Sent {
+  /** Undefined: it was refused. */
   job: SeenJob | undefined;
 }
 
@@ -67,20 +70,21 @@ export class JobLog {
     return this.#notes;
   }
 
-  /** Jobs that were acknowledged, in the order of the calls. */
+  /** Jobs that were sent and not refused, in the order of the calls. */
   get enqueued(): SeenJob[] {
     return this.#sent.flatMap(({ job }) => job ?? []);
   }
 
-  readonly sent = (acknowledged: Promise<ReceivedJob>): void => {
-    const sent: Sent = { job: undefined };
+  readonly sent = (job: ReceivedJob, acknowledged: Promise<ReceivedJob>): void => {
+    const sent: Sent = { job: this.#see(job) };
     this.#sent.push(sent);
+    const know = (known: SeenJob | undefined): void => {
+      this.#notes++;
+      sent.job = known;
+    };
     acknowledged.then(
-      (job) => {
-        this.#notes++;
-        sent.job = this.#see(job);
-      },
-      () => {},
+      (received) => know(this.#see(received)),
+      () => know(undefined),
     );
   };
 

@@ -14,7 +14,12 @@ interface PartitionWork {
 /** What the workers could still do without waiting for a retry or such, in words. Empty: nothing. */
 export function remainingWork(workers: TestWorkers): string[] {
   const left = partitionsOf(workers).filter((work) => work.committed < work.end && !isWaiting(work));
-  return [...workers.changes, ...left.map(describeWork)];
+  const enqueues = workers.enqueuesUnderWay();
+  return [
+    ...workers.changes,
+    ...(enqueues === 0 ? [] : [`${enqueues} enqueues have not ended`]),
+    ...left.map(describeWork),
+  ];
 }
 
 /** What keeps the group from being at rest, in words: every partition is to have its owner, and every worker its place. */

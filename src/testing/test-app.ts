@@ -191,7 +191,7 @@ export class TestApp implements AsyncDisposable {
     assertPerformedInOrder(this.#log, this.#definition(job), keyOf as (job: SeenRun) => unknown);
   }
 
-  /** Jobs of this definition that the broker has, in the order of the calls. */
+  /** Jobs of this definition that were enqueued and not refused, in the order of the calls. */
   enqueued<I, O>(job: Job<I, O>): SeenJob<I>[] {
     return this.#log.enqueuedOf(this.#definition(job)) as SeenJob<I>[];
   }

@@ -6,6 +6,8 @@ import { VirtualClock } from "./virtual-clock.ts";
 export interface Workforce {
   /** What runs now, in words: time stands still for it. */
   running(): readonly string[];
+  /** Enqueues that have begun and not ended. */
+  enqueuesUnderWay(): number;
   /** Throws where work cannot go on. */
   check(): void;
   /** The time is about to move: work may begin. */
@@ -16,6 +18,8 @@ export interface Workforce {
 
 /** Turns of the runtime's loop before a wait for running jobs becomes a real pause. */
 const QUICK_TURNS = 50;
+/** Real milliseconds that an enqueue may take outside, as in a schema, until it is taken to wait for the test's time. */
+const ENQUEUE_PATIENCE = 1_000;
 /** Real milliseconds between two looks at jobs that are busy with the outside world. */
 const PAUSE = 2;
 
@@ -30,6 +34,7 @@ export class TestTime {
   readonly enqueuing: ShortWaitClock;
   readonly #patience: number;
   readonly #overrun = new Set<string>();
+  #enqueuesOverrun = false;
   #workforce: Workforce | undefined;
   #last: Promise<void> = Promise.resolve();
   #isTaken = false;
@@ -93,31 +98,38 @@ export class TestTime {
   }
 
   /**
-   * Lets everything happen that is due now, and running jobs end. Gives those that still run after all patience.
+   * Lets everything happen that is due now, and what runs end: jobs, and enqueues, which may be busy outside. Gives the
+   * jobs that still run after all patience.
    */
   async settle(): Promise<readonly string[]> {
-    let seen = "";
+    let busy = "";
     let since = 0;
     let turns = 0;
     await nextTurn();
     for (;;) {
       this.#workforce?.check();
       if (this.#runNext()) {
-        seen = "";
+        busy = "";
         await nextTurn();
         continue;
       }
-      const running = this.#waitedFor();
-      if (running.length === 0) return [];
+      const jobs = this.#waitedFor();
+      const enqueues = this.#enqueuesOverrun ? 0 : (this.#workforce?.enqueuesUnderWay() ?? 0);
+      if (jobs.length === 0 && enqueues === 0) return [];
       const now = systemClock.monotonic();
-      if (seen !== running.join()) [seen, since, turns] = [running.join(), now, 0];
-      if (now - since >= this.#patience) return running;
+      const what = [enqueues, ...jobs].join();
+      if (busy !== what) [busy, since, turns] = [what, now, 0];
+      if (now - since >= (jobs.length === 0 ? Math.min(ENQUEUE_PATIENCE, this.#patience) : this.#patience)) {
+        this.#enqueuesOverrun = enqueues > 0;
+        return jobs;
+      }
       turns += 1;
       await (turns < QUICK_TURNS ? nextTurn() : sleep(systemClock, PAUSE));
     }
   }
 
   #waitedFor(): readonly string[] {
+    if (this.#workforce?.enqueuesUnderWay() === 0) this.#enqueuesOverrun = false;
     const running = this.#workforce?.running() ?? [];
     if (this.#overrun.size === 0) return running;
     const now = new Set(running);

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { type App, AppInUseError, type AppOptions, createApp, InvalidOptionError } from "../../mod.ts";
+import {
+  type App,
+  AppInUseError,
+  type AppOptions,
+  createApp,
+  InvalidOptionError,
+  type StandardSchemaV1,
+} from "../../mod.ts";
 import { nextTurn, sleep, systemClock } from "../../src/net/clock.ts";
 import {
   JobsStillRunningError,
@@ -244,6 +251,53 @@ test("testApp lets enqueues linger and be tried again though nobody moves its ti
   assert.equal(fault.used, 2);
   assert.equal(kit.enqueued(job).length, 2);
   assert.throws(() => kit.failNext("Produce", "NO_SUCH_ERROR"), RangeError);
+});
+
+test("testApp sees jobs that are only buffered, and drains what was not awaited", async (t) => {
+  const app = makeApp();
+  const perform = (): void => {};
+  const job = app.job<number>({ name: "a", queue: "q", dispatchMethod: "produceAsync", perform });
+  const kit = await start(t, app);
+  assert.equal((await job.performLater(1)).state, "buffered");
+  kit.assertEnqueued(job, 1);
+  assert.throws(() => kit.assertEnqueued(job, 2), /\n {2}1 on its way to q$/);
+  await kit.drain();
+  kit.assertPerformed(job, 1);
+  assert.deepEqual(
+    kit.enqueued(job).map(({ offset }) => offset),
+    [0],
+  );
+  kit.failNext("Produce", "TOPIC_AUTHORIZATION_FAILED");
+  app.on("error", () => {});
+  await job.performLater(2);
+  await kit.drain();
+  kit.assertNotEnqueued(job, 2);
+});
+
+test("testApp drains enqueues that are busy outside, or wait for a request that was lost", async (t) => {
+  const app = makeApp();
+  const schema: StandardSchemaV1<number> = {
+    "~standard": {
+      ...{ version: 1, vendor: "test" },
+      validate: async (value) => {
+        await sleep(systemClock, 30);
+        return { value: value as number };
+      },
+    },
+  };
+  const job = app.job({ name: "a", queue: "q", schema, perform: () => {} });
+  const kit = await start(t, app, { patience: "200ms" });
+  const first = job.performLater(1);
+  await kit.drain();
+  kit.assertPerformed(job, 1);
+  await first;
+  kit.broker.faults.drop({ api: "Produce" });
+  const began = kit.now.getTime();
+  const second = job.performLater(2);
+  await kit.drain();
+  await second;
+  kit.assertPerformed(job, 2);
+  assert.ok(kit.now.getTime() - began >= 30_000, "the request that was dropped had to time out");
 });
 
 test("testApp moves its time for a promise", async (t) => {
