@@ -17,11 +17,15 @@ export interface Backoff {
   readonly jitter: number;
 }
 
+const MOST_DOUBLINGS = 64;
+
 /**
  * Milliseconds to wait after the `failures`-th failed attempt in a row (from 1): the first wait is `initial`, not twice
  * it. `random` is a number from 0 up to, not including, 1.
  */
 export function backoffWait(backoff: Backoff, failures: number, random: number): number {
-  const base = Math.min(backoff.max, backoff.initial * 2 ** Math.max(0, failures - 1));
+  // Past this everything is at its maximum; doubled on without end, a wait of 0 would become no number at all.
+  const doublings = Math.min(Math.max(0, failures - 1), MOST_DOUBLINGS);
+  const base = Math.min(backoff.max, backoff.initial * 2 ** doublings);
   return base * (1 + backoff.jitter * (2 * random - 1));
 }

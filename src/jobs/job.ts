@@ -96,6 +96,11 @@ export class JobHandle implements Job<unknown, unknown>, ConfiguredJob<unknown> 
     this.#settings = settings;
   }
 
+  /** @internal */
+  get definition(): JobDefinition {
+    return this.#definition;
+  }
+
   performLater(payload?: unknown): Promise<DispatchedJob> {
     return this.#calls.performLater(new PreparedCall(this.#definition, this.#settings, payload));
   }

@@ -1,4 +1,5 @@
 import type { CommittedOffset, OffsetToCommit } from "../client/group-offsets.ts";
+import { within } from "../client/within.ts";
 import type { Timer } from "../net/clock.ts";
 import { Attempt } from "./attempt.ts";
 import { decodeCommitMetadata, encodeCommitMetadata } from "./commit-metadata.ts";
@@ -77,6 +78,10 @@ export class PartitionExecutor implements MoveSource, Buffered {
   }
   get mark(): number {
     return this.#mark;
+  }
+  /** The next job waits for its time. */
+  get isWaiting(): boolean {
+    return this.#backoff !== undefined;
   }
 
   /** Where to begin is known, and nothing of an earlier ownership runs any more. */
@@ -342,7 +347,7 @@ export class PartitionExecutor implements MoveSource, Buffered {
     this.#state = "draining";
     this.#cancelWaits();
     this.#forgetWaiting();
-    if (this.#isWorking) await this.#untilIdle(grace);
+    await within(this.#context.clock, grace, this.idle(), () => {});
     // Lost while it was waited for: then nothing of it may be committed.
     if ((this.#state as string) === "ended") return undefined;
     const late = this.#attempt ?? this.#ending;
@@ -350,16 +355,6 @@ export class PartitionExecutor implements MoveSource, Buffered {
     if (began) await this.#context.flush(this);
     this.#end(reason);
     return late !== undefined && late.offset >= this.#mark ? late.offset : undefined;
-  }
-
-  #untilIdle(grace: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#context.clock.timer(grace, resolve);
-      this.#whenIdle.push(() => {
-        timer.cancel();
-        resolve();
-      });
-    });
   }
 
   /** Resolves once no attempt runs here. */

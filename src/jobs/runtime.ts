@@ -9,6 +9,7 @@ import type { LazyProducer, ProducerSource } from "./lazy-producer.ts";
 import { type AppSettings, defaultBrokers, queueSettings, topicSettings } from "./options.ts";
 import { deliveryTimeoutOf } from "./producer-settings.ts";
 import { QueueLine } from "./queue-line.ts";
+import { type SentJobs, tellSent } from "./sent-jobs.ts";
 
 /** What the test kit puts in the place of the outside world. */
 export interface RuntimeParts {
@@ -16,6 +17,8 @@ export interface RuntimeParts {
   readonly transport?: Transport | undefined;
   readonly clock?: Clock | undefined;
   readonly brokers?: readonly string[] | undefined;
+  /** Is told of every job that is sent. */
+  readonly sent?: SentJobs | undefined;
 }
 
 interface ProducerLines {
@@ -29,12 +32,14 @@ export class Runtime {
   readonly clock: Clock;
   readonly #settings: AppSettings;
   readonly #producers = new Map<LazyProducer, ProducerLines>();
+  readonly #sent: SentJobs | undefined;
   #transactions: TransactionPool | undefined;
   #enqueues = 0;
   #whenIdle: (() => void) | undefined;
 
   constructor(settings: AppSettings, parts: RuntimeParts) {
     this.#settings = settings;
+    this.#sent = parts.sent;
     const { security, ...kafka } = settings.kafka;
     this.kafka = new Kafka({
       ...kafka,
@@ -57,7 +62,8 @@ export class Runtime {
     let line = byQueue.get(queue);
     if (line === undefined) {
       const timeout = deliveryTimeoutOf(lazy.settings);
-      line = new QueueLine(this.clock, queueSettings(this.#settings, queue), producer, timeout);
+      const sink = this.#sent === undefined ? producer : tellSent(producer, this.#sent);
+      line = new QueueLine(this.clock, queueSettings(this.#settings, queue), sink, timeout);
       byQueue.set(queue, line);
     }
     return line;
@@ -94,6 +100,11 @@ export class Runtime {
       this.#producers.set(lazy, lines);
     }
     return lines;
+  }
+
+  /** Enqueues that have begun and have not ended. */
+  get enqueuesUnderWay(): number {
+    return this.#enqueues;
   }
 
   /** An enqueue has begun: closing waits for its `enqueueEnded`. */

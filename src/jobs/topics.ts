@@ -60,7 +60,7 @@ export function appTopics(app: AppState): AppTopics {
 }
 
 /** The topic of every queue that the options or a job name, and the dead letter topics. */
-function declaredTopics({ settings, registry }: AppState): QueueSettings[] {
+export function declaredTopics({ settings, registry }: AppState): QueueSettings[] {
   const deadLetterTopics = [...settings.queues.values()].flatMap(({ deadLetterTopic }) => deadLetterTopic ?? []);
   const names = new Set([...settings.queues.keys(), ...registry.queues, ...deadLetterTopics]);
   return [...names].sort().map((name) => topicSettings(settings, name));

@@ -33,6 +33,8 @@ export interface PartitionStatus {
   readonly waiting: number;
   /** Offset of the running job. */
   readonly running: number | undefined;
+  /** The next job waits for its time, as after a failure. */
+  readonly isWaiting: boolean;
 }
 
 export interface WorkerStatus {
@@ -159,11 +161,14 @@ export class Worker implements PartitionHolder {
 
   #makeFetcher(cluster: Cluster): Fetcher {
     const flow = this.#flow;
+    const { fetchWait } = this.#app;
     return new Fetcher(
       cluster,
       {
         isolation: "readCommitted",
-        maxWait: FETCH_WAIT,
+        get maxWait() {
+          return fetchWait?.() ?? FETCH_WAIT;
+        },
         maxBytes: Math.max(1, Math.floor(this.#settings.maxBufferedBytes / 4)),
         ownBytes: true,
         // It changes with the number of partitions, so that all of them together stay within bounds.
@@ -223,9 +228,9 @@ export class Worker implements PartitionHolder {
 
   status(): WorkerStatus {
     const partitions = [...this.#executors].map((executor): PartitionStatus => {
-      const { topic, partition, state, mark: offset, buffered, running } = executor;
+      const { topic, partition, state, mark: offset, buffered, running, isWaiting } = executor;
       const waiting = running === undefined ? buffered : Math.max(0, buffered - 1);
-      return { topic, partition, state, offset, waiting, running: running?.offset };
+      return { topic, partition, state, offset, waiting, running: running?.offset, isWaiting };
     });
     const running = this.#settings.concurrency - this.#slots.free;
     const bufferedBytes = [...this.#executors].reduce((sum, executor) => sum + executor.bufferedBytes, 0);

@@ -13,13 +13,15 @@ export class VirtualDeadlockError extends Error {
   override readonly name = "VirtualDeadlockError";
 }
 
-/** Time and chance for any number of instances in one process, from one seed. Time moves only while `run` or `advance` is awaited. */
+/** Time and chance for any number of instances in one process, from one seed. Time moves only while `run` or `advance` is awaited, and at each `step`. */
 export class VirtualClock {
   #now: number;
   readonly #origin: number;
   #sequence = 0;
   readonly #heap: Entry[] = [];
   #state: number;
+  /** Called whenever a timer is set: whoever moves the time may have come to rest. */
+  onTimer: (() => void) | undefined;
 
   /** `seed`: what chance comes from. `start`: the first instant, in milliseconds since 1970. */
   constructor(seed = 1, start: number = 1_800_000_000_000) {
@@ -59,6 +61,7 @@ export class VirtualClock {
       cancelled: false,
     };
     push(this.#heap, entry);
+    this.onTimer?.();
     return {
       cancel: () => {
         entry.cancelled = true;
@@ -76,7 +79,7 @@ export class VirtualClock {
     for (;;) {
       await nextTurn();
       if (settled) return work;
-      if (!this.#step(Number.POSITIVE_INFINITY)) {
+      if (!this.step(Number.POSITIVE_INFINITY)) {
         throw new VirtualDeadlockError("no timer is set, and the awaited work has not settled");
       }
     }
@@ -86,11 +89,12 @@ export class VirtualClock {
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await nextTurn();
-    while (this.#step(end)) await nextTurn();
+    while (this.step(end)) await nextTurn();
     this.#now = Math.max(this.#now, end);
   }
 
-  #step(limit: number): boolean {
+  /** Fires the next timer, and moves the time to it, where it is due by `limit` (ms since 1970). False: there is none. */
+  step(limit: number): boolean {
     for (;;) {
       const next = this.#heap[0];
       if (next === undefined || next.at > limit) return false;

@@ -29,3 +29,9 @@ test("the API's example for the broker runs as it is written", { timeout: 60_000
   assert.equal(code, 0, errors);
   assert.match(output, /^127\.0\.0\.1:\d+\n$/);
 });
+
+test("the API's example for tests runs as it is written", { timeout: 60_000 }, async () => {
+  const { code, output, errors } = await runExample("api/testing.ts", { KAFKA_BROKERS: "nowhere.invalid:1" });
+  assert.equal(code, 0, errors);
+  assert.match(output, /^1 performed by 2027-01-15T08:05:01\.\d{3}Z\n$/);
+});

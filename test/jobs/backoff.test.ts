@@ -9,6 +9,10 @@ test("S4.1 backoff doubles from 1 s to 30 s, and the first wait is the initial o
   assert.deepEqual(series, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
 });
 
+test("S4.1 backoff of no time stays so, however often a job has failed", () => {
+  assert.equal(backoffWait({ initial: 0, max: 0, jitter: 0.2 }, 100_000, 0.5), 0);
+});
+
 test("S4.1 backoff is longer or shorter by at most its jitter", () => {
   const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
   fc.assert(

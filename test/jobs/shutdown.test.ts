@@ -332,8 +332,8 @@ test("status tells of partitions, what waits, what runs and in which state", asy
   assert.deepEqual(
     [...partitions].sort((a, b) => a.partition - b.partition),
     [
-      { topic: "q", partition: 0, state: "running", offset: 0, waiting: 0, running: undefined },
-      { topic: "q", partition: 1, state: "running", offset: 1, waiting: 2, running: 1 },
+      { topic: "q", partition: 0, state: "running", offset: 0, waiting: 0, running: undefined, isWaiting: false },
+      { topic: "q", partition: 1, state: "running", offset: 1, waiting: 2, running: 1, isWaiting: false },
     ],
   );
   const closing = worker.close();
@@ -341,4 +341,17 @@ test("status tells of partitions, what waits, what runs and in which state", asy
   assert.equal(worker.status().partitions.find(({ partition }) => partition === 1)!.state, "draining");
   await bench.run(closing);
   assert.deepEqual(worker.status().partitions, []);
+});
+
+test("status tells of a partition whose next job waits for its time", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 1 } });
+  const process = bench.process("w").job("q", (_payload, { attempt }) => {
+    if (attempt === 1) throw new Error("as planned");
+  });
+  const worker = await process.work();
+  await bench.produce("q", 0, [1]);
+  await bench.until(() => bench.starts.length === 1);
+  assert.equal(worker.status().partitions[0]!.isWaiting, true);
+  await bench.until(() => bench.starts.length === 2);
+  assert.equal(worker.status().partitions[0]!.isWaiting, false);
 });
