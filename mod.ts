@@ -14,6 +14,7 @@ export {
   TimeoutError,
   UnsupportedVersionError,
 } from "./src/client/errors.ts";
+export type { GroupProtocol } from "./src/client/membership.ts";
 export type { HeaderInput, ProducerRecord, RecordMetadata } from "./src/client/producer-record.ts";
 export type {
   CustomSaslOptions,

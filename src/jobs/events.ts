@@ -38,6 +38,11 @@ export interface AppEvents {
   revoked: { readonly partitions: readonly TopicPartition[] };
   /** Partitions that were taken from this worker: their running jobs may run twice. */
   lost: { readonly partitions: readonly TopicPartition[] };
+  /**
+   * Another worker has this one's `instanceId`, or one that died had it and its session lasts: nothing runs here until
+   * it is free. Told each time that it was tried. Under the group protocol "classic" the other is put out instead.
+   */
+  instanceIdBusy: { readonly instanceId: string; readonly error: unknown };
   /** A partition without a valid committed offset is read from its beginning. */
   startedAtEarliest: TopicPartition;
   /** A topic has more partitions than before: keys have moved, and for jobs in flight order is not kept. */
@@ -67,6 +72,7 @@ const NAMES: Readonly<Record<AppEventName, true>> = {
   assigned: true,
   revoked: true,
   lost: true,
+  instanceIdBusy: true,
   startedAtEarliest: true,
   partitionsChanged: true,
   error: true,

@@ -8,6 +8,8 @@ import { partitionKey, type TopicPartition } from "../client/topic-partition.ts"
 import { sleep } from "../net/clock.ts";
 import { PartitionExecutor } from "./partition-executor.ts";
 import { loadCommitted, loadEarliest, type StartPoint } from "./start-point.ts";
+import { TakeOver } from "./take-over.ts";
+import type { WorkSettings } from "./work-options.ts";
 import type { WorkerContext } from "./worker-context.ts";
 import { JobsExpiredError, OffsetBeyondLogError } from "./worker-errors.ts";
 
@@ -24,12 +26,19 @@ export class OwnedExecutors {
   readonly #cluster: Cluster;
   readonly #group: () => GroupMember;
   readonly #executors = new Map<string, PartitionExecutor>();
+  readonly #takeOver: TakeOver;
   readonly #stop = new AbortController();
 
-  constructor(context: WorkerContext, cluster: Cluster, group: () => GroupMember) {
+  constructor(
+    context: WorkerContext,
+    cluster: Cluster,
+    group: () => GroupMember,
+    settings: Pick<WorkSettings, "instanceId" | "sessionTimeout">,
+  ) {
     this.#context = context;
     this.#cluster = cluster;
     this.#group = group;
+    this.#takeOver = new TakeOver(context.clock, group, settings);
   }
 
   [Symbol.iterator](): IterableIterator<PartitionExecutor> {
@@ -43,6 +52,7 @@ export class OwnedExecutors {
   /** Takes new partitions: loads where to begin, then reads them. A worker that is closing leaves them alone. */
   assign(partitions: readonly TopicPartition[]): void {
     if (this.#stop.signal.aborted) return;
+    this.#takeOver.assigned();
     const executors = partitions.map(({ topic, partition }) => new PartitionExecutor(this.#context, topic, partition));
     for (const executor of executors) this.#executors.set(partitionKey(executor.topic, executor.partition), executor);
     this.#context.events.emit("assigned", { partitions });
@@ -111,6 +121,7 @@ export class OwnedExecutors {
     const { topic, partition } = executor;
     const { events, committer, leftovers, flow } = this.#context;
     if (point instanceof Error) return executor.stop(point, "reading what was committed");
+    await this.#takeOver.settled(point, this.#stop.signal);
     await leftovers.none(topic, partition);
     if (executor.state !== "loading") return;
     if (point.committed === undefined) events.emit("startedAtEarliest", { topic, partition });

@@ -1,4 +1,5 @@
-import { checkOptions, describe, optionalInteger } from "./check-options.ts";
+import type { GroupProtocol } from "../client/membership.ts";
+import { checkOptions, describe, optionalChoice, optionalInteger } from "./check-options.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { type Duration, parseDuration } from "./duration.ts";
 import { InvalidOptionError } from "./errors.ts";
@@ -17,7 +18,22 @@ export interface WorkOptions {
   readonly revokeGrace?: Duration | undefined;
   /** How long `close` waits for running jobs. Default 60 s. */
   readonly shutdownTimeout?: Duration | undefined;
-  /** How long the group goes without a sign of life before it gives this worker's partitions away. Default 10 s. */
+  /**
+   * How the group shares out partitions. "consumer": the broker does (KIP-848). "classic": the workers do. Default: what
+   * the broker offers, the former where its cluster has it switched on. Workers of both may be in one group.
+   */
+  readonly groupProtocol?: GroupProtocol | undefined;
+  /**
+   * Makes this a static member of that name, which no other worker of the group may have at the same time: closing then
+   * keeps its partitions for it, and nothing moves if it is back within the session timeout. After a kill under the
+   * classic protocol, whoever has the name next takes them at once and waits one session timeout before it starts jobs
+   * there; under "consumer" it is refused, with `instanceIdBusy` events, until the session has ended. Default: not static.
+   */
+  readonly instanceId?: string | undefined;
+  /**
+   * How long the group goes without a sign of life before it gives this worker's partitions away. Under the protocol
+   * "consumer" the broker alone says so: `group.consumer.session.timeout.ms`, 45 s unless set. Default 10 s.
+   */
   readonly sessionTimeout?: Duration | undefined;
   /** How long a rebalance waits for its members. Default 60 s. */
   readonly rebalanceTimeout?: Duration | undefined;
@@ -35,6 +51,8 @@ export interface WorkSettings {
   readonly queues: readonly string[];
   readonly concurrency: number;
   readonly signal: AbortSignal | undefined;
+  readonly groupProtocol: GroupProtocol | undefined;
+  readonly instanceId: string | undefined;
   readonly commitInterval: number;
   readonly revokeGrace: number;
   readonly shutdownTimeout: number;
@@ -45,7 +63,14 @@ export interface WorkSettings {
 }
 
 const TIMES = ["commitInterval", "revokeGrace", "shutdownTimeout", "sessionTimeout", "rebalanceTimeout"] as const;
-const NAMES = ["queues", "concurrency", "signal", ...TIMES, "maxBatchJobs", "maxBufferedBytes"] as const;
+const NAMES = [
+  ...(["queues", "concurrency", "signal", "groupProtocol", "instanceId"] as const),
+  ...TIMES,
+  ...(["maxBatchJobs", "maxBufferedBytes"] as const),
+] as const;
+const PROTOCOLS = ["classic", "consumer"] as const;
+/** What Kafka takes for the name of a static member. */
+const INSTANCE_ID = /^(?!\.{1,2}$)[\w.-]{1,249}$/;
 /** What is left of the rebalance timeout for the join itself, in ms. */
 const JOIN_RESERVE = 5_000;
 const LONGEST_SESSION = 3_600_000;
@@ -60,6 +85,8 @@ export function resolveWorkOptions(value: unknown, allQueues: readonly string[])
   const settings: WorkSettings = {
     queues: checkQueues(options.queues, allQueues),
     signal: checkSignal(options.signal),
+    groupProtocol: optionalChoice(options.groupProtocol, "work.groupProtocol", PROTOCOLS),
+    instanceId: checkInstanceId(options.instanceId),
     concurrency: count("concurrency"),
     commitInterval: time("commitInterval"),
     revokeGrace: time("revokeGrace"),
@@ -117,4 +144,12 @@ function checkQueues(value: unknown, allQueues: readonly string[]): readonly str
 function checkSignal(value: unknown): AbortSignal | undefined {
   if (value === undefined || value instanceof AbortSignal) return value;
   throw new InvalidOptionError("work.signal", `${describe(value)} given, an AbortSignal is expected`);
+}
+
+function checkInstanceId(value: unknown): string | undefined {
+  if (value === undefined || (typeof value === "string" && INSTANCE_ID.test(value))) return value;
+  throw new InvalidOptionError(
+    "work.instanceId",
+    `${describe(value)} given, 1 to 249 letters (a-z, A-Z), digits, ".", "_" and "-" are expected`,
+  );
 }

@@ -79,7 +79,7 @@ export class Worker {
     this.#committer = new Committer(this.#group, clock, settings.commitInterval, (error, { topic, partition }) =>
       app.events.emit("error", { error, during: "committing what is finished", topic, partition }),
     );
-    this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group);
+    this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group, settings);
     this.#fetcher = this.#makeFetcher(cluster);
     this.#unwatch = watchTopics(cluster, settings.queues, app.events, (topic) => this.#executors.topicMadeAgain(topic));
     this.#ended = new Promise((resolve, reject) => {
@@ -119,11 +119,12 @@ export class Worker {
   }
 
   #makeGroup(cluster: Cluster, groupId: string): GroupMember {
-    const { sessionTimeout, rebalanceTimeout, queues, revokeGrace } = this.#settings;
+    const { sessionTimeout, rebalanceTimeout, queues, revokeGrace, groupProtocol, instanceId } = this.#settings;
     const { events } = this.#app;
+    const membership = { groupProtocol, groupInstanceId: instanceId, sessionTimeout, rebalanceTimeout };
     return createGroupMember(
       cluster,
-      { groupProtocol: "classic", groupId, sessionTimeout, rebalanceTimeout, topics: () => queues },
+      { ...membership, groupId, topics: () => queues },
       {
         assigned: (partitions) => this.#executors.assign(partitions),
         revoked: async (partitions, release) => {
@@ -135,6 +136,7 @@ export class Worker {
           events.emit("lost", { partitions });
           this.#executors.lose(partitions, new DOMException("the partition was lost", "AbortError"));
         },
+        instanceIdBusy: (error) => events.emit("instanceIdBusy", { instanceId: instanceId!, error }),
         troubled: (error) => events.emit("error", { error, during: `talking to the coordinator of group ${groupId}` }),
         failed: (error) => this.#fail(new WorkerFailedError(groupId, error)),
       },

@@ -9,6 +9,8 @@ test("S9 a worker's options have their defaults", () => {
   assert.deepEqual(resolveWorkOptions(undefined, ["a", "b"]), {
     queues: ["a", "b"],
     signal: undefined,
+    groupProtocol: undefined,
+    instanceId: undefined,
     concurrency: 100,
     commitInterval: 1_000,
     revokeGrace: 30_000,
@@ -26,10 +28,12 @@ test("S9 a worker's options replace the defaults", () => {
   const given = {
     ...{ queues: ["b", "b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: "10s", shutdownTimeout: "0s" },
     ...{ sessionTimeout: "30s", rebalanceTimeout: "15s", maxBatchJobs: 5, maxBufferedBytes: 1 },
+    ...{ groupProtocol: "classic", instanceId: "pod-7" },
   };
   assert.deepEqual(resolveWorkOptions(given, ["a", "b"]), {
     ...{ queues: ["b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: 10_000, shutdownTimeout: 0 },
     ...{ sessionTimeout: 30_000, rebalanceTimeout: 15_000, maxBatchJobs: 5, maxBufferedBytes: 1 },
+    ...{ groupProtocol: "classic", instanceId: "pod-7" },
   });
 });
 
@@ -52,6 +56,10 @@ const REFUSED: readonly (readonly [options: unknown, option: string, problem: Re
   [{ queues: ["a", 1] }, "work.queues", /list of queue names/],
   [{ queues: ["a", "c"] }, "work.queues", /"c".*a, b/],
   [{ signal: {} }, "work.signal", /AbortSignal/],
+  [{ groupProtocol: "kip848" }, "work.groupProtocol", /"kip848".*"classic", "consumer"/],
+  [{ instanceId: "" }, "work.instanceId", /"" given.*1 to 249/],
+  [{ instanceId: 7 }, "work.instanceId", /7 given/],
+  [{ instanceId: "pod 7" }, "work.instanceId", /"pod 7"/],
 ];
 
 for (const [options, option, problem] of REFUSED) {

@@ -1,4 +1,5 @@
 import { type Broker, startBroker } from "../../src/broker/mod.ts";
+import type { GroupProtocol } from "../../src/client/membership.ts";
 import { type App, createApp } from "../../src/jobs/app.ts";
 import type { EnqueuedJob } from "../../src/jobs/dispatched-job.ts";
 import { fillRuntime } from "../../src/jobs/fill-runtime.ts";
@@ -18,6 +19,8 @@ export interface WorldOptions {
   readonly nodes?: number;
   /** Milliseconds that a chunk may take between two parties, at most. */
   readonly latency?: number;
+  /** Of each worker in turn. Default: what the broker offers. */
+  readonly protocols?: readonly GroupProtocol[];
 }
 
 export interface Payload {
@@ -73,6 +76,8 @@ export class JobWorld {
       clock,
       transport: this.#network.transport(clock),
       nodes,
+      groupConsumerSessionTimeout: SESSION,
+      groupConsumerHeartbeatInterval: SESSION / 3,
     });
     await this.broker.createTopic(TOPIC, { partitions });
     this.broker.observe((request) => {
@@ -130,7 +135,9 @@ export class JobWorld {
       });
     }
     made.app.on("error", ({ error, during }) => void this.errors.push(`${name} ${during}: ${String(error)}`));
-    const started = made.app.work(WORK).then((worker) => {
+    const { protocols = [] } = this.#options;
+    const groupProtocol = protocols[(this.instances.length - 1) % Math.max(1, protocols.length)];
+    const started = made.app.work({ ...WORK, groupProtocol }).then((worker) => {
       instance.worker = worker;
     });
     await this.time.run(Promise.race([started, sleep(this.time.instance(), 30_000)]));
