@@ -37,6 +37,7 @@ export {
   InvalidKeyError,
   InvalidOptionError,
   JobError,
+  OverlappingPatternsError,
   PartitionMismatchError,
   PartitionOutOfRangeError,
   PayloadError,
@@ -57,6 +58,7 @@ export type { LogFields, Logger } from "./src/jobs/logger.ts";
 export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { QueueOptions } from "./src/jobs/queue-options.ts";
+export type { QueuePatternOptions } from "./src/jobs/queue-patterns.ts";
 export type { Serializer } from "./src/jobs/serializer.ts";
 export type {
   InputOf,

@@ -19,6 +19,7 @@ export interface JobDefaults {
   readonly shutdownTimeout: number;
   readonly sessionTimeout: number;
   readonly rebalanceTimeout: number;
+  readonly patternInterval: number;
   readonly leaseMargin: number;
 }
 
@@ -37,5 +38,6 @@ export const DEFAULTS: JobDefaults = {
   shutdownTimeout: 60_000,
   sessionTimeout: 10_000,
   rebalanceTimeout: 60_000,
+  patternInterval: 30_000,
   leaseMargin: LEASE_MARGIN,
 };

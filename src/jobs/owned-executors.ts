@@ -26,6 +26,8 @@ export class OwnedExecutors {
   readonly #cluster: Cluster;
   readonly #group: () => GroupMember;
   readonly #executors = new Map<string, PartitionExecutor>();
+  /** By topic: what was let go of because the topic was gone, whether or not the group knows yet. */
+  readonly #gone = new Map<string, readonly TopicPartition[]>();
   readonly #takeOver: TakeOver;
   readonly #stop = new AbortController();
 
@@ -177,6 +179,30 @@ export class OwnedExecutors {
     this.#context.events.emit("lost", { partitions });
     this.lose(partitions, new DOMException("the topic was made again", "AbortError"));
     this.assign(partitions);
+  }
+
+  /** Nothing of a topic that was deleted can be committed: it is let go before the group takes it away. */
+  topicsGone(topics: readonly string[]): void {
+    const reason = new DOMException("the topic was deleted", "AbortError");
+    for (const topic of topics) {
+      const partitions = [...this].filter((executor) => executor.topic === topic);
+      this.#gone.set(
+        topic,
+        partitions.map(({ partition }) => ({ topic, partition })),
+      );
+      this.lose(partitions, reason);
+    }
+  }
+
+  /** A group that has not heard meanwhile that a topic was gone gives nothing of it anew. */
+  topicsCame(topics: readonly string[]): void {
+    const group = this.#group();
+    for (const topic of topics) {
+      const partitions = this.#gone.get(topic) ?? [];
+      this.#gone.delete(topic);
+      const left = partitions.filter((each) => group.owns(topic, each.partition) && this.get(each) === undefined);
+      if (left.length > 0) this.assign(left);
+    }
   }
 
   /**

@@ -6,7 +6,7 @@ import { InvalidOptionError } from "./errors.ts";
 
 /** What `app.work` takes. */
 export interface WorkOptions {
-  /** The queues to work on. Default: all that the app's jobs name. */
+  /** The queues to work on. Default: all that the app's jobs name, and all that its `queuePatterns` match. */
   readonly queues?: readonly string[] | undefined;
   /** How many jobs run at once, over all partitions. Default 100. */
   readonly concurrency?: number | undefined;
@@ -37,6 +37,8 @@ export interface WorkOptions {
   readonly sessionTimeout?: Duration | undefined;
   /** How long a rebalance waits for its members. Default 60 s. */
   readonly rebalanceTimeout?: Duration | undefined;
+  /** How often topics are looked for that the app's `queuePatterns` match. Default 30 s. */
+  readonly patternInterval?: Duration | undefined;
   /** Jobs of one partition that are kept ready: once there are so many, no more are fetched. Default 1,000. */
   readonly maxBatchJobs?: number | undefined;
   /**
@@ -49,6 +51,8 @@ export interface WorkOptions {
 /** A worker's options, checked and filled in; times in milliseconds. */
 export interface WorkSettings {
   readonly queues: readonly string[];
+  /** Whether what the app's patterns match is worked on too. */
+  readonly patterns: boolean;
   readonly concurrency: number;
   readonly signal: AbortSignal | undefined;
   readonly groupProtocol: GroupProtocol | undefined;
@@ -58,11 +62,15 @@ export interface WorkSettings {
   readonly shutdownTimeout: number;
   readonly sessionTimeout: number;
   readonly rebalanceTimeout: number;
+  readonly patternInterval: number;
   readonly maxBatchJobs: number;
   readonly maxBufferedBytes: number;
 }
 
-const TIMES = ["commitInterval", "revokeGrace", "shutdownTimeout", "sessionTimeout", "rebalanceTimeout"] as const;
+const TIMES = [
+  ...(["commitInterval", "revokeGrace", "shutdownTimeout", "sessionTimeout"] as const),
+  ...(["rebalanceTimeout", "patternInterval"] as const),
+] as const;
 const NAMES = [
   ...(["queues", "concurrency", "signal", "groupProtocol", "instanceId"] as const),
   ...TIMES,
@@ -73,17 +81,33 @@ const PROTOCOLS = ["classic", "consumer"] as const;
 const INSTANCE_ID = /^(?!\.{1,2}$)[\w.-]{1,249}$/;
 /** What is left of the rebalance timeout for the join itself, in ms. */
 const JOIN_RESERVE = 5_000;
+/** Looking for topics without a pause, in ms, would be all that a broker does. */
+const SHORTEST_INTERVAL = 100;
 const LONGEST_SESSION = 3_600_000;
 /** As JoinGroup carries it: 32 bits. */
 const LONGEST_REBALANCE = 0x7fff_ffff;
 
-export function resolveWorkOptions(value: unknown, allQueues: readonly string[]): WorkSettings {
+/** What of the app's patterns bears on a worker's options. */
+export interface PatternMatch {
+  /** Whether there are any. */
+  readonly any: boolean;
+  matches(queue: string): boolean;
+}
+
+const NO_PATTERNS: PatternMatch = { any: false, matches: () => false };
+
+export function resolveWorkOptions(
+  value: unknown,
+  allQueues: readonly string[],
+  patterns: PatternMatch = NO_PATTERNS,
+): WorkSettings {
   const options = checkOptions(value, "work", NAMES);
   const time = (name: (typeof TIMES)[number]): number => parseDuration(options[name] ?? DEFAULTS[name], `work.${name}`);
   const count = (name: "concurrency" | "maxBatchJobs" | "maxBufferedBytes"): number =>
     optionalInteger(options[name], `work.${name}`, 1, Number.MAX_SAFE_INTEGER) ?? DEFAULTS[name];
   const settings: WorkSettings = {
-    queues: checkQueues(options.queues, allQueues),
+    queues: checkQueues(options.queues, allQueues, patterns),
+    patterns: options.queues === undefined && patterns.any,
     signal: checkSignal(options.signal),
     groupProtocol: optionalChoice(options.groupProtocol, "work.groupProtocol", PROTOCOLS),
     instanceId: checkInstanceId(options.instanceId),
@@ -93,6 +117,7 @@ export function resolveWorkOptions(value: unknown, allQueues: readonly string[])
     shutdownTimeout: time("shutdownTimeout"),
     sessionTimeout: time("sessionTimeout"),
     rebalanceTimeout: time("rebalanceTimeout"),
+    patternInterval: Math.max(SHORTEST_INTERVAL, time("patternInterval")),
     maxBatchJobs: count("maxBatchJobs"),
     maxBufferedBytes: count("maxBufferedBytes"),
   };
@@ -122,7 +147,7 @@ function checkTimes({ sessionTimeout, rebalanceTimeout, revokeGrace }: WorkSetti
   }
 }
 
-function checkQueues(value: unknown, allQueues: readonly string[]): readonly string[] {
+function checkQueues(value: unknown, allQueues: readonly string[], patterns: PatternMatch): readonly string[] {
   if (value === undefined) {
     if (allQueues.length > 0) return allQueues;
     throw new InvalidOptionError("work.queues", "the app has no jobs: import the modules that define them");
@@ -131,7 +156,7 @@ function checkQueues(value: unknown, allQueues: readonly string[]): readonly str
     throw new InvalidOptionError("work.queues", `${describe(value)} given, a list of queue names is expected`);
   }
   for (const queue of value as string[]) {
-    if (!allQueues.includes(queue)) {
+    if (!allQueues.includes(queue) && !patterns.matches(queue)) {
       throw new InvalidOptionError(
         "work.queues",
         `no job is defined for queue ${JSON.stringify(queue)}; there are: ${allQueues.join(", ")}`,

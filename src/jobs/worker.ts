@@ -18,6 +18,7 @@ import { Turn } from "./turn.ts";
 import type { WorkSettings } from "./work-options.ts";
 import type { WorkerContext } from "./worker-context.ts";
 import { CommitTimeoutError, ShutdownTimeoutError, WorkerFailedError } from "./worker-errors.ts";
+import type { WorkerTopics } from "./worker-topics.ts";
 
 /** What a worker is doing with one partition. */
 export interface PartitionStatus {
@@ -59,6 +60,7 @@ export class Worker {
   readonly #leftovers = new Leftovers();
   readonly #flow: FlowControl;
   readonly #executors: OwnedExecutors;
+  readonly #topics: WorkerTopics;
   readonly #unwatch: () => void;
   readonly #ended: Promise<void>;
   #resolveEnded!: () => void;
@@ -68,20 +70,28 @@ export class Worker {
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(app: AppState, cluster: Cluster, groupId: string, settings: WorkSettings) {
+  constructor(app: AppState, cluster: Cluster, groupId: string, settings: WorkSettings, topics: WorkerTopics) {
     const { clock } = cluster;
     this.#app = app;
+    this.#topics = topics;
     this.#settings = settings;
     this.#clock = clock;
     this.#slots = new JobSlots(settings.concurrency);
     this.#flow = new FlowControl(() => this.#fetcher, settings.maxBatchJobs, settings.maxBufferedBytes);
     this.#group = this.#makeGroup(cluster, groupId);
     this.#committer = new Committer(this.#group, clock, settings.commitInterval, (error, { topic, partition }) =>
-      app.events.emit("error", { error, during: "committing what is finished", topic, partition }),
+      topics.unlessGone(topic, () =>
+        app.events.emit("error", { error, during: "committing what is finished", topic, partition }),
+      ),
     );
     this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group, settings);
     this.#fetcher = this.#makeFetcher(cluster);
-    this.#unwatch = watchTopics(cluster, settings.queues, app.events, (topic) => this.#executors.topicMadeAgain(topic));
+    this.#unwatch = watchTopics(
+      cluster,
+      () => topics.topics,
+      app.events,
+      (topic) => this.#executors.topicMadeAgain(topic),
+    );
     this.#ended = new Promise((resolve, reject) => {
       this.#resolveEnded = resolve;
       this.#rejectEnded = reject;
@@ -119,16 +129,17 @@ export class Worker {
   }
 
   #makeGroup(cluster: Cluster, groupId: string): GroupMember {
-    const { sessionTimeout, rebalanceTimeout, queues, revokeGrace, groupProtocol, instanceId } = this.#settings;
+    const { sessionTimeout, rebalanceTimeout, revokeGrace, groupProtocol, instanceId } = this.#settings;
     const { events } = this.#app;
     const membership = { groupProtocol, groupInstanceId: instanceId, sessionTimeout, rebalanceTimeout };
     return createGroupMember(
       cluster,
-      { ...membership, groupId, topics: () => queues },
+      { ...membership, groupId, topics: () => this.#topics.topics },
       {
         assigned: (partitions) => this.#executors.assign(partitions),
         revoked: async (partitions, release) => {
           events.emit("revoked", { partitions });
+          this.#topics.doubt(partitions.map(({ topic }) => topic));
           const reason = new DOMException("the partition was revoked", "AbortError");
           await this.#executors.release(partitions, revokeGrace, reason, release);
         },
@@ -166,7 +177,9 @@ export class Worker {
         failed: (partition, error) => {
           const { topic, partition: number } = partition;
           if (error.retriable)
-            this.#app.events.emit("error", { error, during: "fetching jobs", topic, partition: number });
+            this.#topics.unlessGone(topic, () =>
+              this.#app.events.emit("error", { error, during: "fetching jobs", topic, partition: number }),
+            );
           else this.#executors.get(partition)?.stop(error, "fetching jobs");
         },
       },
@@ -176,6 +189,11 @@ export class Worker {
   /** @internal */
   start(): void {
     const { signal } = this.#settings;
+    this.#topics.tell({
+      gone: (topics) => this.#executors.topicsGone(topics),
+      came: (topics) => this.#executors.topicsCame(topics),
+      changed: () => this.#group.topicsChanged(),
+    });
     this.#group.start();
     this.#watch();
     signal?.addEventListener("abort", this.#closer);
@@ -251,6 +269,7 @@ export class Worker {
   }
 
   async #letGo(): Promise<void> {
+    this.#topics.close();
     this.#fetcher.close();
     this.#committer.close();
     this.#watchdog?.cancel();

@@ -8,6 +8,7 @@ import { startWorkerBench } from "../support/worker-bench.ts";
 test("S9 a worker's options have their defaults", () => {
   assert.deepEqual(resolveWorkOptions(undefined, ["a", "b"]), {
     queues: ["a", "b"],
+    patterns: false,
     signal: undefined,
     groupProtocol: undefined,
     instanceId: undefined,
@@ -17,6 +18,7 @@ test("S9 a worker's options have their defaults", () => {
     shutdownTimeout: 60_000,
     sessionTimeout: 10_000,
     rebalanceTimeout: 60_000,
+    patternInterval: 30_000,
     maxBatchJobs: 1_000,
     maxBufferedBytes: 64 * 1024 * 1024,
   });
@@ -28,12 +30,12 @@ test("S9 a worker's options replace the defaults", () => {
   const given = {
     ...{ queues: ["b", "b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: "10s", shutdownTimeout: "0s" },
     ...{ sessionTimeout: "30s", rebalanceTimeout: "15s", maxBatchJobs: 5, maxBufferedBytes: 1 },
-    ...{ groupProtocol: "classic", instanceId: "pod-7" },
+    ...{ groupProtocol: "classic", instanceId: "pod-7", patternInterval: "1m" },
   };
   assert.deepEqual(resolveWorkOptions(given, ["a", "b"]), {
     ...{ queues: ["b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: 10_000, shutdownTimeout: 0 },
     ...{ sessionTimeout: 30_000, rebalanceTimeout: 15_000, maxBatchJobs: 5, maxBufferedBytes: 1 },
-    ...{ groupProtocol: "classic", instanceId: "pod-7" },
+    ...{ groupProtocol: "classic", instanceId: "pod-7", patterns: false, patternInterval: 60_000 },
   });
 });
 
