@@ -59,6 +59,7 @@ export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { QueueOptions } from "./src/jobs/queue-options.ts";
 export type { QueuePatternOptions } from "./src/jobs/queue-patterns.ts";
+export type { AttemptPlace } from "./src/jobs/running-attempts.ts";
 export type { Serializer } from "./src/jobs/serializer.ts";
 export type {
   InputOf,
@@ -75,8 +76,10 @@ export {
   JobsExpiredError,
   OffsetBeyondLogError,
   ShutdownTimeoutError,
+  UnknownQueueError,
   WorkerFailedError,
 } from "./src/jobs/worker-errors.ts";
+export type { HealthProblem, WorkerHealth } from "./src/jobs/worker-health.ts";
 export type { OAuthBearerToken, TokenSource } from "./src/net/oauthbearer-mechanism.ts";
 export type { SaslContext, SaslMechanism } from "./src/net/sasl-mechanism.ts";
 export type { PasswordSource } from "./src/net/scram-mechanism.ts";

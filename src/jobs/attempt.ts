@@ -2,6 +2,8 @@
 export class Attempt {
   readonly offset: number;
   readonly startedAt: number;
+  /** Its job's name; undefined where the record gives none. */
+  job: string | undefined;
   #controller: AbortController | undefined;
   #reason: unknown;
   #aborted = false;

@@ -20,6 +20,7 @@ export interface JobDefaults {
   readonly sessionTimeout: number;
   readonly rebalanceTimeout: number;
   readonly patternInterval: number;
+  readonly stuckAfter: number;
   readonly leaseMargin: number;
 }
 
@@ -39,5 +40,6 @@ export const DEFAULTS: JobDefaults = {
   sessionTimeout: 10_000,
   rebalanceTimeout: 60_000,
   patternInterval: 30_000,
+  stuckAfter: 300_000,
   leaseMargin: LEASE_MARGIN,
 };

@@ -2,6 +2,7 @@ import { checkOptions, describe } from "./check-options.ts";
 import type { EnqueuedJob } from "./dispatched-job.ts";
 import { InvalidOptionError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
+import type { AttemptPlace } from "./running-attempts.ts";
 
 /** One run of a job, as events tell of it. */
 export interface JobInfo {
@@ -43,6 +44,13 @@ export interface AppEvents {
    * it is free. Told each time that it was tried. Under the group protocol "classic" the other is put out instead.
    */
   instanceIdBusy: { readonly instanceId: string; readonly error: unknown };
+  /**
+   * Nothing in this process had its turn for `duration` ms, more than a third of the session timeout: heartbeats are late,
+   * and the group may take the worker for dead. `jobs`: what ran meanwhile.
+   */
+  eventLoopBlocked: { readonly duration: number; readonly jobs: readonly AttemptPlace[] };
+  /** Closing waits for these jobs, for `left` ms more at most. Told after 5 s and then every 10 s. */
+  shutdownDelayed: { readonly jobs: readonly AttemptPlace[]; readonly left: number };
   /** A partition without a valid committed offset is read from its beginning. */
   startedAtEarliest: TopicPartition;
   /** A topic has more partitions than before: keys have moved, and for jobs in flight order is not kept. */
@@ -73,6 +81,8 @@ const NAMES: Readonly<Record<AppEventName, true>> = {
   revoked: true,
   lost: true,
   instanceIdBusy: true,
+  eventLoopBlocked: true,
+  shutdownDelayed: true,
   startedAtEarliest: true,
   partitionsChanged: true,
   error: true,

@@ -42,6 +42,7 @@ export class PartitionExecutor implements CommitSource, Buffered {
   #leaderEpoch = -1;
   #failing: FailingJob | undefined;
   #attempt: Attempt | undefined;
+  #lastStarted: Attempt | undefined;
   #backoff: Timer | undefined;
   readonly #whenIdle: (() => void)[] = [];
   #waitsForLease = false;
@@ -67,6 +68,14 @@ export class PartitionExecutor implements CommitSource, Buffered {
   }
   get mark(): number {
     return this.#mark;
+  }
+  /** The attempt that was started last, whether or not it has ended. */
+  get lastStarted(): Attempt | undefined {
+    return this.#lastStarted;
+  }
+  /** Whether a timer will start its next job. */
+  get isWaiting(): boolean {
+    return this.#backoff !== undefined;
   }
 
   /** Where to begin is known, and nothing of an earlier ownership runs any more. */
@@ -99,7 +108,7 @@ export class PartitionExecutor implements CommitSource, Buffered {
   pump(): void {
     if (this.#state !== "running" || this.#attempt !== undefined || this.#backoff !== undefined) return;
     const record = this.#buffer.first;
-    if (record === undefined || this.#context.isQuiet) return;
+    if (record === undefined || this.#context.isQuiet || this.#context.flow.isHeld(this.topic)) return;
     if (this.#mustWait(record) || !this.#hasLease()) return;
     if (this.#context.turn.isOver(this) || !this.#context.slots.take(this)) return;
     this.#start(record);
@@ -142,11 +151,13 @@ export class PartitionExecutor implements CommitSource, Buffered {
     const { clock, events, app } = this.#context;
     const attempt = new Attempt(record.offset, clock.monotonic());
     this.#attempt = attempt;
+    this.#lastStarted = attempt;
     const number = this.#failing?.offset === record.offset ? this.#failing.attempt + 1 : 1;
     let job: ReceivedJob | undefined;
     let promise: Promise<void>;
     try {
       job = new ReceivedJob(this.topic, this.partition, record);
+      attempt.job = job.name;
       if (events.has("started")) events.emit("started", { job: jobInfo(job, number) });
       promise = performReceived(app, job, number, attempt);
     } catch (error) {

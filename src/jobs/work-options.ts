@@ -37,6 +37,8 @@ export interface WorkOptions {
   readonly sessionTimeout?: Duration | undefined;
   /** How long a rebalance waits for its members. Default 60 s. */
   readonly rebalanceTimeout?: Duration | undefined;
+  /** How long a partition that has work may start nothing, without a known reason, before `health()` tells of it. Default 5 min. */
+  readonly stuckAfter?: Duration | undefined;
   /** How often topics are looked for that the app's `queuePatterns` match. Default 30 s. */
   readonly patternInterval?: Duration | undefined;
   /** Jobs of one partition that are kept ready: once there are so many, no more are fetched. Default 1,000. */
@@ -63,13 +65,14 @@ export interface WorkSettings {
   readonly sessionTimeout: number;
   readonly rebalanceTimeout: number;
   readonly patternInterval: number;
+  readonly stuckAfter: number;
   readonly maxBatchJobs: number;
   readonly maxBufferedBytes: number;
 }
 
 const TIMES = [
   ...(["commitInterval", "revokeGrace", "shutdownTimeout", "sessionTimeout"] as const),
-  ...(["rebalanceTimeout", "patternInterval"] as const),
+  ...(["rebalanceTimeout", "patternInterval", "stuckAfter"] as const),
 ] as const;
 const NAMES = [
   ...(["queues", "concurrency", "signal", "groupProtocol", "instanceId"] as const),
@@ -118,6 +121,7 @@ export function resolveWorkOptions(
     sessionTimeout: time("sessionTimeout"),
     rebalanceTimeout: time("rebalanceTimeout"),
     patternInterval: Math.max(SHORTEST_INTERVAL, time("patternInterval")),
+    stuckAfter: time("stuckAfter"),
     maxBatchJobs: count("maxBatchJobs"),
     maxBufferedBytes: count("maxBufferedBytes"),
   };

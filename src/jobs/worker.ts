@@ -13,11 +13,14 @@ import { Leftovers } from "./leftovers.ts";
 import { queueSettings } from "./options.ts";
 import { OwnedExecutors } from "./owned-executors.ts";
 import type { PartitionExecutor } from "./partition-executor.ts";
+import { runningNow } from "./running-attempts.ts";
+import { watchShutdown } from "./shutdown-watch.ts";
 import { watchTopics } from "./topic-watch.ts";
 import { Turn } from "./turn.ts";
 import type { WorkSettings } from "./work-options.ts";
 import type { WorkerContext } from "./worker-context.ts";
-import { CommitTimeoutError, ShutdownTimeoutError, WorkerFailedError } from "./worker-errors.ts";
+import { CommitTimeoutError, ShutdownTimeoutError, UnknownQueueError, WorkerFailedError } from "./worker-errors.ts";
+import { HealthMonitor, type HealthSource, type WorkerHealth } from "./worker-health.ts";
 import type { WorkerTopics } from "./worker-topics.ts";
 
 /** What a worker is doing with one partition. */
@@ -39,6 +42,8 @@ export interface WorkerStatus {
   /** Bytes of jobs that were fetched and have not ended, over all partitions. */
   readonly bufferedBytes: number;
   readonly partitions: readonly PartitionStatus[];
+  /** Queues that were paused, and of which nothing starts. */
+  readonly pausedQueues: readonly string[];
   /** Partitions for which a job still runs that was started before they were taken away, as `topic/partition`. */
   readonly leftovers: readonly string[];
 }
@@ -65,6 +70,7 @@ export class Worker {
   readonly #ended: Promise<void>;
   #resolveEnded!: () => void;
   #rejectEnded!: (error: unknown) => void;
+  readonly #health: HealthMonitor;
   #watchdog: Timer | undefined;
   #state: "working" | "quiet" | "closing" | "closed" = "working";
   #closing: Promise<void> | undefined;
@@ -92,6 +98,7 @@ export class Worker {
       app.events,
       (topic) => this.#executors.topicMadeAgain(topic),
     );
+    this.#health = new HealthMonitor(this.#healthSource(), settings.stuckAfter);
     this.#ended = new Promise((resolve, reject) => {
       this.#resolveEnded = resolve;
       this.#rejectEnded = reject;
@@ -117,6 +124,33 @@ export class Worker {
       },
       backoffOf: (queue: string): Backoff => queueSettings(settings, queue).backoff,
       flush: (source: CommitSource) => this.#flush(source),
+    };
+  }
+
+  #healthSource(): HealthSource {
+    const worker = this;
+    return {
+      clock: this.#clock,
+      events: this.#app.events,
+      logger: this.#app.settings.logger,
+      executors: this.#executors,
+      flow: this.#flow,
+      leftovers: this.#leftovers,
+      get sessionTimeout() {
+        return worker.#group.lease.sessionTimeout;
+      },
+      get isMember() {
+        return worker.#group.lease.isValid;
+      },
+      get ending() {
+        return worker.#state === "closing" || worker.#state === "closed" ? worker.#state : undefined;
+      },
+      get isQuiet() {
+        return worker.#state !== "working";
+      },
+      get answeredAt() {
+        return worker.#fetcher.answeredAt;
+      },
     };
   }
 
@@ -196,6 +230,7 @@ export class Worker {
     });
     this.#group.start();
     this.#watch();
+    this.#health.start();
     signal?.addEventListener("abort", this.#closer);
     if (signal?.aborted) void this.#closer();
   }
@@ -231,7 +266,32 @@ export class Worker {
     });
     const running = this.#settings.concurrency - this.#slots.free;
     const bufferedBytes = [...this.#executors].reduce((sum, executor) => sum + executor.bufferedBytes, 0);
-    return { state: this.#state, running, bufferedBytes, partitions, leftovers: this.#leftovers.partitions };
+    const [pausedQueues, leftovers] = [this.#flow.heldQueues, this.#leftovers.partitions];
+    return { state: this.#state, running, bufferedBytes, partitions, pausedQueues, leftovers };
+  }
+
+  /** Whether the worker does its work, and what keeps it from it: for the probes of whoever runs the process. */
+  health(): WorkerHealth {
+    return this.#health.now();
+  }
+
+  /**
+   * Starts nothing of the queue any more, and keeps its partitions: what runs may end. Lasts until `resume`, through any
+   * rebalance, in this worker only. Throws an `UnknownQueueError` for a queue that it does not work on.
+   */
+  pause(queue: string): void {
+    this.#flow.holdQueue(this.#checkQueue(queue));
+  }
+
+  /** Goes on with a queue that was paused. Throws an `UnknownQueueError` for one that it does not work on. */
+  resume(queue: string): void {
+    this.#flow.resumeQueue(this.#checkQueue(queue));
+    for (const executor of this.#executors) if (executor.topic === queue) executor.pump();
+  }
+
+  #checkQueue(queue: string): string {
+    if (typeof queue === "string" && this.#topics.has(queue)) return queue;
+    throw new UnknownQueueError(queue, this.#topics.topics);
   }
 
   /** Starts nothing any more, and keeps its partitions: what runs may end. Resolves once nothing runs. */
@@ -258,11 +318,19 @@ export class Worker {
     this.#state = "closing";
     this.#executors.close();
     const reason = new DOMException("the worker is shutting down", "AbortError");
-    const late = await this.#executors.release([...this.#executors], shutdownTimeout, reason);
-    await this.#letGo();
-    // What runs beyond its partition's loss or release may still use what the process closes next.
-    const left = Math.max(0, deadline - this.#clock.monotonic());
-    await within(this.#clock, left, this.#leftovers.all(), () => {});
+    const unwatch = watchShutdown(this.#healthSource(), deadline, () =>
+      runningNow(this.#executors, this.#leftovers, this.#clock.monotonic()),
+    );
+    let late: readonly string[];
+    try {
+      late = await this.#executors.release([...this.#executors], shutdownTimeout, reason);
+      await this.#letGo();
+      // What runs beyond its partition's loss or release may still use what the process closes next.
+      const left = Math.max(0, deadline - this.#clock.monotonic());
+      await within(this.#clock, left, this.#leftovers.all(), () => {});
+    } finally {
+      unwatch();
+    }
     const unfinished = new Set([...late, ...this.#leftovers.running]);
     this.#closed();
     if (unfinished.size > 0) throw new ShutdownTimeoutError(shutdownTimeout, [...unfinished]);
@@ -273,6 +341,7 @@ export class Worker {
     this.#fetcher.close();
     this.#committer.close();
     this.#watchdog?.cancel();
+    this.#health.close();
     this.#unwatch();
     this.#settings.signal?.removeEventListener("abort", this.#closer);
     await this.#group.close();

@@ -330,7 +330,14 @@ test("status tells of partitions, what waits, what runs and in which state", asy
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const process = bench.process("w").job("q", slow(1_000));
   const worker = await process.work({ concurrency: 7 });
-  assert.deepEqual(worker.status(), { state: "working", running: 0, bufferedBytes: 0, partitions: [], leftovers: [] });
+  assert.deepEqual(worker.status(), {
+    state: "working",
+    running: 0,
+    bufferedBytes: 0,
+    partitions: [],
+    pausedQueues: [],
+    leftovers: [],
+  });
   await bench.produce("q", 1, range(4));
   await bench.until(() => bench.starts.length === 2);
   const { partitions, running, bufferedBytes } = worker.status();

@@ -19,6 +19,7 @@ test("S9 a worker's options have their defaults", () => {
     sessionTimeout: 10_000,
     rebalanceTimeout: 60_000,
     patternInterval: 30_000,
+    stuckAfter: 300_000,
     maxBatchJobs: 1_000,
     maxBufferedBytes: 64 * 1024 * 1024,
   });
@@ -30,12 +31,12 @@ test("S9 a worker's options replace the defaults", () => {
   const given = {
     ...{ queues: ["b", "b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: "10s", shutdownTimeout: "0s" },
     ...{ sessionTimeout: "30s", rebalanceTimeout: "15s", maxBatchJobs: 5, maxBufferedBytes: 1 },
-    ...{ groupProtocol: "classic", instanceId: "pod-7", patternInterval: "1m" },
+    ...{ groupProtocol: "classic", instanceId: "pod-7", patternInterval: "1m", stuckAfter: 5 },
   };
   assert.deepEqual(resolveWorkOptions(given, ["a", "b"]), {
     ...{ queues: ["b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: 10_000, shutdownTimeout: 0 },
     ...{ sessionTimeout: 30_000, rebalanceTimeout: 15_000, maxBatchJobs: 5, maxBufferedBytes: 1 },
-    ...{ groupProtocol: "classic", instanceId: "pod-7", patterns: false, patternInterval: 60_000 },
+    ...{ groupProtocol: "classic", instanceId: "pod-7", patterns: false, patternInterval: 60_000, stuckAfter: 5 },
   });
 });
 

@@ -61,7 +61,8 @@ type Perform = (payload: unknown, job: RunningJob, process: WorkerProcess) => un
 const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const EVENTS: readonly AppEventName[] = [
   ...(["started", "completed", "failed", "retried", "assigned", "revoked", "lost", "closed"] as const),
-  ...(["startedAtEarliest", "partitionsChanged", "instanceIdBusy", "error"] as const),
+  ...(["startedAtEarliest", "partitionsChanged", "instanceIdBusy", "eventLoopBlocked"] as const),
+  ...(["shutdownDelayed", "error"] as const),
 ];
 export const GROUP = "workers";
 /** Of both protocols, in ms. */
@@ -75,6 +76,7 @@ export class WorkerProcess {
   readonly network: MemoryTransport;
   readonly events: SeenEvent[] = [];
   readonly #bench: WorkerBench;
+  readonly #listening = new Map<AppEventName, () => void>();
 
   constructor(bench: WorkerBench, name: string, options: AppOptions, clockOf: (clock: InstanceClock) => Clock) {
     this.#bench = bench;
@@ -83,8 +85,11 @@ export class WorkerProcess {
     this.network = bench.network.transport(this.clock);
     this.app = createApp({ group: GROUP, kafka: { clientId: name, requestTimeout: "5s" }, logger: QUIET, ...options });
     fillRuntime(this.app, { clock: clockOf(this.clock), transport: this.network, brokers: bench.broker.addresses });
-    for (const event of EVENTS)
-      this.app.on(event, (seen) => void this.events.push({ name: event, event: seen, at: bench.time.elapsed }));
+    for (const event of EVENTS) {
+      const note = (seen: AppEvents[AppEventName]): void =>
+        void this.events.push({ name: event, event: seen, at: bench.time.elapsed });
+      this.#listening.set(event, this.app.on(event, note));
+    }
   }
 
   /** Defines the job `work`, whose starts the bench notes. */
@@ -116,6 +121,11 @@ export class WorkerProcess {
 
   seen<E extends AppEventName>(name: E): AppEvents[E][] {
     return this.events.filter((seen) => seen.name === name).map(({ event }) => event as AppEvents[E]);
+  }
+
+  /** Notes this event no more, as if nobody had ever listened. */
+  unlisten(event: AppEventName): void {
+    this.#listening.get(event)?.();
   }
 
   /** Virtual milliseconds. */
