@@ -11,20 +11,27 @@ const RUNS = Number(process.env.OTTLA_SIMULATIONS ?? 30);
 const TIMEOUT = 60_000 + RUNS * 2_000;
 const SEED = process.env.OTTLA_SEED === undefined ? {} : { seed: Number(process.env.OTTLA_SEED) };
 
-const PROTOCOLS: Readonly<Record<string, readonly GroupProtocol[]>> = {
-  classic: ["classic"],
-  consumer: ["consumer"],
-  "both in one group": ["classic", "consumer"],
+interface Membership {
+  readonly protocols: readonly GroupProtocol[];
+  readonly isStatic?: boolean;
+}
+
+const MEMBERSHIPS: Readonly<Record<string, Membership>> = {
+  classic: { protocols: ["classic"] },
+  consumer: { protocols: ["consumer"] },
+  "both in one group": { protocols: ["classic", "consumer"] },
+  "classic, static": { protocols: ["classic"], isStatic: true },
+  "consumer, static": { protocols: ["consumer"], isStatic: true },
 };
 
-for (const [name, protocols] of Object.entries(PROTOCOLS)) {
+for (const [name, membership] of Object.entries(MEMBERSHIPS)) {
   const what = `S8.1-5 hold for random jobs, workers, crashes, pauses, rebalances and faults (${name})`;
   test(what, { timeout: TIMEOUT }, async () => {
     const property = fc.asyncProperty(
       fc.nat(),
       fc.array(command, { minLength: 3, maxLength: 25 }),
       async (seed, commands) => {
-        const world = new JobWorld({ seed, partitions: PARTITIONS, nodes: NODES, latency: 5, protocols });
+        const world = new JobWorld({ seed, partitions: PARTITIONS, nodes: NODES, latency: 5, ...membership });
         await world.start();
         try {
           for (const step of commands) await execute(world, step);

@@ -21,6 +21,8 @@ export interface WorldOptions {
   readonly latency?: number;
   /** Of each worker in turn. Default: what the broker offers. */
   readonly protocols?: readonly GroupProtocol[];
+  /** Whether workers are static members: a new one takes the name of one that has closed or died. */
+  readonly isStatic?: boolean;
 }
 
 export interface Payload {
@@ -36,6 +38,7 @@ export interface Instance {
   readonly name: string;
   readonly app: App;
   readonly clock: InstanceClock;
+  readonly instanceId: string | undefined;
   worker: Worker | undefined;
   alive: boolean;
   readonly network: MemoryTransport;
@@ -127,7 +130,8 @@ export class JobWorld {
   async startWorker(): Promise<Instance> {
     const name = `worker-${this.instances.length}`;
     const { made, clock, network } = this.#makeApp(name);
-    const instance: Instance = { name, app: made.app, clock, worker: undefined, alive: true, network };
+    const instanceId = this.#options.isStatic ? this.#freeId() : undefined;
+    const instance: Instance = { name, app: made.app, instanceId, clock, worker: undefined, alive: true, network };
     this.instances.push(instance);
     for (const what of ["assigned", "revoked", "lost"] as const) {
       made.app.on(what, ({ partitions }) => {
@@ -137,11 +141,16 @@ export class JobWorld {
     made.app.on("error", ({ error, during }) => void this.errors.push(`${name} ${during}: ${String(error)}`));
     const { protocols = [] } = this.#options;
     const groupProtocol = protocols[(this.instances.length - 1) % Math.max(1, protocols.length)];
-    const started = made.app.work({ ...WORK, groupProtocol }).then((worker) => {
+    const started = made.app.work({ ...WORK, groupProtocol, instanceId }).then((worker) => {
       instance.worker = worker;
     });
     await this.time.run(Promise.race([started, sleep(this.time.instance(), 30_000)]));
     return instance;
+  }
+
+  #freeId(): string {
+    const taken = new Set(this.living.map(({ instanceId }) => instanceId));
+    for (let i = 0; ; i++) if (!taken.has(`static-${i}`)) return `static-${i}`;
   }
 
   /** Resolves with the jobs that were acknowledged; what was not may be in the log or not. */
