@@ -85,7 +85,7 @@ export class WorkerTopics {
     if (this.#queues.includes(topic) || this.#accepted.has(topic)) return true;
     try {
       const { settings } = this.#app;
-      if (!settings.queues.has(topic) && patternsOf(settings, topic).length === 0) return false;
+      if (patternsOf(settings, topic).length === 0) return false;
       checkPartitions(queueSettings(settings, topic), partitions);
       this.#accepted.add(topic);
       this.#refused.delete(topic);
@@ -117,16 +117,10 @@ export class WorkerTopics {
     this.#sink?.changed();
   }
 
-  /** Something of these topics fails, or is wanted elsewhere: those that patterns match may be gone, and are looked for at once. */
-  doubt(topics: Iterable<string>): void {
-    for (const topic of topics) {
-      if (this.#queues.includes(topic)) continue;
-      void this.#look();
-      return;
-    }
-  }
-
-  /** Calls `tell` of trouble with a topic unless it turns out to be gone, as others are told of then. */
+  /**
+   * Calls `tell` of trouble with a topic, unless it is one that patterns match and turns out to be gone: it is looked for
+   * at once, and let go.
+   */
   unlessGone(topic: string, tell: () => void): void {
     if (this.#queues.includes(topic)) return tell();
     void this.#look().then(() => {

@@ -72,6 +72,8 @@ export class Worker {
   #rejectEnded!: (error: unknown) => void;
   readonly #health: HealthMonitor;
   #watchdog: Timer | undefined;
+  /** It is tried again and again. */
+  #isBusyLogged = false;
   #state: "working" | "quiet" | "closing" | "closed" = "working";
   #closing: Promise<void> | undefined;
 
@@ -173,7 +175,6 @@ export class Worker {
         assigned: (partitions) => this.#executors.assign(partitions),
         revoked: async (partitions, release) => {
           events.emit("revoked", { partitions });
-          this.#topics.doubt(partitions.map(({ topic }) => topic));
           const reason = new DOMException("the partition was revoked", "AbortError");
           await this.#executors.release(partitions, revokeGrace, reason, release);
         },
@@ -181,11 +182,22 @@ export class Worker {
           events.emit("lost", { partitions });
           this.#executors.lose(partitions, new DOMException("the partition was lost", "AbortError"));
         },
-        instanceIdBusy: (error) => events.emit("instanceIdBusy", { instanceId: instanceId!, error }),
+        instanceIdBusy: (error) => this.#instanceIdBusy(instanceId!, error),
         troubled: (error) => events.emit("error", { error, during: `talking to the coordinator of group ${groupId}` }),
         failed: (error) => this.#fail(new WorkerFailedError(groupId, error)),
       },
     );
+  }
+
+  #instanceIdBusy(instanceId: string, error: Error): void {
+    const { events, settings } = this.#app;
+    if (!this.#isBusyLogged && !events.has("instanceIdBusy"))
+      settings.logger.warn("another worker has this instanceId, or had it when it died: waiting", {
+        instanceId,
+        error,
+      });
+    this.#isBusyLogged = true;
+    events.emit("instanceIdBusy", { instanceId, error });
   }
 
   #makeFetcher(cluster: Cluster): Fetcher {

@@ -134,6 +134,23 @@ under("consumer", "S6.3 after a kill the id is refused until the session ends, a
   await bench.until(() => drained(bench));
 });
 
+under("consumer", "S6.3 a busy id is logged once where nobody listens", async (t) => {
+  const bench = await startWorkerBench(t);
+  const first = bench.process("first").job("q");
+  await first.work({ instanceId: "a" });
+  await bench.until(() => first.seen("assigned").length > 0);
+  const logged: string[] = [];
+  const logger = { debug() {}, info() {}, warn: (message: string) => void logged.push(message), error() {} };
+  const second = bench.process("second", { logger }).job("q");
+  second.unlisten("instanceIdBusy");
+  await second.work({ instanceId: "a" });
+  await bench.time.advance(5_000);
+  assert.deepEqual(
+    logged.map((message) => /instanceId/.test(message)),
+    [true],
+  );
+});
+
 test("S9 a worker takes the protocol that the broker offers, and the one that it is told", async (t) => {
   const bench = await startWorkerBench(t);
   const worker = await bench.process("first").job("q").work();

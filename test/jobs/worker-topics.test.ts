@@ -103,6 +103,21 @@ underBoth("S6.5 a topic that is gone and there again before the group hears of i
   assert.deepEqual(bench.ran("tenant-1-jobs", 0), [0, 1, 2, 0, 1]);
 });
 
+underBoth("S6.5 a topic that is deleted while its jobs run is let go, and nothing of it fails for long", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 1, "tenant-1-jobs": 1, "tenant-2-jobs": 1 } });
+  const slow = (_payload: unknown, _job: unknown, { sleep }: WorkerProcess): Promise<void> => sleep(100);
+  const process = bench.process("w", PATTERN).job("q", slow);
+  const worker = await process.work({ patternInterval: "1h" });
+  for (const topic of ["tenant-1-jobs", "tenant-2-jobs"]) await bench.produce(topic, 0, range(600));
+  await bench.until(() => bench.starts.length > 10);
+  await bench.broker.deleteTopic("tenant-1-jobs");
+  await bench.until(() => worker.status().partitions.every(({ topic }) => topic !== "tenant-1-jobs"), 20_000);
+  await bench.time.advance(20_000);
+  assert.deepEqual(process.seen("error"), []);
+  assert.deepEqual(topicsOf(process, "lost"), []);
+  await bench.until(() => done(bench, "tenant-2-jobs"));
+});
+
 test("S6.5 a queue of its own settings wins over a pattern, and is worked on", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 1, "tenant-1-jobs": 1, "tenant-2-jobs": 1 } });
   const fails = (): never => {
@@ -116,6 +131,16 @@ test("S6.5 a queue of its own settings wins over a pattern, and is worked on", a
   await bench.until(() => process.seen("retried").length >= 2);
   const waits = new Map(process.seen("retried").map(({ job, wait }) => [job.topic, wait]));
   assert.deepEqual([waits.get("tenant-1-jobs"), waits.get("tenant-2-jobs")], [3_000, 10_000]);
+});
+
+test("S6.5 a topic of another purpose is not worked on though options name it, as for its partitions", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 1, "workers-state": 1, "workers-jobs": 1 } });
+  const options = { queuePatterns: [{ match: /^workers-/ }], queues: { "workers-state": { partitions: 1 } } };
+  const process = bench.process("w", options).job("q");
+  await process.work(work);
+  await bench.until(() => topicsOf(process, "assigned").length >= 2);
+  await bench.time.advance(2 * INTERVAL);
+  assert.deepEqual(topicsOf(process, "assigned").sort(), ["q/0", "workers-jobs/0"]);
 });
 
 const TWO = { queuePatterns: [{ match: /^tenant-/ }, { match: /-jobs$/ }] } as const;
