@@ -161,3 +161,29 @@ underBoth(
     assert.deepEqual(bench.ran("q", 0), [0, 0, 1, 2], "what the old handler finished is not taken for finished");
   },
 );
+
+under(
+  "consumer",
+  "S9 the session timeout is the broker's, whatever the worker asks for, and 45 s where it is not told",
+  async (t) => {
+    for (const [isTold, session] of [
+      [true, SESSION],
+      [false, 45_000],
+    ] as const) {
+      const bench = await startWorkerBench(t);
+      // TOPIC_AUTHORIZATION_FAILED, as for each resource that this client may not ask about.
+      if (!isTold) bench.broker.faults.fail({ api: "DescribeConfigs", errorCode: 29, times: Number.POSITIVE_INFINITY });
+      const beats = requestTimes(bench, "ConsumerGroupHeartbeat", "first");
+      const first = bench.process("first").job("q", slow);
+      await first.work({ sessionTimeout: "20s", maxBatchJobs: 10_000 });
+      await bench.produce("q", 0, range(1_000));
+      await bench.until(() => bench.starts.length === 10);
+      await bench.time.advance(1_000);
+      first.network.isolate();
+      await bench.time.advance(60_000);
+      const [last, leaseEnd] = [startTimes(bench, "first").at(-1)!, beats.at(-1)! + session - MARGIN];
+      assert.ok(last < leaseEnd && last >= leaseEnd - 200, `last start at ${last}, the lease ended at ${leaseEnd}`);
+      first.network.rejoin();
+    }
+  },
+);
