@@ -14,6 +14,7 @@ export {
   TimeoutError,
   UnsupportedVersionError,
 } from "./src/client/errors.ts";
+export type { GroupProtocol } from "./src/client/membership.ts";
 export type { HeaderInput, ProducerRecord, RecordMetadata } from "./src/client/producer-record.ts";
 export type {
   CustomSaslOptions,
@@ -53,6 +54,7 @@ export {
   InvalidOptionError,
   JobError,
   NewerVersionError,
+  OverlappingPatternsError,
   PartitionMismatchError,
   PartitionOutOfRangeError,
   PayloadError,
@@ -77,6 +79,8 @@ export type { RecordPlace } from "./src/jobs/moved-record.ts";
 export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { DeadLetterQueueOptions, OnDataLoss, QueueOptions, WhenExhausted } from "./src/jobs/queue-options.ts";
+export type { QueuePatternOptions } from "./src/jobs/queue-patterns.ts";
+export type { AttemptPlace } from "./src/jobs/running-attempts.ts";
 export type { Serializer } from "./src/jobs/serializer.ts";
 export type {
   InputOf,
@@ -88,7 +92,7 @@ export type {
 } from "./src/jobs/standard-schema.ts";
 export type { AppTopics, TopicPlan } from "./src/jobs/topics.ts";
 export type { WorkOptions } from "./src/jobs/work-options.ts";
-export type { PartitionStatus, Worker, WorkerStatus } from "./src/jobs/worker.ts";
+export type { Worker } from "./src/jobs/worker.ts";
 export {
   JobSkippedError,
   JobsExpiredError,
@@ -97,8 +101,11 @@ export {
   OffsetBeyondLogError,
   ProcessDiedError,
   ShutdownTimeoutError,
+  UnknownQueueError,
   WorkerFailedError,
 } from "./src/jobs/worker-errors.ts";
+export type { HealthProblem, WorkerHealth } from "./src/jobs/worker-health.ts";
+export type { PartitionStatus, WorkerStatus } from "./src/jobs/worker-status.ts";
 export type { OAuthBearerToken, TokenSource } from "./src/net/oauthbearer-mechanism.ts";
 export type { SaslContext, SaslMechanism } from "./src/net/sasl-mechanism.ts";
 export type { PasswordSource } from "./src/net/scram-mechanism.ts";

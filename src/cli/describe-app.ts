@@ -15,9 +15,11 @@ export function describeApp(
     .map((job) => registry.get(job))
     .filter(({ queue }) => queues === undefined || queues.includes(queue))
     .map((job) => ({ name: job.name, queue: job.queue, isOrdered: job.partitioner !== undefined }));
+  const queuePatterns = queues === undefined ? settings.queuePatterns.map(({ text }) => text) : [];
   if (isJson) {
+    const { group } = settings;
     io.stdout.write(
-      jsonLine({ app: name, modules, group: settings.group, brokers, jobs, queues: queues ?? registry.queues }),
+      jsonLine({ app: name, modules, group, brokers, jobs, queues: queues ?? registry.queues, queuePatterns }),
     );
     return;
   }
@@ -27,4 +29,5 @@ export function describeApp(
   );
   const rows = jobs.map((job) => [job.name, job.queue, job.isOrdered ? "per key" : "none"]);
   io.stdout.write(table(["JOB", "QUEUE", "ORDER"], rows, paint));
+  if (queuePatterns.length > 0) io.stdout.write(`and every topic that ${queuePatterns.join(" or ")} matches\n`);
 }

@@ -27,3 +27,10 @@ export function listOption(args: Arguments, name: string): string[] | undefined 
     throw new UsageError(`--${name} is ${JSON.stringify(text)}: names with commas between are expected`);
   return values;
 }
+
+/** One of `choices`; undefined where the option is not given. */
+export function choiceOption<T extends string>(args: Arguments, name: string, choices: readonly T[]): T | undefined {
+  const text = args.options.get(name);
+  if (text === undefined || choices.includes(text as T)) return text as T | undefined;
+  throw new UsageError(`--${name} is ${JSON.stringify(text)}: ${choices.join(" or ")} is expected`);
+}

@@ -1,3 +1,5 @@
+import { patternsOf } from "../jobs/queue-patterns.ts";
+import { attemptText } from "../jobs/running-attempts.ts";
 import { nearest } from "../jobs/suggestion.ts";
 import type { WorkOptions } from "../jobs/work-options.ts";
 import type { Worker } from "../jobs/worker.ts";
@@ -8,7 +10,7 @@ import { CliError, ModuleError, UsageError } from "./cli-error.ts";
 import { EXIT } from "./exit-codes.ts";
 import type { CliIo } from "./io.ts";
 import type { LoadedApp } from "./load-app.ts";
-import { durationOption, integerOption, listOption } from "./option-values.ts";
+import { choiceOption, durationOption, integerOption, listOption } from "./option-values.ts";
 import { count, note } from "./output.ts";
 import { placesOf } from "./partition-places.ts";
 import { type Shutdown, shutdownAsked, watchShutdown } from "./shutdown.ts";
@@ -16,7 +18,9 @@ import { type Shutdown, shutdownAsked, watchShutdown } from "./shutdown.ts";
 /** Options of every command that runs a worker. */
 export const WORK_OPTIONS: OptionSpecs = {
   concurrency: { value: "N", help: "how many jobs run at once; default 100" },
-  queues: { value: "A,B", help: "the queues to work on; default: all that the app's jobs name" },
+  queues: { value: "A,B", help: "the queues to work on; default: all that the app's jobs name or its patterns match" },
+  "instance-id": { value: "NAME", help: "a name that no other worker has now: a restart then moves no partitions" },
+  "group-protocol": { value: "NAME", help: "classic or consumer; default: what the broker offers" },
   "shutdown-timeout": { value: "DURATION", help: "how long a shutdown waits for running jobs; default 60s" },
 };
 
@@ -34,7 +38,7 @@ export function workOptions({ state, name, modules }: LoadedApp, args: Arguments
   }
   const queues = listOption(args, "queues");
   for (const queue of queues ?? []) {
-    if (known.includes(queue)) continue;
+    if (known.includes(queue) || patternsOf(state.settings, queue).length > 0) continue;
     const meant = nearest(queue, known);
     const hint = meant === undefined ? `there are ${known.join(", ")}` : `did you mean "${meant}"?`;
     throw new UsageError(`no job of ${where} has queue "${queue}"; ${hint}`);
@@ -42,6 +46,8 @@ export function workOptions({ state, name, modules }: LoadedApp, args: Arguments
   return {
     queues,
     concurrency: integerOption(args, "concurrency", 1, MOST_JOBS),
+    instanceId: args.options.get("instance-id"),
+    groupProtocol: choiceOption(args, "group-protocol", ["classic", "consumer"]),
     shutdownTimeout: durationOption(args, "shutdown-timeout"),
   };
 }
@@ -89,9 +95,26 @@ async function startUnlessStopped(
   app.on("assigned", ({ partitions }) => note(io, `assigned ${placesOf(partitions)}`));
   app.on("revoked", ({ partitions }) => note(io, `revoked ${placesOf(partitions)}`));
   app.on("lost", ({ partitions }) => note(io, `lost ${placesOf(partitions)}`));
+  app.on("instanceIdBusy", busyTeller(io));
+  app.on("shutdownDelayed", ({ jobs, left }) => {
+    note(io, `waiting for ${jobs.map(attemptText).join(", ")}, for ${Math.ceil(left / 1_000)} s at most`);
+  });
   const starting = app.work({ ...options, signal: shutdown.signal });
   const worker = await Promise.race([starting, shutdownAsked(shutdown)]);
   // Nobody waits for a start that was overtaken; the app's close ends what still comes of it.
   if (worker === undefined) starting.catch(() => {});
   return worker ?? undefined;
+}
+
+/** It is tried again and again: said once. */
+function busyTeller(io: CliIo): (event: { readonly instanceId: string }) => void {
+  let isTold = false;
+  return ({ instanceId }) => {
+    if (isTold) return;
+    isTold = true;
+    note(
+      io,
+      `the instance id "${instanceId}" is another worker's, or was until it died: waiting for its session to end`,
+    );
+  };
 }

@@ -23,6 +23,8 @@ const LEAVE = -1;
 const LEAVE_FOR_A_WHILE = -2;
 /** Milliseconds between heartbeats until the broker has said how many it wants; Kafka's own default. */
 const FIRST_INTERVAL = 5_000;
+/** The session timeout (ms) where the broker does not tell it: Kafka's own default. */
+const UNTOLD_SESSION = 45_000;
 
 /** What has been told to the coordinator, and so need not be told again until it changes. */
 interface Told {
@@ -62,6 +64,7 @@ export class ConsumerGroupMember implements GroupMember {
   #interval = FIRST_INTERVAL;
   /** When the session timeout was last asked for (monotonic ms): a group's can be changed at any time. */
   #learnedAt = Number.NEGATIVE_INFINITY;
+  #isSessionLearned = false;
   #isDue = false;
   #wake: (() => void) | undefined;
   #troubles = 0;
@@ -143,7 +146,8 @@ export class ConsumerGroupMember implements GroupMember {
   async #learnSessionTimeout(): Promise<void> {
     this.#learnedAt = this.#cluster.clock.monotonic();
     const ms = await groupSessionTimeout(this.#cluster, this.coordinator);
-    if (ms !== undefined) this.lease.setSessionTimeout(ms);
+    if (ms !== undefined || !this.#isSessionLearned) this.lease.setSessionTimeout(ms ?? UNTOLD_SESSION);
+    this.#isSessionLearned ||= ms !== undefined;
   }
 
   #pause(ms: number): Promise<void> {

@@ -77,6 +77,7 @@ export class Fetcher {
   readonly #sink: FetchSink;
   readonly #routes: FetchRoutes;
   readonly #tellNoMore: () => void;
+  #answeredAt = Number.NEGATIVE_INFINITY;
 
   constructor(cluster: Cluster, options: FetcherOptions, sink: FetchSink) {
     this.#cluster = cluster;
@@ -217,7 +218,13 @@ export class Fetcher {
     this.#cluster.refreshSoon(positions.map(({ topic }) => topic));
   }
 
+  /** When a broker last answered (monotonic ms), be it that it had nothing. */
+  get answeredAt(): number {
+    return this.#answeredAt;
+  }
+
   #answered(nodeId: number, answers: readonly FetchAnswer[]): void {
+    this.#answeredAt = this.#cluster.clock.monotonic();
     for (const answer of answers) {
       const { position } = answer;
       // Removed, moved, or read elsewhere while the answer was on its way: it is about the past.

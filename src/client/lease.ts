@@ -36,6 +36,11 @@ export class Lease {
     this.#sessionTimeout = ms;
   }
 
+  /** Milliseconds, as the group's members have it now. */
+  get sessionTimeout(): number {
+    return this.#sessionTimeout;
+  }
+
   get isValid(): boolean {
     return this.#clock.monotonic() < this.#until.monotonic && this.#clock.now() < this.#until.wall;
   }

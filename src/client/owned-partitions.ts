@@ -71,7 +71,7 @@ export class OwnedPartitions {
     for (const [key, partition] of fresh) this.#entries.set(key, { partition, state: "held" });
     if (fresh.length === 0) return;
     this.#revision++;
-    this.#handlers.assigned(fresh.map(([, partition]) => partition));
+    this.#handlers.assigned(fresh.map(([, partition]) => plain(partition)));
   }
 
   async #release(leaving: readonly (readonly [string, Entry])[]): Promise<void> {
@@ -88,7 +88,7 @@ export class OwnedPartitions {
       this.#takeNew();
       this.#released();
     };
-    const partitions = leaving.map(([, entry]) => entry.partition);
+    const partitions = leaving.map(([, entry]) => plain(entry.partition));
     try {
       await this.#handlers.revoked(partitions, letGo);
     } catch {
@@ -99,7 +99,7 @@ export class OwnedPartitions {
 
   /** Everything is gone. */
   lose(): void {
-    const gone = this.claims();
+    const gone = this.claims().map(plain);
     this.clear();
     if (gone.length > 0) this.#handlers.lost(gone);
   }
@@ -114,4 +114,9 @@ export class OwnedPartitions {
     this.#revision++;
     for (const resolve of this.#whenLess.splice(0)) resolve();
   }
+}
+
+/** As users are told of it, by events and calls: without what only the protocol needs. */
+function plain({ topic, partition }: AssignedPartition): TopicPartition {
+  return { topic, partition };
 }

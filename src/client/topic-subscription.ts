@@ -5,6 +5,7 @@ import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import { refuse } from "./coordinator.ts";
 import { asKafkaError } from "./errors.ts";
+import { topicPattern } from "./topic-pattern.ts";
 
 /** A topic that one broker does not list for a moment must not be taken from its owners: it is looked for again (ms). */
 const MISSING_GRACE = 1_000;
@@ -17,19 +18,31 @@ const MISSING_GRACE = 1_000;
 export class TopicSubscription {
   readonly #cluster: Cluster;
   readonly #named: readonly string[];
-  readonly #patterns: readonly RegExp[];
+  readonly #patterns: readonly ((name: string) => boolean)[];
   readonly #maxAge: number;
   readonly #changed: () => void;
+  readonly #accepts: (topic: string, partitions: number) => boolean;
+  #looking: Promise<void> | undefined;
   #matched: readonly string[] = [];
   #topics: readonly string[];
 
-  /** `changed` is called whenever patterns match other topics than before. */
-  constructor(cluster: Cluster, topics: readonly (string | RegExp)[], maxAge: number, changed: () => void) {
+  /**
+   * `changed` is called whenever patterns match other topics than before. `accepts` has the last word on what they match,
+   * at each look.
+   */
+  constructor(
+    cluster: Cluster,
+    topics: readonly (string | RegExp)[],
+    maxAge: number,
+    changed: () => void,
+    accepts: (topic: string, partitions: number) => boolean = () => true,
+  ) {
     this.#cluster = cluster;
     this.#named = topics.filter((topic) => typeof topic === "string");
-    this.#patterns = topics.filter((topic) => typeof topic !== "string").map(withoutState);
+    this.#patterns = topics.filter((topic) => typeof topic !== "string").map(topicPattern);
     this.#maxAge = maxAge;
     this.#changed = changed;
+    this.#accepts = accepts;
     this.#topics = [...new Set(this.#named)];
   }
 
@@ -72,13 +85,21 @@ export class TopicSubscription {
       await sleep(clock, wait, signal);
       if (signal.aborted) return;
       try {
-        await this.#look(signal);
+        await this.look(signal);
         failures = 0;
       } catch {
         // What was matched stays until somebody answers: whoever reads those topics learns of the same trouble.
         failures++;
       }
     }
+  }
+
+  /** Looks for what patterns match now, as is done every `maxAge` ms. Rejects where no broker says. */
+  look(signal: AbortSignal): Promise<void> {
+    this.#looking ??= this.#look(signal).finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
   }
 
   async #look(signal: AbortSignal): Promise<void> {
@@ -105,14 +126,11 @@ export class TopicSubscription {
     const connection = await this.#cluster.any("general");
     const response = await connection.send(metadataApi, { topics: null, allowAutoTopicCreation: false });
     refuse(response.errorCode, "list of topics", connection.broker);
-    const names = response.topics
+    const found = response.topics
       .filter(({ isInternal, errorCode }) => !isInternal && errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-      .map(({ name }) => name ?? "");
-    return new Set(names.filter((name) => this.#patterns.some((pattern) => pattern.test(name))));
+      .map(({ name, partitions }) => ({ name: name ?? "", partitions: partitions.length }))
+      .filter(({ name }) => this.#patterns.some((matches) => matches(name)))
+      .filter(({ name, partitions }) => this.#accepts(name, partitions));
+    return new Set(found.map(({ name }) => name));
   }
-}
-
-/** With the flags g and y a RegExp begins where its last match ended, and so would miss every other topic. */
-function withoutState(pattern: RegExp): RegExp {
-  return new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ""));
 }

@@ -1,11 +1,13 @@
-import type { Timer } from "../net/clock.ts";
+import type { Clock, Timer } from "../net/clock.ts";
+import { JobTimeoutError } from "./worker-errors.ts";
 
 /** One attempt at a job, from its start until its promise settles, whatever becomes of its partition meanwhile. */
 export class Attempt {
-  /** Ends it by its job's timeout. */
-  timer: Timer | undefined;
   readonly offset: number;
   readonly startedAt: number;
+  /** Its job's name; undefined where the record gives none. */
+  job: string | undefined;
+  #limit: Timer | undefined;
   #controller: AbortController | undefined;
   #reason: unknown;
   #isSignalled = false;
@@ -35,9 +37,15 @@ export class Attempt {
     this.#abortSignal(reason);
   }
 
-  /** It takes too long: its signal aborts, and it counts all the same. */
-  timeOut(error: Error): void {
-    this.#abortSignal(error);
+  /** Once it has taken `timeout` ms its signal aborts, and it counts all the same. */
+  limitTo(timeout: number | undefined, clock: Clock): void {
+    if (timeout === undefined) return;
+    this.#limit = clock.timer(timeout, () => this.#abortSignal(new JobTimeoutError(this.job ?? "", timeout)));
+  }
+
+  /** Its promise has settled. */
+  settled(): void {
+    this.#limit?.cancel();
   }
 
   #abortSignal(reason: unknown): void {

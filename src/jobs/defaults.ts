@@ -20,6 +20,8 @@ export interface JobDefaults {
   readonly shutdownTimeout: number;
   readonly sessionTimeout: number;
   readonly rebalanceTimeout: number;
+  readonly patternInterval: number;
+  readonly stuckAfter: number;
   readonly leaseMargin: number;
   /** Failures beyond the first that no rule is for, where a queue does not block. */
   readonly maxRetries: number;
@@ -43,6 +45,8 @@ export const DEFAULTS: JobDefaults = {
   shutdownTimeout: 60_000,
   sessionTimeout: 10_000,
   rebalanceTimeout: 60_000,
+  patternInterval: 30_000,
+  stuckAfter: 300_000,
   leaseMargin: LEASE_MARGIN,
   maxRetries: 3,
   retryRule: { wait: 3_000, attempts: 5, jitter: 0.15 },

@@ -150,6 +150,23 @@ export class TopicMissingError extends JobError {
   }
 }
 
+/** Several of the app's `queuePatterns` match one topic: whose settings it has could only be guessed. */
+export class OverlappingPatternsError extends JobError {
+  override readonly name = "OverlappingPatternsError";
+  readonly topic: string;
+  /** As they were written. */
+  readonly patterns: readonly string[];
+
+  constructor(topic: string, patterns: readonly string[]) {
+    super(
+      "OVERLAPPING_PATTERNS",
+      `topic ${topic} is matched by ${patterns.join(" and ")}: let one of queuePatterns match it, or name it in queues`,
+    );
+    this.topic = topic;
+    this.patterns = patterns;
+  }
+}
+
 /** A queue's topic has another number of partitions than the app declares. */
 export class PartitionMismatchError extends JobError {
   override readonly name = "PartitionMismatchError";
@@ -157,10 +174,11 @@ export class PartitionMismatchError extends JobError {
   readonly declared: number;
   readonly actual: number;
 
-  constructor(topic: string, declared: number, actual: number) {
+  /** `by`: which option declares them. */
+  constructor(topic: string, declared: number, actual: number, by: string = `queues.${topic}.partitions`) {
     super(
       "PARTITION_MISMATCH",
-      `topic ${topic} has ${actual} partitions, queues.${topic}.partitions says ${declared}: make them equal, or set allowPartitionMismatch`,
+      `topic ${topic} has ${actual} partitions, ${by} says ${declared}: make them equal, or set allowPartitionMismatch`,
     );
     this.topic = topic;
     this.declared = declared;

@@ -2,6 +2,7 @@ import { checkOptions, describe } from "./check-options.ts";
 import type { EnqueuedJob } from "./dispatched-job.ts";
 import { InvalidOptionError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
+import type { AttemptPlace } from "./running-attempts.ts";
 
 /** One run of a job, as events tell of it. */
 export interface JobInfo {
@@ -52,6 +53,18 @@ export interface AppEvents {
   revoked: { readonly partitions: readonly TopicPartition[] };
   /** Partitions that were taken from this worker: their running jobs may run twice. */
   lost: { readonly partitions: readonly TopicPartition[] };
+  /**
+   * Another worker has this one's `instanceId`, or one that died had it and its session lasts: nothing runs here until
+   * it is free. Told each time that it was tried. Under the group protocol "classic" the other is put out instead.
+   */
+  instanceIdBusy: { readonly instanceId: string; readonly error: unknown };
+  /**
+   * Nothing in this process had its turn for `duration` ms, more than a third of the session timeout: heartbeats are late,
+   * and the group may take the worker for dead. `jobs`: what ran meanwhile.
+   */
+  eventLoopBlocked: { readonly duration: number; readonly jobs: readonly AttemptPlace[] };
+  /** Closing waits for these jobs, for `left` ms more at most. Told after 5 s and then every 10 s. */
+  shutdownDelayed: { readonly jobs: readonly AttemptPlace[]; readonly left: number };
   /** A partition without a valid committed offset is read from its beginning. */
   startedAtEarliest: TopicPartition;
   /** A job has waited for 80 % of the time after which its topic deletes it: `age` of `retention`, in milliseconds. */
@@ -86,6 +99,9 @@ const NAMES: Readonly<Record<AppEventName, true>> = {
   assigned: true,
   revoked: true,
   lost: true,
+  instanceIdBusy: true,
+  eventLoopBlocked: true,
+  shutdownDelayed: true,
   startedAtEarliest: true,
   retentionAtRisk: true,
   partitionsChanged: true,

@@ -25,6 +25,8 @@ export class FlowControl {
   readonly #maxBytes: number;
   readonly #read = new Set<Buffered>();
   readonly #paused = new Set<Buffered>();
+  /** Queues of which the user lets nothing start. */
+  readonly #held = new Set<string>();
 
   constructor(fetcher: () => Fetcher, maxJobs: number, maxBytes: number) {
     this.#fetcher = fetcher;
@@ -57,6 +59,23 @@ export class FlowControl {
 
   isPaused(partition: Buffered): boolean {
     return this.#paused.has(partition);
+  }
+
+  /** Nothing of the queue starts until it is resumed. What of it is fetched stays, within the same bounds. */
+  holdQueue(queue: string): void {
+    this.#held.add(queue);
+  }
+
+  resumeQueue(queue: string): void {
+    this.#held.delete(queue);
+  }
+
+  isHeld(queue: string): boolean {
+    return this.#held.has(queue);
+  }
+
+  get heldQueues(): string[] {
+    return [...this.#held];
   }
 
   filled(partition: Buffered): void {

@@ -45,6 +45,11 @@ export class Leftovers {
     return [...this.#attempts.keys()];
   }
 
+  /** Each attempt that still runs, with its partition as `topic/partition`. */
+  *[Symbol.iterator](): Generator<readonly [partition: string, attempt: Attempt]> {
+    for (const [key, attempts] of this.#attempts) for (const attempt of attempts) yield [key, attempt];
+  }
+
   /** Where each job is that still runs, as `topic/partition/offset`. */
   get running(): string[] {
     return [...this.#attempts].flatMap(([key, attempts]) => [...attempts].map(({ offset }) => `${key}/${offset}`));

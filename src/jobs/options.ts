@@ -10,6 +10,12 @@ import { InvalidOptionError } from "./errors.ts";
 import { consoleLogger, type Logger } from "./logger.ts";
 import { type ProducerSettings, resolveProducerSettings } from "./producer-settings.ts";
 import { type QueueOptions, type QueueSettings, resolveQueue } from "./queue-options.ts";
+import {
+  type QueuePattern,
+  type QueuePatternOptions,
+  resolveQueuePatterns,
+  settingsByPattern,
+} from "./queue-patterns.ts";
 import { jsonSerializer, type Serializer } from "./serializer.ts";
 
 /** How the app reaches Kafka. */
@@ -40,6 +46,11 @@ export interface AppOptions {
   readonly group?: string | undefined;
   /** By name: only what differs from the defaults. */
   readonly queues?: Readonly<Record<string, QueueOptions>> | undefined;
+  /**
+   * Queues that only have to match: workers work on every topic whose name does, on new ones as they appear. A queue that
+   * `queues` names has its settings from there; a topic that two patterns match is refused.
+   */
+  readonly queuePatterns?: readonly QueuePatternOptions[] | undefined;
   /** Settings of `app.producer`. */
   readonly producer?: ProducerSettings | undefined;
   /**
@@ -70,13 +81,17 @@ export interface AppSettings {
   readonly group: string | undefined;
   /** Only those that the options name: {@link queueSettings} has one for any name. */
   readonly queues: ReadonlyMap<string, QueueSettings>;
+  readonly queuePatterns: readonly QueuePattern[];
   readonly producer: ProducerOptions;
   readonly transactionTimeout: number;
   readonly serializer: Serializer;
   readonly logger: Logger;
 }
 
-const APP_OPTIONS = ["kafka", "group", "queues", "producer", "transactionTimeout", "serializer", "logger"] as const;
+const APP_OPTIONS = [
+  ...(["kafka", "group", "queues", "queuePatterns", "producer"] as const),
+  ...(["transactionTimeout", "serializer", "logger"] as const),
+] as const;
 /** As InitProducerId carries it: 32 bits. */
 const LONGEST_TIME = 0x7fff_ffff;
 const KAFKA_OPTIONS = ["brokers", "clientId", "requestTimeout", "connectTimeout", "transport", "tls", "sasl"] as const;
@@ -94,6 +109,7 @@ export function resolveAppOptions(value: unknown): AppSettings {
     queues: new Map(
       Object.entries(queues).map(([name, queue]) => [name, resolveQueue(name, queue, within("queues", name))]),
     ),
+    queuePatterns: resolveQueuePatterns(options.queuePatterns),
     producer: resolveProducerSettings(options.producer, "producer"),
     transactionTimeout: checkTransactionTimeout(options.transactionTimeout),
     serializer: checkMethods(options.serializer, "serializer", ["encode", "decode"]) ?? jsonSerializer,
@@ -101,9 +117,16 @@ export function resolveAppOptions(value: unknown): AppSettings {
   };
 }
 
-/** The settings of any queue, whether the options name it or not. */
+/**
+ * The settings of any queue: those that the options give it by name, else by a pattern, else the defaults. Throws an
+ * `OverlappingPatternsError` where several patterns match.
+ */
 export function queueSettings(settings: AppSettings, name: string): QueueSettings {
-  return settings.queues.get(name) ?? resolveQueue(name, undefined, within("queues", name));
+  return (
+    settings.queues.get(name) ??
+    settingsByPattern(settings, name) ??
+    resolveQueue(name, undefined, within("queues", name))
+  );
 }
 
 /**

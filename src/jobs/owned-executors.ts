@@ -8,6 +8,8 @@ import { partitionKey, type TopicPartition } from "../client/topic-partition.ts"
 import { sleep } from "../net/clock.ts";
 import { PartitionExecutor } from "./partition-executor.ts";
 import { loadCommitted, loadEarliest, type StartPoint } from "./start-point.ts";
+import { TakeOver } from "./take-over.ts";
+import type { WorkSettings } from "./work-options.ts";
 import type { WorkerContext } from "./worker-context.ts";
 import { JobsExpiredError, OffsetBeyondLogError } from "./worker-errors.ts";
 
@@ -24,12 +26,21 @@ export class OwnedExecutors {
   readonly #cluster: Cluster;
   readonly #group: () => GroupMember;
   readonly #executors = new Map<string, PartitionExecutor>();
+  /** By topic: what was let go of because the topic was gone, whether or not the group knows yet. */
+  readonly #gone = new Map<string, readonly TopicPartition[]>();
+  readonly #takeOver: TakeOver;
   readonly #stop = new AbortController();
 
-  constructor(context: WorkerContext, cluster: Cluster, group: () => GroupMember) {
+  constructor(
+    context: WorkerContext,
+    cluster: Cluster,
+    group: () => GroupMember,
+    settings: Pick<WorkSettings, "instanceId" | "sessionTimeout">,
+  ) {
     this.#context = context;
     this.#cluster = cluster;
     this.#group = group;
+    this.#takeOver = new TakeOver(context.clock, group, settings);
   }
 
   [Symbol.iterator](): IterableIterator<PartitionExecutor> {
@@ -43,6 +54,7 @@ export class OwnedExecutors {
   /** Takes new partitions: loads where to begin, then reads them. A worker that is closing leaves them alone. */
   assign(partitions: readonly TopicPartition[]): void {
     if (this.#stop.signal.aborted) return;
+    this.#takeOver.assigned();
     const executors = partitions.map(({ topic, partition }) => new PartitionExecutor(this.#context, topic, partition));
     for (const executor of executors) this.#executors.set(partitionKey(executor.topic, executor.partition), executor);
     this.#context.events.emit("assigned", { partitions });
@@ -111,6 +123,7 @@ export class OwnedExecutors {
     const { topic, partition } = executor;
     const { events, committer, leftovers, flow } = this.#context;
     if (point instanceof Error) return executor.stop(point, "reading what was committed");
+    await this.#takeOver.settled(point, this.#stop.signal);
     await leftovers.none(topic, partition);
     if (executor.state !== "loading") return;
     if (point.committed === undefined) events.emit("startedAtEarliest", { topic, partition });
@@ -175,6 +188,30 @@ export class OwnedExecutors {
     this.#context.events.emit("lost", { partitions });
     this.lose(partitions, new DOMException("the topic was made again", "AbortError"));
     this.assign(partitions);
+  }
+
+  /** Nothing of a topic that was deleted can be committed: it is let go before the group takes it away. */
+  topicsGone(topics: readonly string[]): void {
+    const reason = new DOMException("the topic was deleted", "AbortError");
+    for (const topic of topics) {
+      const partitions = [...this].filter((executor) => executor.topic === topic);
+      this.#gone.set(
+        topic,
+        partitions.map(({ partition }) => ({ topic, partition })),
+      );
+      this.lose(partitions, reason);
+    }
+  }
+
+  /** A group that has not heard meanwhile that a topic was gone gives nothing of it anew. */
+  topicsCame(topics: readonly string[]): void {
+    const group = this.#group();
+    for (const topic of topics) {
+      const partitions = this.#gone.get(topic) ?? [];
+      this.#gone.delete(topic);
+      const left = partitions.filter((each) => group.owns(topic, each.partition) && this.get(each) === undefined);
+      if (left.length > 0) this.assign(left);
+    }
   }
 
   /**

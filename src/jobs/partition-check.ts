@@ -4,5 +4,6 @@ import type { QueueSettings } from "./queue-options.ts";
 /** Throws a {@link PartitionMismatchError} where a topic has another number of partitions than its queue declares, and may not. */
 export function checkPartitions(queue: QueueSettings, actual: number): void {
   if (queue.partitions === undefined || queue.partitions === actual || queue.allowPartitionMismatch) return;
-  throw new PartitionMismatchError(queue.name, queue.partitions, actual);
+  const by = queue.pattern === undefined ? `queues.${queue.name}.partitions` : `the queue pattern ${queue.pattern}`;
+  throw new PartitionMismatchError(queue.name, queue.partitions, actual, by);
 }

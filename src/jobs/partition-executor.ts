@@ -12,7 +12,7 @@ import { type BufferedRecord, RecordBuffer } from "./record-buffer.ts";
 import { StartNotes } from "./start-notes.ts";
 import type { StartPoint } from "./start-point.ts";
 import type { WorkerContext } from "./worker-context.ts";
-import { JobTimeoutError, NotBlockedError } from "./worker-errors.ts";
+import { NotBlockedError } from "./worker-errors.ts";
 
 /** What one fetch brought. */
 export interface FetchedJobs {
@@ -47,6 +47,7 @@ export class PartitionExecutor implements MoveSource, Buffered {
   /** What ends the first job without success is under way. */
   #ending: Attempt | undefined;
   #attempt: Attempt | undefined;
+  #lastStarted: Attempt | undefined;
   #backoff: Timer | undefined;
   readonly #whenIdle: (() => void)[] = [];
   #waitsForLease = false;
@@ -79,7 +80,11 @@ export class PartitionExecutor implements MoveSource, Buffered {
   get mark(): number {
     return this.#mark;
   }
-  /** The next job waits for its time. */
+  /** The attempt that was started last, whether or not it has ended. */
+  get lastStarted(): Attempt | undefined {
+    return this.#lastStarted;
+  }
+  /** Whether a timer will start its next job. */
   get isWaiting(): boolean {
     return this.#backoff !== undefined;
   }
@@ -122,7 +127,7 @@ export class PartitionExecutor implements MoveSource, Buffered {
   pump(): void {
     if (this.#state !== "running" || this.#isWorking || this.#notes.isNoting || this.#backoff !== undefined) return;
     const record = this.#buffer.first;
-    if (record === undefined || this.#context.isQuiet) return;
+    if (record === undefined || this.#context.isQuiet || this.#context.flow.isHeld(this.topic)) return;
     if (this.#mustWait(record) || !this.#hasLease()) return;
     const { turn, slots } = this.#context;
     if (turn.isOver(this)) return;
@@ -195,14 +200,16 @@ export class PartitionExecutor implements MoveSource, Buffered {
     const { clock, events, app } = this.#context;
     const attempt = new Attempt(record.offset, clock.monotonic());
     this.#attempt = attempt;
+    this.#lastStarted = attempt;
     let number = this.#failures.countsOf(record.offset, undefined).attempt + 1;
     let job: ReceivedJob | undefined;
     let promise: Promise<void>;
     try {
       job = new ReceivedJob(this.topic, this.partition, record);
       number = this.#failures.countsOf(record.offset, job).attempt + 1;
+      attempt.job = job.name;
       if (events.has("started")) events.emit("started", { job: jobInfo(job, number) });
-      this.#limit(attempt, job);
+      attempt.limitTo(app.registry.find(job.name)?.timeout, clock);
       promise = performReceived(app, job, number, attempt);
     } catch (error) {
       promise = Promise.reject(error);
@@ -214,15 +221,9 @@ export class PartitionExecutor implements MoveSource, Buffered {
     );
   }
 
-  #limit(attempt: Attempt, { name }: ReceivedJob): void {
-    const timeout = this.#context.app.registry.find(name)?.timeout;
-    if (timeout === undefined) return;
-    attempt.timer = this.#context.clock.timer(timeout, () => attempt.timeOut(new JobTimeoutError(name, timeout)));
-  }
-
   /** The attempt's promise has settled: only now is it over. */
   #ended(attempt: Attempt, judge: () => void): void {
-    attempt.timer?.cancel();
+    attempt.settled();
     this.#context.slots.release();
     this.#attempt = undefined;
     if (this.#state !== "ended") judge();

@@ -54,6 +54,8 @@ export interface QueueOptions {
 /** A queue with every setting filled in. */
 export interface QueueSettings {
   readonly name: string;
+  /** The pattern that they come from, as it was written. */
+  readonly pattern?: string | undefined;
   /** Undefined: not declared. */
   readonly partitions: number | undefined;
   readonly replicationFactor: number;

@@ -18,13 +18,13 @@ export class RetentionWatch {
   readonly #admin: Admin;
   readonly #clock: Clock;
   readonly #events: EventHub;
-  readonly #topics: readonly string[];
+  readonly #topics: () => readonly string[];
   /** In milliseconds; a topic that keeps all has none. */
   readonly #retention = new Map<string, number>();
   readonly #told = new Set<string>();
   #askedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(admin: Admin, clock: Clock, events: EventHub, topics: readonly string[]) {
+  constructor(admin: Admin, clock: Clock, events: EventHub, topics: () => readonly string[]) {
     this.#admin = admin;
     this.#clock = clock;
     this.#events = events;
@@ -49,7 +49,7 @@ export class RetentionWatch {
   async #ask(): Promise<void> {
     this.#askedAt = this.#clock.monotonic();
     try {
-      const found = await this.#admin.describeConfigs(this.#topics.map((name) => ({ type: "topic", name })));
+      const found = await this.#admin.describeConfigs(this.#topics().map((name) => ({ type: "topic", name })));
       this.#retention.clear();
       for (const { name, entries } of found) {
         const retention = Number(entries.get("retention.ms")?.value ?? -1);

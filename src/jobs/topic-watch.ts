@@ -7,24 +7,32 @@ import type { EventHub } from "./events.ts";
  */
 export function watchTopics(
   cluster: Cluster,
-  topics: readonly string[],
+  topics: () => readonly string[],
   events: EventHub,
   madeAgain: (topic: string) => void,
 ): () => void {
-  const look = (topic: string): { readonly count: number; readonly id: string } => {
+  const look = (topic: string): Look => {
     const known = cluster.metadata.topic(topic);
     return { count: known?.partitions.length ?? 0, id: known?.topicId ?? "" };
   };
-  const known = new Map(topics.map((topic) => [topic, look(topic)]));
+  let known = new Map(topics().map((topic) => [topic, look(topic)]));
   return cluster.onUpdate(() => {
-    for (const [topic, before] of known) {
-      const now = look(topic);
+    const before = known;
+    known = new Map();
+    for (const topic of topics()) {
+      const [last, now] = [before.get(topic) ?? UNKNOWN, look(topic)];
       // A topic that a broker does not know for a moment is not one that has changed.
-      if (now.count === 0 || (now.count === before.count && now.id === before.id)) continue;
-      known.set(topic, now);
-      if (before.count === 0) continue;
-      if (now.id !== before.id) madeAgain(topic);
-      else events.emit("partitionsChanged", { topic, from: before.count, to: now.count });
+      known.set(topic, now.count === 0 ? last : now);
+      if (last.count === 0 || now.count === 0 || (now.count === last.count && now.id === last.id)) continue;
+      if (now.id !== last.id) madeAgain(topic);
+      else events.emit("partitionsChanged", { topic, from: last.count, to: now.count });
     }
   });
 }
+
+interface Look {
+  readonly count: number;
+  readonly id: string;
+}
+
+const UNKNOWN: Look = { count: 0, id: "" };

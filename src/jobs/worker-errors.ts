@@ -103,3 +103,15 @@ export class CommitTimeoutError extends JobError {
     );
   }
 }
+
+/** A queue that the worker does not work on was to be paused or resumed. */
+export class UnknownQueueError extends JobError {
+  override readonly name = "UnknownQueueError";
+
+  constructor(queue: string, known: readonly string[]) {
+    super(
+      "UNKNOWN_QUEUE",
+      `the worker does not work on queue ${JSON.stringify(queue)}; it does on ${known.join(", ")}`,
+    );
+  }
+}

@@ -3,7 +3,7 @@ import { createGroupMember } from "../client/create-group-member.ts";
 import { Fetcher } from "../client/fetcher.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { within } from "../client/within.ts";
-import type { Clock, Timer } from "../net/clock.ts";
+import type { Clock } from "../net/clock.ts";
 import type { AppState, PartitionHolder } from "./app-state.ts";
 import { type CommitSource, Committer } from "./committer.ts";
 import type { TopicPartition } from "./events.ts";
@@ -14,43 +14,22 @@ import type { RecordPlace } from "./moved-record.ts";
 import { Moves } from "./moves.ts";
 import { queueSettings } from "./options.ts";
 import { OwnedExecutors } from "./owned-executors.ts";
-import type { PartitionExecutor } from "./partition-executor.ts";
 import { RetentionWatch } from "./retention-watch.ts";
+import { runningNow } from "./running-attempts.ts";
+import { watchShutdown } from "./shutdown-watch.ts";
 import { watchTopics } from "./topic-watch.ts";
 import { Turn } from "./turn.ts";
+import { Upkeep } from "./upkeep.ts";
 import type { WorkSettings } from "./work-options.ts";
 import type { WorkerContext } from "./worker-context.ts";
-import { CommitTimeoutError, ShutdownTimeoutError, WorkerFailedError } from "./worker-errors.ts";
-
-/** What a worker is doing with one partition. */
-export interface PartitionStatus {
-  readonly topic: string;
-  readonly partition: number;
-  readonly state: "loading" | "running" | "stopped" | "draining" | "ended";
-  /** The next offset to finish. */
-  readonly offset: number;
-  /** Jobs that were fetched and have not been started. */
-  readonly waiting: number;
-  /** Offset of the running job. */
-  readonly running: number | undefined;
-  /** The next job waits for its time, as after a failure. */
-  readonly isWaiting: boolean;
-}
-
-export interface WorkerStatus {
-  readonly state: "working" | "quiet" | "closing" | "closed";
-  readonly running: number;
-  /** Bytes of jobs that were fetched and have not ended, over all partitions. */
-  readonly bufferedBytes: number;
-  readonly partitions: readonly PartitionStatus[];
-  /** Partitions for which a job still runs that was started before they were taken away, as `topic/partition`. */
-  readonly leftovers: readonly string[];
-}
+import { CommitTimeoutError, ShutdownTimeoutError, UnknownQueueError, WorkerFailedError } from "./worker-errors.ts";
+import { HealthMonitor, type HealthSource, type WorkerHealth } from "./worker-health.ts";
+import { partitionStatus, type WorkerStatus } from "./worker-status.ts";
+import type { WorkerTopics } from "./worker-topics.ts";
 
 const FETCH_WAIT = 500;
 /** Longest wait (ms) for the last commits when a partition is released. */
 const FLUSH_TIMEOUT = 5_000;
-const WATCHDOG_INTERVAL = 5_000;
 
 /** Runs an app's jobs as a member of its group, until it is closed. Made by `app.work`. */
 export class Worker implements PartitionHolder {
@@ -64,27 +43,33 @@ export class Worker implements PartitionHolder {
   readonly #slots: JobSlots;
   readonly #leftovers = new Leftovers();
   readonly #flow: FlowControl;
-  readonly #retention: RetentionWatch;
+  readonly #upkeep: Upkeep;
   readonly #executors: OwnedExecutors;
+  readonly #topics: WorkerTopics;
   readonly #unwatch: () => void;
   readonly #ended: Promise<void>;
   #resolveEnded!: () => void;
   #rejectEnded!: (error: unknown) => void;
-  #watchdog: Timer | undefined;
+  readonly #health: HealthMonitor;
+  /** It is tried again and again. */
+  #isBusyLogged = false;
   #state: "working" | "quiet" | "closing" | "closed" = "working";
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(app: AppState, cluster: Cluster, groupId: string, settings: WorkSettings) {
+  constructor(app: AppState, cluster: Cluster, groupId: string, settings: WorkSettings, topics: WorkerTopics) {
     const { clock } = cluster;
     this.#app = app;
+    this.#topics = topics;
     this.#settings = settings;
     this.#clock = clock;
     this.#slots = new JobSlots(settings.concurrency);
     this.#flow = new FlowControl(() => this.#fetcher, settings.maxBatchJobs, settings.maxBufferedBytes);
     this.#group = this.#makeGroup(cluster, groupId);
     this.#committer = new Committer(this.#group, clock, settings.commitInterval, (error, { topic, partition }) =>
-      app.events.emit("error", { error, during: "committing what is finished", topic, partition }),
+      topics.unlessGone(topic, () =>
+        app.events.emit("error", { error, during: "committing what is finished", topic, partition }),
+      ),
     );
     this.#moves = new Moves(
       this.#group,
@@ -93,10 +78,17 @@ export class Worker implements PartitionHolder {
       () => app.slot.use().transactions,
       (error, { topic, partition }) => app.events.emit("error", { error, during: "moving a job", topic, partition }),
     );
-    this.#retention = new RetentionWatch(app.slot.use().kafka.admin(), clock, app.events, settings.queues);
-    this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group);
+    this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group, settings);
+    const retention = new RetentionWatch(app.slot.use().kafka.admin(), clock, app.events, () => topics.topics);
+    this.#upkeep = new Upkeep(clock, app.events, this.#executors, this.#flow, retention);
     this.#fetcher = this.#makeFetcher(cluster);
-    this.#unwatch = watchTopics(cluster, settings.queues, app.events, (topic) => this.#executors.topicMadeAgain(topic));
+    this.#unwatch = watchTopics(
+      cluster,
+      () => topics.topics,
+      app.events,
+      (topic) => this.#executors.topicMadeAgain(topic),
+    );
+    this.#health = new HealthMonitor(this.#healthSource(), settings.stuckAfter);
     this.#ended = new Promise((resolve, reject) => {
       this.#resolveEnded = resolve;
       this.#rejectEnded = reject;
@@ -128,6 +120,33 @@ export class Worker implements PartitionHolder {
     };
   }
 
+  #healthSource(): HealthSource {
+    const worker = this;
+    return {
+      clock: this.#clock,
+      events: this.#app.events,
+      logger: this.#app.settings.logger,
+      executors: this.#executors,
+      flow: this.#flow,
+      leftovers: this.#leftovers,
+      get sessionTimeout() {
+        return worker.#group.lease.sessionTimeout;
+      },
+      get isMember() {
+        return worker.#group.lease.isValid;
+      },
+      get ending() {
+        return worker.#state === "closing" || worker.#state === "closed" ? worker.#state : undefined;
+      },
+      get isQuiet() {
+        return worker.#state !== "working";
+      },
+      get answeredAt() {
+        return worker.#fetcher.answeredAt;
+      },
+    };
+  }
+
   #flush(source: CommitSource): Promise<void> {
     return within(this.#clock, FLUSH_TIMEOUT, this.#committer.flush(source), () => {
       const { topic, partition } = source;
@@ -137,11 +156,12 @@ export class Worker implements PartitionHolder {
   }
 
   #makeGroup(cluster: Cluster, groupId: string): GroupMember {
-    const { sessionTimeout, rebalanceTimeout, queues, revokeGrace } = this.#settings;
+    const { sessionTimeout, rebalanceTimeout, revokeGrace, groupProtocol, instanceId } = this.#settings;
     const { events } = this.#app;
+    const membership = { groupProtocol, groupInstanceId: instanceId, sessionTimeout, rebalanceTimeout };
     return createGroupMember(
       cluster,
-      { groupProtocol: "classic", groupId, sessionTimeout, rebalanceTimeout, topics: () => queues },
+      { ...membership, groupId, topics: () => this.#topics.topics },
       {
         assigned: (partitions) => this.#executors.assign(partitions),
         revoked: async (partitions, release) => {
@@ -153,10 +173,22 @@ export class Worker implements PartitionHolder {
           events.emit("lost", { partitions });
           this.#executors.lose(partitions, new DOMException("the partition was lost", "AbortError"));
         },
+        instanceIdBusy: (error) => this.#instanceIdBusy(instanceId!, error),
         troubled: (error) => events.emit("error", { error, during: `talking to the coordinator of group ${groupId}` }),
         failed: (error) => this.#fail(new WorkerFailedError(groupId, error)),
       },
     );
+  }
+
+  #instanceIdBusy(instanceId: string, error: Error): void {
+    const { events, settings } = this.#app;
+    if (!this.#isBusyLogged && !events.has("instanceIdBusy"))
+      settings.logger.warn("another worker has this instanceId, or had it when it died: waiting", {
+        instanceId,
+        error,
+      });
+    this.#isBusyLogged = true;
+    events.emit("instanceIdBusy", { instanceId, error });
   }
 
   #makeFetcher(cluster: Cluster): Fetcher {
@@ -185,7 +217,9 @@ export class Worker implements PartitionHolder {
         failed: (partition, error) => {
           const { topic, partition: number } = partition;
           if (error.retriable)
-            this.#app.events.emit("error", { error, during: "fetching jobs", topic, partition: number });
+            this.#topics.unlessGone(topic, () =>
+              this.#app.events.emit("error", { error, during: "fetching jobs", topic, partition: number }),
+            );
           else this.#executors.get(partition)?.stop(error, "fetching jobs");
         },
       },
@@ -195,30 +229,16 @@ export class Worker implements PartitionHolder {
   /** @internal */
   start(): void {
     const { signal } = this.#settings;
+    this.#topics.tell({
+      gone: (topics) => this.#executors.topicsGone(topics),
+      came: (topics) => this.#executors.topicsCame(topics),
+      changed: () => this.#group.topicsChanged(),
+    });
     this.#group.start();
-    this.#watch();
+    this.#upkeep.start();
+    this.#health.start();
     signal?.addEventListener("abort", this.#closer);
     if (signal?.aborted) void this.#closer();
-  }
-
-  #watch(): void {
-    const look = (): void => {
-      for (const executor of this.#executors) this.#lookAfter(executor);
-      this.#retention.look(this.#executors);
-      this.#watch();
-    };
-    this.#watchdog = this.#clock.timer(WATCHDOG_INTERVAL, look, { idle: true });
-  }
-
-  /** A partition that could go on and does not is a bug of ours: it is told, and set going again. */
-  #lookAfter(executor: PartitionExecutor): void {
-    executor.pump();
-    executor.tellBlocked();
-    if (!this.#flow.isPaused(executor) || executor.buffered > 0) return;
-    this.#flow.drained(executor);
-    const { topic, partition } = executor;
-    const error = new Error("a partition was paused with nothing to run");
-    this.#app.events.emit("error", { error, during: "watching over partitions", topic, partition });
   }
 
   /** Resolves once the worker is closed; rejects where it could not go on. */
@@ -227,14 +247,35 @@ export class Worker implements PartitionHolder {
   }
 
   status(): WorkerStatus {
-    const partitions = [...this.#executors].map((executor): PartitionStatus => {
-      const { topic, partition, state, mark: offset, buffered, running, isWaiting } = executor;
-      const waiting = running === undefined ? buffered : Math.max(0, buffered - 1);
-      return { topic, partition, state, offset, waiting, running: running?.offset, isWaiting };
-    });
+    const partitions = [...this.#executors].map(partitionStatus);
     const running = this.#settings.concurrency - this.#slots.free;
     const bufferedBytes = [...this.#executors].reduce((sum, executor) => sum + executor.bufferedBytes, 0);
-    return { state: this.#state, running, bufferedBytes, partitions, leftovers: this.#leftovers.partitions };
+    const [pausedQueues, leftovers] = [this.#flow.heldQueues, this.#leftovers.partitions];
+    return { state: this.#state, running, bufferedBytes, partitions, pausedQueues, leftovers };
+  }
+
+  /** Whether the worker does its work, and what keeps it from it: for the probes of whoever runs the process. */
+  health(): WorkerHealth {
+    return this.#health.now();
+  }
+
+  /**
+   * Starts nothing of the queue any more, and keeps its partitions: what runs may end. Lasts until `resume`, through any
+   * rebalance, in this worker only. Throws an `UnknownQueueError` for a queue that it does not work on.
+   */
+  pause(queue: string): void {
+    this.#flow.holdQueue(this.#checkQueue(queue));
+  }
+
+  /** Goes on with a queue that was paused. Throws an `UnknownQueueError` for one that it does not work on. */
+  resume(queue: string): void {
+    this.#flow.resumeQueue(this.#checkQueue(queue));
+    for (const executor of this.#executors) if (executor.topic === queue) executor.pump();
+  }
+
+  #checkQueue(queue: string): string {
+    if (typeof queue === "string" && this.#topics.has(queue)) return queue;
+    throw new UnknownQueueError(queue, this.#topics.topics);
   }
 
   /** @internal Whether it has the partition now. */
@@ -271,21 +312,31 @@ export class Worker implements PartitionHolder {
     this.#state = "closing";
     this.#executors.close();
     const reason = new DOMException("the worker is shutting down", "AbortError");
-    const late = await this.#executors.release([...this.#executors], shutdownTimeout, reason);
-    await this.#letGo();
-    // What runs beyond its partition's loss or release may still use what the process closes next.
-    const left = Math.max(0, deadline - this.#clock.monotonic());
-    await within(this.#clock, left, this.#leftovers.all(), () => {});
+    const unwatch = watchShutdown(this.#healthSource(), deadline, () =>
+      runningNow(this.#executors, this.#leftovers, this.#clock.monotonic()),
+    );
+    let late: readonly string[];
+    try {
+      late = await this.#executors.release([...this.#executors], shutdownTimeout, reason);
+      await this.#letGo();
+      // What runs beyond its partition's loss or release may still use what the process closes next.
+      const left = Math.max(0, deadline - this.#clock.monotonic());
+      await within(this.#clock, left, this.#leftovers.all(), () => {});
+    } finally {
+      unwatch();
+    }
     const unfinished = new Set([...late, ...this.#leftovers.running]);
     this.#closed();
     if (unfinished.size > 0) throw new ShutdownTimeoutError(shutdownTimeout, [...unfinished]);
   }
 
   async #letGo(): Promise<void> {
+    this.#topics.close();
     this.#fetcher.close();
     this.#committer.close();
     this.#moves.close();
-    this.#watchdog?.cancel();
+    this.#upkeep.close();
+    this.#health.close();
     this.#unwatch();
     this.#settings.signal?.removeEventListener("abort", this.#closer);
     await this.#group.close();

@@ -1,4 +1,4 @@
-import type { PartitionStatus } from "../jobs/worker.ts";
+import type { PartitionStatus } from "../jobs/worker-status.ts";
 import type { TestWorkers } from "./test-workers.ts";
 
 interface PartitionWork {

@@ -2,7 +2,7 @@ import type { Broker } from "../broker/broker.ts";
 import type { AppState } from "../jobs/app-state.ts";
 import type { JobDefinition } from "../jobs/job-options.ts";
 import type { WorkOptions } from "../jobs/work-options.ts";
-import type { PartitionStatus } from "../jobs/worker.ts";
+import type { PartitionStatus } from "../jobs/worker-status.ts";
 import type { MemoryNetwork } from "../net/memory.ts";
 import { CrashPlan, type CrashPoint, type PlannedCrash } from "./crash-plan.ts";
 import { TestStuckError } from "./errors.ts";

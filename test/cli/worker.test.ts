@@ -41,6 +41,7 @@ test("ottla worker prints its jobs, runs what ottla enqueue enqueues, and create
       { name: "wait", queue: "mails", isOrdered: false },
     ],
     queues: ["mails", "ticks"],
+    queuePatterns: [],
   });
   const at = ["--brokers", address!];
   const mail = await runCli(t, "enqueue", "shop.ts", "send-mail", '{"to":"Ada"}', "--json", ...at);
@@ -73,6 +74,51 @@ test("ottla worker works on the queues that it is told to, and shows them", asyn
     broker.groups().map(({ members }) => members),
     [[]],
   );
+});
+
+test("S6.5 ottla worker shows an app's patterns, works on what they match, and on what of it is named", async (t) => {
+  const broker = await openBroker(t, { mails: 1, "tenant-1": 1, "tenant-2": 1 });
+  const at = ["--brokers", broker.address];
+  const worker = spawnCli(t, ["worker", "patterns.ts", ...at]);
+  await worker.printed(/assigned .*tenant-1\/0, tenant-2\/0$/m);
+  assert.match(worker.out(), /send-mail +mails +none\nand every topic that \/\^tenant-\/ matches\n/);
+  worker.kill("SIGTERM");
+  assert.equal((await worker.exited).code, 0);
+  const one = spawnCli(t, ["worker", "patterns.ts", "--queues", "tenant-2", "--json", ...at]);
+  await one.printed(/assigned tenant-2\/0$/m);
+  assert.deepEqual(JSON.parse(one.out()).queuePatterns, []);
+  one.kill("SIGTERM");
+  assert.equal((await one.exited).code, 0);
+});
+
+test("S6.3 ottla worker takes the protocol and the instance id that it is told, and says that an id is another's", async (t) => {
+  const broker = await openBroker(t, { mails: 2, ticks: 1 });
+  const start = (protocol: string): CliProcess => {
+    const options = ["--instance-id", "pod-7", "--group-protocol", protocol];
+    return spawnCli(t, ["worker", "shop.ts", "--brokers", broker.address, ...options]);
+  };
+  for (const protocol of ["classic", "consumer"]) {
+    const worker = start(protocol);
+    await worker.printed(/assigned mails\/0-1, ticks\/0$/m);
+    const [group] = broker.groups();
+    assert.deepEqual(
+      [group!.type, group!.members.map(({ groupInstanceId }) => groupInstanceId)],
+      [protocol, ["pod-7"]],
+    );
+    if (protocol === "consumer") {
+      const second = start(protocol);
+      await second.printed(/the instance id "pod-7" is another worker's/);
+      second.kill("SIGKILL");
+      await second.exited;
+    }
+    worker.kill("SIGTERM");
+    assert.equal((await worker.exited).code, 0);
+    broker.faults.expireSession("shop-workers");
+  }
+  const wrong = await runCli(t, "worker", "shop.ts", "--group-protocol", "kip848");
+  assert.deepEqual([wrong.code, /--group-protocol is "kip848": classic or consumer/.test(wrong.err)], [2, true]);
+  const unnamed = await runCli(t, "worker", "shop.ts", "--instance-id", "a b", "--brokers", broker.address);
+  assert.match(unnamed.err, /work\.instanceId: "a b" given/);
 });
 
 test("S6.4 SIGTERM lets the running job end, commits it, and exits with 0", async (t) => {
@@ -173,7 +219,15 @@ test("a topic of another size than declared is left alone by ottla topics, and r
 test("a worker that its group refuses for good ends with 1, and says why", async (t) => {
   const broker = await startBroker({ port: 0, minSessionTimeout: 600_000 });
   t.after(() => broker.close());
-  const { code, err } = await runCli(t, "worker", "shop.ts", "--brokers", broker.address);
+  const { code, err } = await runCli(
+    t,
+    "worker",
+    "shop.ts",
+    "--group-protocol",
+    "classic",
+    "--brokers",
+    broker.address,
+  );
   assert.equal(code, 1, err);
   assert.match(err, /^ottla: the worker of group shop-workers has ended: .*INVALID_SESSION_TIMEOUT/m);
 });

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { ErrorCode } from "../../protocol/errors.ts";
 import { encodeCommitMetadata } from "../../src/jobs/commit-metadata.ts";
-import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
+import { startWorkerBench, underBoth, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const drained = (bench: WorkerBench): boolean => bench.lag("q").every((lag) => lag === 0);
@@ -17,7 +16,7 @@ function commitAt(bench: WorkerBench, partition: number, offset: number): void {
   );
 }
 
-test("S4.9 jobs deleted before they ran stop their partition and no other", async (t) => {
+underBoth("S4.9 jobs deleted before they ran stop their partition and no other", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   for (const partition of range(2)) await bench.produce("q", partition, range(10));
   await bench.produce("q", 0, range(10));
@@ -37,23 +36,26 @@ test("S4.9 jobs deleted before they ran stop their partition and no other", asyn
   assert.equal(process.seen("error").length, 1);
 });
 
-test("S4.9 jobs deleted while others of the partition wait are counted from the first that has not run", async (t) => {
-  const bench = await startWorkerBench(t);
-  const process = bench.process("w").job("q", (_payload, _job, { sleep }: WorkerProcess) => sleep(1_000));
-  await bench.produce("q", 0, range(8));
-  await process.work({ maxBatchJobs: 8 });
-  await bench.until(() => bench.starts.length === 3);
-  await bench.produce("q", 0, range(8));
-  await bench.broker.deleteRecords("q", 0, 16);
-  await bench.until(() => process.seen("error").length > 0);
-  const { from, to } = process.seen("error")[0]!.error as { from?: number; to?: number };
-  assert.deepEqual([from, to], [bench.starts.at(-1)!.offset, 16]);
-  await bench.time.advance(5_000);
-  assert.equal(bench.starts.at(-1)!.offset, from, "nothing starts after that");
-  await bench.until(() => bench.committed("q", 0)?.offset === from! + 1);
-});
+underBoth(
+  "S4.9 jobs deleted while others of the partition wait are counted from the first that has not run",
+  async (t) => {
+    const bench = await startWorkerBench(t);
+    const process = bench.process("w").job("q", (_payload, _job, { sleep }: WorkerProcess) => sleep(1_000));
+    await bench.produce("q", 0, range(8));
+    await process.work({ maxBatchJobs: 8 });
+    await bench.until(() => bench.starts.length === 3);
+    await bench.produce("q", 0, range(8));
+    await bench.broker.deleteRecords("q", 0, 16);
+    await bench.until(() => process.seen("error").length > 0);
+    const { from, to } = process.seen("error")[0]!.error as { from?: number; to?: number };
+    assert.deepEqual([from, to], [bench.starts.at(-1)!.offset, 16]);
+    await bench.time.advance(5_000);
+    assert.equal(bench.starts.at(-1)!.offset, from, "nothing starts after that");
+    await bench.until(() => bench.committed("q", 0)?.offset === from! + 1);
+  },
+);
 
-test("S4.9 an offset beyond the log stops its partition and no other", async (t) => {
+underBoth("S4.9 an offset beyond the log stops its partition and no other", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   for (const partition of range(2)) await bench.produce("q", partition, range(10));
   commitAt(bench, 0, 99);
@@ -67,48 +69,54 @@ test("S4.9 an offset beyond the log stops its partition and no other", async (t)
   assert.deepEqual(bench.ran("q", 0), []);
 });
 
-test("S4.9 a queue that goes on in spite of lost jobs reads on at what is there, and says what is gone", async (t) => {
-  const bench = await startWorkerBench(t, { topics: { q: 2 } });
-  for (const partition of range(2)) await bench.produce("q", partition, range(10));
-  commitAt(bench, 0, 3);
-  commitAt(bench, 1, 99);
-  await bench.broker.deleteRecords("q", 0, 7);
-  const process = bench.process("w", { queues: { q: { onDataLoss: "continue" } } }).job("q");
-  await process.work();
-  await bench.until(() => bench.committed("q", 0)?.offset === 10 && bench.committed("q", 1)?.offset === 10);
-  assert.deepEqual(bench.ran("q", 0), [7, 8, 9]);
-  assert.deepEqual(
-    process
-      .seen("error")
-      .map(({ error, partition }) => [partition, (error as Error).name])
-      .sort(),
-    [
-      [0, "JobsExpiredError"],
-      [1, "OffsetBeyondLogError"],
-    ],
-  );
-  await bench.produce("q", 1, [10]);
-  await bench.until(() => bench.committed("q", 1)?.offset === 11);
-  assert.deepEqual(bench.ran("q", 1), [10]);
-});
+underBoth(
+  "S4.9 a queue that goes on in spite of lost jobs reads on at what is there, and says what is gone",
+  async (t) => {
+    const bench = await startWorkerBench(t, { topics: { q: 2 } });
+    for (const partition of range(2)) await bench.produce("q", partition, range(10));
+    commitAt(bench, 0, 3);
+    commitAt(bench, 1, 99);
+    await bench.broker.deleteRecords("q", 0, 7);
+    const process = bench.process("w", { queues: { q: { onDataLoss: "continue" } } }).job("q");
+    await process.work();
+    await bench.until(() => bench.committed("q", 0)?.offset === 10 && bench.committed("q", 1)?.offset === 10);
+    assert.deepEqual(bench.ran("q", 0), [7, 8, 9]);
+    assert.deepEqual(
+      process
+        .seen("error")
+        .map(({ error, partition }) => [partition, (error as Error).name])
+        .sort(),
+      [
+        [0, "JobsExpiredError"],
+        [1, "OffsetBeyondLogError"],
+      ],
+    );
+    await bench.produce("q", 1, [10]);
+    await bench.until(() => bench.committed("q", 1)?.offset === 11);
+    assert.deepEqual(bench.ran("q", 1), [10]);
+  },
+);
 
-test("S4.9 jobs that are deleted while others wait are passed over once those have run, where the queue goes on", async (t) => {
-  const bench = await startWorkerBench(t);
-  const process = bench
-    .process("w", { queues: { q: { onDataLoss: "continue" } } })
-    .job("q", (_payload, _job, { sleep }: WorkerProcess) => sleep(1_000));
-  await bench.produce("q", 0, range(8));
-  await process.work({ maxBatchJobs: 8 });
-  await bench.until(() => bench.starts.length === 3);
-  await bench.produce("q", 0, range(8));
-  await bench.broker.deleteRecords("q", 0, 12);
-  await bench.until(() => bench.committed("q", 0)?.offset === 16);
-  assert.deepEqual(bench.ran("q", 0).slice(-4), [12, 13, 14, 15]);
-  const ran = bench.ran("q", 0).filter((offset) => offset < 12);
-  assert.deepEqual(ran, range(ran.length), "those that were fetched run in order");
-});
+underBoth(
+  "S4.9 jobs that are deleted while others wait are passed over once those have run, where the queue goes on",
+  async (t) => {
+    const bench = await startWorkerBench(t);
+    const process = bench
+      .process("w", { queues: { q: { onDataLoss: "continue" } } })
+      .job("q", (_payload, _job, { sleep }: WorkerProcess) => sleep(1_000));
+    await bench.produce("q", 0, range(8));
+    await process.work({ maxBatchJobs: 8 });
+    await bench.until(() => bench.starts.length === 3);
+    await bench.produce("q", 0, range(8));
+    await bench.broker.deleteRecords("q", 0, 12);
+    await bench.until(() => bench.committed("q", 0)?.offset === 16);
+    assert.deepEqual(bench.ran("q", 0).slice(-4), [12, 13, 14, 15]);
+    const ran = bench.ran("q", 0).filter((offset) => offset < 12);
+    assert.deepEqual(ran, range(ran.length), "those that were fetched run in order");
+  },
+);
 
-test("S4.9 a broker that does not know where the log ends stops nothing: it is asked again", async (t) => {
+underBoth("S4.9 a broker that does not know where the log ends stops nothing: it is asked again", async (t) => {
   const bench = await startWorkerBench(t);
   await bench.produce("q", 0, range(10));
   commitAt(bench, 0, 4);
@@ -121,23 +129,26 @@ test("S4.9 a broker that does not know where the log ends stops nothing: it is a
   assert.deepEqual(bench.ran("q", 0), [4, 5, 6, 7, 8, 9]);
 });
 
-test("S4.9 an out-of-range offset whose log cannot be asked stops nothing: it is told and asked again", async (t) => {
-  const bench = await startWorkerBench(t);
-  await bench.produce("q", 0, range(10));
-  commitAt(bench, 0, 4);
-  const process = bench.process("w").job("q");
-  const { faults } = bench.broker;
-  const errorCode = ErrorCode.OFFSET_OUT_OF_RANGE;
-  faults.fail({ api: "Fetch", errorCode });
-  const silent = faults.drop({ api: "ListOffsets", times: Number.POSITIVE_INFINITY });
-  await process.work();
-  await bench.until(() => process.seen("error").some(({ during }) => during.includes("offset 4")));
-  silent.cancel();
-  await bench.until(() => drained(bench));
-  assert.deepEqual(bench.ran("q", 0), [4, 5, 6, 7, 8, 9]);
-});
+underBoth(
+  "S4.9 an out-of-range offset whose log cannot be asked stops nothing: it is told and asked again",
+  async (t) => {
+    const bench = await startWorkerBench(t);
+    await bench.produce("q", 0, range(10));
+    commitAt(bench, 0, 4);
+    const process = bench.process("w").job("q");
+    const { faults } = bench.broker;
+    const errorCode = ErrorCode.OFFSET_OUT_OF_RANGE;
+    faults.fail({ api: "Fetch", errorCode });
+    const silent = faults.drop({ api: "ListOffsets", times: Number.POSITIVE_INFINITY });
+    await process.work();
+    await bench.until(() => process.seen("error").some(({ during }) => during.includes("offset 4")));
+    silent.cancel();
+    await bench.until(() => drained(bench));
+    assert.deepEqual(bench.ran("q", 0), [4, 5, 6, 7, 8, 9]);
+  },
+);
 
-test("S4.9 a partition without a valid offset begins at the earliest and says so", async (t) => {
+underBoth("S4.9 a partition without a valid offset begins at the earliest and says so", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   for (const partition of range(2)) await bench.produce("q", partition, range(10));
   await bench.broker.deleteRecords("q", 0, 4);
@@ -151,7 +162,7 @@ test("S4.9 a partition without a valid offset begins at the earliest and says so
   assert.deepEqual(process.seen("error"), []);
 });
 
-test("S4.9 a topic made again under a running worker begins anew", async (t) => {
+underBoth("S4.9 a topic made again under a running worker begins anew", async (t) => {
   const bench = await startWorkerBench(t);
   const process = bench.process("w").job("q");
   await process.work();
@@ -168,7 +179,7 @@ test("S4.9 a topic made again under a running worker begins anew", async (t) => 
   assert.equal(bench.commits.at(-1)!.metadata!.topicId, id);
 });
 
-test("S4.9 the handler of a topic's former self is waited for when it is made again", async (t) => {
+underBoth("S4.9 the handler of a topic's former self is waited for when it is made again", async (t) => {
   const bench = await startWorkerBench(t);
   let settle: (() => void) | undefined;
   const process = bench.process("w").job("q", () => {
@@ -192,7 +203,7 @@ test("S4.9 the handler of a topic's former self is waited for when it is made ag
   assert.deepEqual(bench.ran("q", 0), [0, 0, 1]);
 });
 
-test("S3.1 a partition whose offset is unstable holds up no other", async (t) => {
+underBoth("S3.1 a partition whose offset is unstable holds up no other", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2, r: 1 } });
   const process = bench.process("w").job("q");
   process.app.job({ name: "r", queue: "r", perform: () => {} });
@@ -210,7 +221,7 @@ test("S3.1 a partition whose offset is unstable holds up no other", async (t) =>
   await bench.until(() => worker.status().partitions.every(({ state }) => state === "running"));
 });
 
-test("S3.1 a partition without a leader holds up no other at the first start", async (t) => {
+underBoth("S3.1 a partition without a leader holds up no other at the first start", async (t) => {
   const bench = await startWorkerBench(t, { nodes: 2, topics: { q: 4 } });
   await bench.produceRecords(
     range(4).map((partition) => ({ topic: "q", partition, value: "1", headers: { "ottla-job": "work" } })),

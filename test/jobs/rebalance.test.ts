@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import type { FetchRequest } from "../../protocol/messages/01-fetch.ts";
-import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
+import {
+  JOIN_API,
+  startWorkerBench,
+  under,
+  underBoth,
+  type WorkerBench,
+  type WorkerProcess,
+} from "../support/worker-bench.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const drained = (bench: WorkerBench): boolean => bench.lag("q").every((lag) => lag === 0);
@@ -21,33 +27,36 @@ function told(process: WorkerProcess, name: "revoked" | "assigned" | "lost"): { 
 
 const owned = (process: WorkerProcess): boolean => process.seen("assigned").length > 0;
 
-test("S6.1 a revoked partition starts nothing more, ends and commits its running job, and is then released", async (t) => {
-  const bench = await startWorkerBench(t, { topics: { q: 2 } });
-  const slow = (_payload: unknown, _job: unknown, { sleep }: WorkerProcess): Promise<void> => sleep(3_000);
-  const first = bench.process("first").job("q", slow);
-  await first.work({ commitInterval: "1h" });
-  for (const partition of range(2)) await bench.produce("q", partition, range(6));
-  await bench.until(() => bench.starts.length === 4);
-  const second = bench.process("second").job("q", slow);
-  await second.work();
-  await bench.until(() => owned(second));
-  const [{ at: revokedAt, partitions }] = told(first, "revoked") as [ReturnType<typeof told>[number]];
-  const [moved] = partitions as [number];
-  const ofMoved = bench.starts.filter(({ by, partition }) => by === "first" && partition === moved);
-  assert.ok(ofMoved.every(({ at }) => at <= revokedAt));
-  const release = bench.commits.findLast(({ by, partition }) => by === "first" && partition === moved)!;
-  assert.equal(release.offset, ofMoved.length, "the job that was running is committed");
-  assert.equal(release.at, ofMoved.at(-1)!.at + 3_000, "as soon as it ended");
-  assert.equal(release.metadata!.open, false);
-  assert.ok(told(second, "assigned")[0]!.at >= release.at);
-  assert.equal(ofMoved.at(-1)!.signal.aborted, false);
-  await bench.until(() => bench.starts.length === 12);
-  await bench.run(first.app.close());
-  await bench.until(() => drained(bench));
-  assert.deepEqual(bench.ran("q", moved), range(6), "no job runs twice");
-});
+underBoth(
+  "S6.1 a revoked partition starts nothing more, ends and commits its running job, and is then released",
+  async (t) => {
+    const bench = await startWorkerBench(t, { topics: { q: 2 } });
+    const slow = (_payload: unknown, _job: unknown, { sleep }: WorkerProcess): Promise<void> => sleep(3_000);
+    const first = bench.process("first").job("q", slow);
+    await first.work({ commitInterval: "1h" });
+    for (const partition of range(2)) await bench.produce("q", partition, range(6));
+    await bench.until(() => bench.starts.length === 4);
+    const second = bench.process("second").job("q", slow);
+    await second.work();
+    await bench.until(() => owned(second));
+    const [{ at: revokedAt, partitions }] = told(first, "revoked") as [ReturnType<typeof told>[number]];
+    const [moved] = partitions as [number];
+    const ofMoved = bench.starts.filter(({ by, partition }) => by === "first" && partition === moved);
+    assert.ok(ofMoved.every(({ at }) => at <= revokedAt));
+    const release = bench.commits.findLast(({ by, partition }) => by === "first" && partition === moved)!;
+    assert.equal(release.offset, ofMoved.length, "the job that was running is committed");
+    assert.equal(release.at, ofMoved.at(-1)!.at + 3_000, "as soon as it ended");
+    assert.equal(release.metadata!.open, false);
+    assert.ok(told(second, "assigned")[0]!.at >= release.at);
+    assert.equal(ofMoved.at(-1)!.signal.aborted, false);
+    await bench.until(() => bench.starts.length === 12);
+    await bench.run(first.app.close());
+    await bench.until(() => drained(bench));
+    assert.deepEqual(bench.ran("q", moved), range(6), "no job runs twice");
+  },
+);
 
-test("S6.1 other partitions keep running through the rebalance", async (t) => {
+underBoth("S6.1 other partitions keep running through the rebalance", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const job = (_payload: unknown, { partition }: { partition: number }, { sleep }: WorkerProcess): Promise<void> =>
     sleep(partition === 1 ? 4_000 : 50);
@@ -66,27 +75,32 @@ test("S6.1 other partitions keep running through the rebalance", async (t) => {
   assert.deepEqual(first.seen("lost"), []);
 });
 
-test("S6.1 an idle partition is handed over though another, revoked with it, still runs its job", async (t) => {
-  const bench = await startWorkerBench(t, { topics: { q: 4 } });
-  const slow = (_payload: unknown, _job: unknown, { sleep }: WorkerProcess): Promise<void> => sleep(4_500);
-  const first = bench.process("first").job("q", slow);
-  await first.work();
-  await bench.until(() => owned(first));
-  const second = bench.process("second").job("q", slow);
-  await second.work();
-  for (const partition of range(4)) await bench.produce("q", partition, partition === 3 ? ["long"] : []);
-  await bench.until(() => told(second, "assigned").flatMap(({ partitions }) => partitions).length === 2);
-  const [revoked] = told(first, "revoked") as [ReturnType<typeof told>[number]];
-  assert.deepEqual(revoked.partitions.toSorted(), [2, 3]);
-  const at = (partition: number): number =>
-    told(second, "assigned").find(({ partitions }) => partitions.includes(partition))!.at;
-  const running = bench.starts.find(({ by }) => by === "first")!;
-  assert.ok(running.at <= revoked.at, "the job ran when its partition was revoked");
-  assert.ok(at(2) <= revoked.at + BEAT + 100, `handed over after ${at(2) - revoked.at} ms`);
-  assert.ok(at(3) >= running.at + 4_500, "what runs is waited for");
-});
+// Under KIP-848 a broker frees what a member gives up once it has given up all of it.
+under(
+  "classic",
+  "S6.1 an idle partition is handed over though another, revoked with it, still runs its job",
+  async (t) => {
+    const bench = await startWorkerBench(t, { topics: { q: 4 } });
+    const slow = (_payload: unknown, _job: unknown, { sleep }: WorkerProcess): Promise<void> => sleep(4_500);
+    const first = bench.process("first").job("q", slow);
+    await first.work();
+    await bench.until(() => owned(first));
+    const second = bench.process("second").job("q", slow);
+    await second.work();
+    for (const partition of range(4)) await bench.produce("q", partition, partition === 3 ? ["long"] : []);
+    await bench.until(() => told(second, "assigned").flatMap(({ partitions }) => partitions).length === 2);
+    const [revoked] = told(first, "revoked") as [ReturnType<typeof told>[number]];
+    assert.deepEqual(revoked.partitions.toSorted(), [2, 3]);
+    const at = (partition: number): number =>
+      told(second, "assigned").find(({ partitions }) => partitions.includes(partition))!.at;
+    const running = bench.starts.find(({ by }) => by === "first")!;
+    assert.ok(running.at <= revoked.at, "the job ran when its partition was revoked");
+    assert.ok(at(2) <= revoked.at + BEAT + 100, `handed over after ${at(2) - revoked.at} ms`);
+    assert.ok(at(3) >= running.at + 4_500, "what runs is waited for");
+  },
+);
 
-test("S6.1 a job that outlasts the grace is told by its signal, runs once more, and no other does", async (t) => {
+underBoth("S6.1 a job that outlasts the grace is told by its signal, runs once more, and no other does", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const first = bench.process("first").job("q", (payload, _job, { sleep }) => sleep(payload === "long" ? 60_000 : 10));
   await first.work();
@@ -109,7 +123,7 @@ test("S6.1 a job that outlasts the grace is told by its signal, runs once more, 
   assert.deepEqual(first.seen("failed"), []);
 });
 
-test("S6.1 a signal aborts when the grace ends, though the last commit has no answer yet", async (t) => {
+underBoth("S6.1 a signal aborts when the grace ends, though the last commit has no answer yet", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const aborted: number[] = [];
   const first = bench.process("first").job("q", (_payload, { signal }, { sleep }) => {
@@ -130,7 +144,7 @@ test("S6.1 a signal aborts when the grace ends, though the last commit has no an
   assert.deepEqual(errors, [["CommitTimeoutError", told(first, "revoked")[0]!.partitions[0]]]);
 });
 
-test("S6.1 a job that fails because it was aborted counts no attempt", async (t) => {
+underBoth("S6.1 a job that fails because it was aborted counts no attempt", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const first = bench.process("first").job("q", (_payload, { signal }) => {
     return new Promise((_, reject) => {
@@ -153,7 +167,7 @@ test("S6.1 a job that fails because it was aborted counts no attempt", async (t)
   assert.deepEqual(first.seen("failed"), []);
 });
 
-test("S6.1 a job that fails during the grace is not tried again there, and counts its attempt", async (t) => {
+underBoth("S6.1 a job that fails during the grace is not tried again there, and counts its attempt", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const first = bench.process("first").job("q", async (_payload, _job, { sleep }) => {
     await sleep(4_000);
@@ -176,7 +190,7 @@ test("S6.1 a job that fails during the grace is not tried again there, and count
   );
 });
 
-test("S6.1 a rebalance that begins during the grace finds the partition still claimed", async (t) => {
+underBoth("S6.1 a rebalance that begins during the grace finds the partition still claimed", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const running = new Set<number>();
   const job = async (_payload: unknown, { partition }: { partition: number }, { sleep }: WorkerProcess) => {
@@ -210,7 +224,7 @@ test("S6.1 a rebalance that begins during the grace finds the partition still cl
   assert.deepEqual(first.seen("failed"), []);
 });
 
-test("S6.1 a partition that is wanted back during its release is loaded anew, and nothing is lost", async (t) => {
+underBoth("S6.1 a partition that is wanted back during its release is loaded anew, and nothing is lost", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const slow = (_payload: unknown, _job: unknown, { sleep }: WorkerProcess): Promise<void> => sleep(4_000);
   const first = bench.process("first").job("q", slow);
@@ -226,7 +240,7 @@ test("S6.1 a partition that is wanted back during its release is loaded anew, an
   assert.deepEqual(first.seen("lost"), []);
 });
 
-test("S6.2 a lost partition's signals abort, nothing of it is committed, and it says so", async (t) => {
+underBoth("S6.2 a lost partition's signals abort, nothing of it is committed, and it says so", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const first = bench.process("first").job("q", (payload, _job, { sleep }) => sleep(payload === "long" ? 20_000 : 100));
   await first.work({ commitInterval: "3s" });
@@ -262,7 +276,7 @@ test("S6.2 a lost partition's signals abort, nothing of it is committed, and it 
   }
 });
 
-test("S6.2 a group that refuses the worker for good ends it: ended rejects, and its jobs are told", async (t) => {
+underBoth("S6.2 a group that refuses the worker for good ends it: ended rejects, and its jobs are told", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 1 } });
   const process = bench.process("w").job("q", (_payload, _job, { sleep }) => sleep(60_000));
   const worker = await process.work();
@@ -274,7 +288,7 @@ test("S6.2 a group that refuses the worker for good ends it: ended rejects, and 
   await bench.until(() => bench.starts.length === 1);
   // GROUP_AUTHORIZATION_FAILED: its right to the group was taken away.
   const times = Number.POSITIVE_INFINITY;
-  bench.broker.faults.fail({ api: "JoinGroup", errorCode: 30, times });
+  bench.broker.faults.fail({ api: JOIN_API[t.protocol], errorCode: 30, times });
   bench.broker.faults.expireSession("workers");
   await bench.until(() => ended !== undefined);
   const { name, code, message } = ended as Error & { code: string };
@@ -286,7 +300,7 @@ test("S6.2 a group that refuses the worker for good ends it: ended rejects, and 
   assert.ok(process.seen("error").some(({ error }) => error === ended));
 });
 
-test("S2.7 partitions that are added while it runs are told of, and their jobs run", async (t) => {
+underBoth("S2.7 partitions that are added while it runs are told of, and their jobs run", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 1 } });
   const process = bench.process("w").job("q");
   await process.work();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode } from "../../protocol/errors.ts";
-import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
+import { startWorkerBench, underBoth, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const drained = (bench: WorkerBench): boolean => bench.lag("q").every((lag) => lag === 0);
@@ -10,7 +10,7 @@ const slow =
   (_payload: unknown, _job: unknown, { sleep }: WorkerProcess): Promise<void> =>
     sleep(ms);
 
-test("S6.4 close ends the running jobs, leaves the rest, commits, and leaves the group at once", async (t) => {
+underBoth("S6.4 close ends the running jobs, leaves the rest, commits, and leaves the group at once", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const first = bench.process("first").job("q", slow(1_000));
   const worker = await first.work({ commitInterval: "1h" });
@@ -39,7 +39,7 @@ test("S6.4 close ends the running jobs, leaves the rest, commits, and leaves the
   assert.deepEqual(first.seen("error"), []);
 });
 
-test("S6.4 a worker that is there already takes over without waiting for a session", async (t) => {
+underBoth("S6.4 a worker that is there already takes over without waiting for a session", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const [first, second] = [bench.process("first").job("q"), bench.process("second").job("q")];
   const worker = await first.work({ sessionTimeout: "30s" });
@@ -51,7 +51,7 @@ test("S6.4 a worker that is there already takes over without waiting for a sessi
   assert.ok(bench.time.elapsed - closedAt <= 10_000, "its next heartbeat tells it, a third of a session later");
 });
 
-test("S6.4 after shutdownTimeout signals abort, and close rejects with what had not ended", async (t) => {
+underBoth("S6.4 after shutdownTimeout signals abort, and close rejects with what had not ended", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const process = bench.process("w").job("q", slow(60_000));
   const worker = await process.work({ shutdownTimeout: "8s" });
@@ -78,23 +78,26 @@ test("S6.4 after shutdownTimeout signals abort, and close rejects with what had 
   assert.deepEqual(bench.ran("q", 0, "next"), [0, 1]);
 });
 
-test("S6.4 a job that heeds its signal at the deadline is unfinished all the same, and counts no attempt", async (t) => {
-  const bench = await startWorkerBench(t);
-  const process = bench.process("w").job("q", (_payload, { signal }) => {
-    return new Promise((_, reject) => {
-      signal.addEventListener("abort", () => reject(signal.reason));
+underBoth(
+  "S6.4 a job that heeds its signal at the deadline is unfinished all the same, and counts no attempt",
+  async (t) => {
+    const bench = await startWorkerBench(t);
+    const process = bench.process("w").job("q", (_payload, { signal }) => {
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
     });
-  });
-  const worker = await process.work({ shutdownTimeout: "2s" });
-  await bench.produce("q", 0, range(2));
-  await bench.until(() => bench.starts.length === 1);
-  await assert.rejects(bench.run(worker.close()), { name: "ShutdownTimeoutError", unfinished: ["q/0/0"] });
-  await bench.process("next").job("q").work();
-  await bench.until(() => drained(bench));
-  assert.deepEqual(bench.starts.at(1)!.attempt, 1);
-});
+    const worker = await process.work({ shutdownTimeout: "2s" });
+    await bench.produce("q", 0, range(2));
+    await bench.until(() => bench.starts.length === 1);
+    await assert.rejects(bench.run(worker.close()), { name: "ShutdownTimeoutError", unfinished: ["q/0/0"] });
+    await bench.process("next").job("q").work();
+    await bench.until(() => drained(bench));
+    assert.deepEqual(bench.starts.at(1)!.attempt, 1);
+  },
+);
 
-test("S6.4 shutdownTimeout 0 aborts at once", async (t) => {
+underBoth("S6.4 shutdownTimeout 0 aborts at once", async (t) => {
   const bench = await startWorkerBench(t);
   const worker = await bench.process("w").job("q", slow(60_000)).work({ shutdownTimeout: 0 });
   await bench.produce("q", 0, [0]);
@@ -104,32 +107,35 @@ test("S6.4 shutdownTimeout 0 aborts at once", async (t) => {
   assert.equal(bench.time.elapsed, calledAt);
 });
 
-test("S6.4 close waits for handlers left over from a lost partition, and names those that do not end", async (t) => {
-  for (const [takes, unfinished] of [
-    [4_000, []],
-    [60_000, ["q/0/0"]],
-  ] as const) {
-    const bench = await startWorkerBench(t);
-    const process = bench.process("w").job("q", slow(takes));
-    const worker = await process.work();
-    await bench.produce("q", 0, [0]);
-    await bench.until(() => bench.starts.length === 1);
-    bench.broker.faults.expireSession("workers");
-    await bench.until(() => process.seen("lost").length === 1);
-    const calledAt = bench.time.elapsed;
-    const error = await bench.run(
-      worker.close().then(
-        () => undefined,
-        (reason: unknown) => reason,
-      ),
-    );
-    assert.deepEqual((error as { unfinished?: string[] } | undefined)?.unfinished ?? [], unfinished);
-    const end = Math.min(bench.starts[0]!.at + takes, calledAt + 10_000);
-    assert.equal(bench.time.elapsed, end);
-  }
-});
+underBoth(
+  "S6.4 close waits for handlers left over from a lost partition, and names those that do not end",
+  async (t) => {
+    for (const [takes, unfinished] of [
+      [4_000, []],
+      [60_000, ["q/0/0"]],
+    ] as const) {
+      const bench = await startWorkerBench(t);
+      const process = bench.process("w").job("q", slow(takes));
+      const worker = await process.work();
+      await bench.produce("q", 0, [0]);
+      await bench.until(() => bench.starts.length === 1);
+      bench.broker.faults.expireSession("workers");
+      await bench.until(() => process.seen("lost").length === 1);
+      const calledAt = bench.time.elapsed;
+      const error = await bench.run(
+        worker.close().then(
+          () => undefined,
+          (reason: unknown) => reason,
+        ),
+      );
+      assert.deepEqual((error as { unfinished?: string[] } | undefined)?.unfinished ?? [], unfinished);
+      const end = Math.min(bench.starts[0]!.at + takes, calledAt + 10_000);
+      assert.equal(bench.time.elapsed, end);
+    }
+  },
+);
 
-test("S6.4 a failed job that waits for its next attempt holds up no shutdown", async (t) => {
+underBoth("S6.4 a failed job that waits for its next attempt holds up no shutdown", async (t) => {
   const bench = await startWorkerBench(t);
   const backoff = { initial: "1h", max: "1h" } as const;
   const process = bench.process("w", { queues: { q: { backoff } } }).job("q", () => {
@@ -144,7 +150,7 @@ test("S6.4 a failed job that waits for its next attempt holds up no shutdown", a
   assert.equal(bench.commits.at(-1)!.metadata!.failing[0]!.attempt, 1);
 });
 
-test("S6.4 brokers that are away hold up no shutdown for long, and what was not committed is told", async (t) => {
+underBoth("S6.4 brokers that are away hold up no shutdown for long, and what was not committed is told", async (t) => {
   const bench = await startWorkerBench(t);
   const process = bench.process("w").job("q");
   const worker = await process.work({ commitInterval: "1h" });
@@ -161,11 +167,12 @@ test("S6.4 brokers that are away hold up no shutdown for long, and what was not 
   );
 });
 
-test("S6.4 close while joining, while loading, and twice, ends well", async (t) => {
+underBoth("S6.4 close while joining, while loading, and twice, ends well", async (t) => {
   const bench = await startWorkerBench(t);
   await bench.produce("q", 0, range(3));
   const times = Number.POSITIVE_INFINITY;
-  for (const api of ["JoinGroup", "SyncGroup", "OffsetFetch", "ListOffsets", "FindCoordinator"]) {
+  const joining = { classic: ["JoinGroup", "SyncGroup"], consumer: ["ConsumerGroupHeartbeat"] };
+  for (const api of [...joining[t.protocol], "OffsetFetch", "ListOffsets", "FindCoordinator"]) {
     const process = bench.process(`w-${api}`).job("q");
     const byIt = ({ clientId }: { clientId: string | null }): boolean => clientId === process.name;
     const stuck = bench.broker.faults.drop({ api, where: byIt, times });
@@ -182,7 +189,7 @@ test("S6.4 close while joining, while loading, and twice, ends well", async (t) 
   assert.deepEqual(bench.starts, []);
 });
 
-test("S6.4 a rebalance while it closes takes the partitions that are wanted, and closing goes on", async (t) => {
+underBoth("S6.4 a rebalance while it closes takes the partitions that are wanted, and closing goes on", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const first = bench.process("first").job("q", slow(8_000));
   const worker = await first.work();
@@ -197,7 +204,7 @@ test("S6.4 a rebalance while it closes takes the partitions that are wanted, and
   assert.deepEqual(first.seen("lost"), []);
 });
 
-test("S6.4 quiet keeps the partitions and starts nothing", async (t) => {
+underBoth("S6.4 quiet keeps the partitions and starts nothing", async (t) => {
   const bench = await startWorkerBench(t);
   const first = bench.process("first").job("q", slow(2_000));
   const worker = await first.work();
@@ -219,7 +226,7 @@ test("S6.4 quiet keeps the partitions and starts nothing", async (t) => {
   assert.deepEqual(bench.ran("q", 0), range(5));
 });
 
-test("S6.4 an aborted signal closes the worker, and one that had aborted before does too", async (t) => {
+underBoth("S6.4 an aborted signal closes the worker, and one that had aborted before does too", async (t) => {
   const bench = await startWorkerBench(t);
   const first = bench.process("first").job("q", slow(500));
   const controller = new AbortController();
@@ -235,7 +242,7 @@ test("S6.4 an aborted signal closes the worker, and one that had aborted before 
   assert.equal(bench.starts.length, 2);
 });
 
-test("S6.4 a worker that was closed has let go of its signal and of its timers", async (t) => {
+underBoth("S6.4 a worker that was closed has let go of its signal and of its timers", async (t) => {
   const bench = await startWorkerBench(t);
   const process = bench.process("w").job("q");
   const listeners = new Set<unknown>();
@@ -267,7 +274,7 @@ test("S6.4 a worker that was closed has let go of its signal and of its timers",
   assert.equal(fired, 0, "nothing of it sets a timer any more");
 });
 
-test("S6.4 a worker whose commits failed to the end tries none after it is closed", async (t) => {
+underBoth("S6.4 a worker whose commits failed to the end tries none after it is closed", async (t) => {
   const bench = await startWorkerBench(t);
   const process = bench.process("w").job("q");
   const worker = await process.work();
@@ -287,7 +294,7 @@ test("S6.4 a worker whose commits failed to the end tries none after it is close
   assert.equal(set, 0);
 });
 
-test("S6.4 app.close closes the worker, and a worker cannot start on a closed app", async (t) => {
+underBoth("S6.4 app.close closes the worker, and a worker cannot start on a closed app", async (t) => {
   const bench = await startWorkerBench(t);
   const process = bench.process("w").job("q");
   await process.work();
@@ -298,7 +305,7 @@ test("S6.4 app.close closes the worker, and a worker cannot start on a closed ap
   await assert.rejects(process.work(), { name: "AppClosedError" });
 });
 
-test("S6.4 an app that is closed while a worker starts leaves no worker behind", async (t) => {
+underBoth("S6.4 an app that is closed while a worker starts leaves no worker behind", async (t) => {
   const bench = await startWorkerBench(t);
   const times = Number.POSITIVE_INFINITY;
   const silent = bench.broker.faults.drop({ api: "Metadata", times });
@@ -323,7 +330,14 @@ test("status tells of partitions, what waits, what runs and in which state", asy
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const process = bench.process("w").job("q", slow(1_000));
   const worker = await process.work({ concurrency: 7 });
-  assert.deepEqual(worker.status(), { state: "working", running: 0, bufferedBytes: 0, partitions: [], leftovers: [] });
+  assert.deepEqual(worker.status(), {
+    state: "working",
+    running: 0,
+    bufferedBytes: 0,
+    partitions: [],
+    pausedQueues: [],
+    leftovers: [],
+  });
   await bench.produce("q", 1, range(4));
   await bench.until(() => bench.starts.length === 2);
   const { partitions, running, bufferedBytes } = worker.status();

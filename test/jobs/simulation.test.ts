@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { GroupProtocol } from "../../src/client/membership.ts";
 import { checkLedger } from "../support/check-ledger.ts";
 import { GRACES, JobWorld } from "../support/job-world.ts";
 import { command, execute, NODES, PARTITIONS } from "../support/world-commands.ts";
@@ -10,23 +11,39 @@ const RUNS = Number(process.env.OTTLA_SIMULATIONS ?? 30);
 const TIMEOUT = 60_000 + RUNS * 2_000;
 const SEED = process.env.OTTLA_SEED === undefined ? {} : { seed: Number(process.env.OTTLA_SEED) };
 
-test("S8.1-5 hold for random jobs, workers, crashes, pauses, rebalances and faults", { timeout: TIMEOUT }, async () => {
-  const property = fc.asyncProperty(
-    fc.nat(),
-    fc.array(command, { minLength: 3, maxLength: 25 }),
-    async (seed, commands) => {
-      const world = new JobWorld({ seed, partitions: PARTITIONS, nodes: NODES, latency: 5 });
-      await world.start();
-      try {
-        for (const step of commands) await execute(world, step);
-        await world.settle();
-        assert.deepEqual(checkLedger(world.ledger.entries, GRACES), []);
-        assert.deepEqual(world.lag(), new Array(PARTITIONS).fill(0), "every offset is committed at the end");
-      } finally {
-        await world.stop();
-      }
-    },
-  );
-  // fast-check prints the seed and the shrunk commands of a failure; OTTLA_SEED runs the same again.
-  await fc.assert(property, { numRuns: RUNS, ...SEED });
-});
+interface Membership {
+  readonly protocols: readonly GroupProtocol[];
+  readonly isStatic?: boolean;
+}
+
+const MEMBERSHIPS: Readonly<Record<string, Membership>> = {
+  classic: { protocols: ["classic"] },
+  consumer: { protocols: ["consumer"] },
+  "both in one group": { protocols: ["classic", "consumer"] },
+  "classic, static": { protocols: ["classic"], isStatic: true },
+  "consumer, static": { protocols: ["consumer"], isStatic: true },
+};
+
+for (const [name, membership] of Object.entries(MEMBERSHIPS)) {
+  const what = `S8.1-5 hold for random jobs, workers, crashes, pauses, rebalances and faults (${name})`;
+  test(what, { timeout: TIMEOUT }, async () => {
+    const property = fc.asyncProperty(
+      fc.nat(),
+      fc.array(command, { minLength: 3, maxLength: 25 }),
+      async (seed, commands) => {
+        const world = new JobWorld({ seed, partitions: PARTITIONS, nodes: NODES, latency: 5, ...membership });
+        await world.start();
+        try {
+          for (const step of commands) await execute(world, step);
+          await world.settle();
+          assert.deepEqual(checkLedger(world.ledger.entries, GRACES), []);
+          assert.deepEqual(world.lag(), new Array(PARTITIONS).fill(0), "every offset is committed at the end");
+        } finally {
+          await world.stop();
+        }
+      },
+    );
+    // fast-check prints the seed and the shrunk commands of a failure; OTTLA_SEED runs the same again.
+    await fc.assert(property, { numRuns: RUNS, ...SEED });
+  });
+}

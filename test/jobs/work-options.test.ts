@@ -8,7 +8,10 @@ import { startWorkerBench } from "../support/worker-bench.ts";
 test("S9 a worker's options have their defaults", () => {
   assert.deepEqual(resolveWorkOptions(undefined, ["a", "b"]), {
     queues: ["a", "b"],
+    patterns: false,
     signal: undefined,
+    groupProtocol: undefined,
+    instanceId: undefined,
     concurrency: 100,
     commitInterval: 1_000,
     revokeGrace: 30_000,
@@ -16,6 +19,8 @@ test("S9 a worker's options have their defaults", () => {
     sessionTimeout: 10_000,
     rebalanceTimeout: 60_000,
     unknownJobGrace: 600_000,
+    patternInterval: 30_000,
+    stuckAfter: 300_000,
     maxBatchJobs: 1_000,
     maxBufferedBytes: 64 * 1024 * 1024,
   });
@@ -26,17 +31,14 @@ test("S9 a worker's options replace the defaults", () => {
   const { signal } = new AbortController();
   const given = {
     ...{ queues: ["b", "b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: "10s", shutdownTimeout: "0s" },
-    ...{ sessionTimeout: "30s", rebalanceTimeout: "15s", unknownJobGrace: "1m", maxBatchJobs: 5, maxBufferedBytes: 1 },
+    ...{ sessionTimeout: "30s", rebalanceTimeout: "15s", maxBatchJobs: 5, maxBufferedBytes: 1 },
+    ...{ groupProtocol: "classic", instanceId: "pod-7", patternInterval: "1m", stuckAfter: 5, unknownJobGrace: "2m" },
   };
   assert.deepEqual(resolveWorkOptions(given, ["a", "b"]), {
     ...{ queues: ["b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: 10_000, shutdownTimeout: 0 },
-    ...{
-      sessionTimeout: 30_000,
-      rebalanceTimeout: 15_000,
-      unknownJobGrace: 60_000,
-      maxBatchJobs: 5,
-      maxBufferedBytes: 1,
-    },
+    ...{ sessionTimeout: 30_000, rebalanceTimeout: 15_000, maxBatchJobs: 5, maxBufferedBytes: 1 },
+    ...{ groupProtocol: "classic", instanceId: "pod-7", patterns: false, patternInterval: 60_000, stuckAfter: 5 },
+    unknownJobGrace: 120_000,
   });
 });
 
@@ -59,6 +61,10 @@ const REFUSED: readonly (readonly [options: unknown, option: string, problem: Re
   [{ queues: ["a", 1] }, "work.queues", /list of queue names/],
   [{ queues: ["a", "c"] }, "work.queues", /"c".*a, b/],
   [{ signal: {} }, "work.signal", /AbortSignal/],
+  [{ groupProtocol: "kip848" }, "work.groupProtocol", /"kip848".*"classic", "consumer"/],
+  [{ instanceId: "" }, "work.instanceId", /"" given.*1 to 249/],
+  [{ instanceId: 7 }, "work.instanceId", /7 given/],
+  [{ instanceId: "pod 7" }, "work.instanceId", /"pod 7"/],
 ];
 
 for (const [options, option, problem] of REFUSED) {

@@ -35,7 +35,14 @@ for (const what of ["assigned", "revoked", "lost"] as const) {
 }
 app.on("error", () => {});
 
-await app.work({ sessionTimeout: run.sessionTimeout, commitInterval: run.commitInterval, ...run.graces });
+// Under the other protocol the session timeout would be the broker's.
+const groupProtocol = "classic";
+await app.work({
+  groupProtocol,
+  sessionTimeout: run.sessionTimeout,
+  commitInterval: run.commitInterval,
+  ...run.graces,
+});
 process.stdin.resume();
 process.stdin.on("end", () => {
   note({ what: "closing", by: name });

@@ -103,12 +103,13 @@ function judge(entry: InPartition, log: Log, say: Say, mayRunOn: MayRunOn): void
     case "assigned":
       log.owner = entry.by;
       log.lastStart = undefined;
-      log.revokedAt.delete(entry.by);
+      // What runs on from before was told then: that it is owned anew does not begin its grace again.
+      if (!log.running.has(entry.by)) log.revokedAt.delete(entry.by);
       return;
     case "revoked":
     case "lost":
       if (log.owner === entry.by) log.owner = undefined;
-      if (entry.what === "revoked") log.revokedAt.set(entry.by, entry.at);
+      if (entry.what === "revoked" && !log.revokedAt.has(entry.by)) log.revokedAt.set(entry.by, entry.at);
       return;
     case "start":
       for (const [by, other] of log.running) {

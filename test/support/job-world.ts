@@ -1,4 +1,5 @@
 import { type Broker, startBroker } from "../../src/broker/mod.ts";
+import type { GroupProtocol } from "../../src/client/membership.ts";
 import { type App, createApp } from "../../src/jobs/app.ts";
 import type { EnqueuedJob } from "../../src/jobs/dispatched-job.ts";
 import { fillRuntime } from "../../src/jobs/fill-runtime.ts";
@@ -18,6 +19,10 @@ export interface WorldOptions {
   readonly nodes?: number;
   /** Milliseconds that a chunk may take between two parties, at most. */
   readonly latency?: number;
+  /** Of each worker in turn. Default: what the broker offers. */
+  readonly protocols?: readonly GroupProtocol[];
+  /** Whether workers are static members: a new one takes the name of one that has closed or died. */
+  readonly isStatic?: boolean;
 }
 
 export interface Payload {
@@ -33,6 +38,7 @@ export interface Instance {
   readonly name: string;
   readonly app: App;
   readonly clock: InstanceClock;
+  readonly instanceId: string | undefined;
   worker: Worker | undefined;
   alive: boolean;
   readonly network: MemoryTransport;
@@ -73,6 +79,8 @@ export class JobWorld {
       clock,
       transport: this.#network.transport(clock),
       nodes,
+      groupConsumerSessionTimeout: SESSION,
+      groupConsumerHeartbeatInterval: SESSION / 3,
     });
     await this.broker.createTopic(TOPIC, { partitions });
     this.broker.observe((request) => {
@@ -122,7 +130,8 @@ export class JobWorld {
   async startWorker(): Promise<Instance> {
     const name = `worker-${this.instances.length}`;
     const { made, clock, network } = this.#makeApp(name);
-    const instance: Instance = { name, app: made.app, clock, worker: undefined, alive: true, network };
+    const instanceId = this.#options.isStatic ? this.#freeId() : undefined;
+    const instance: Instance = { name, app: made.app, instanceId, clock, worker: undefined, alive: true, network };
     this.instances.push(instance);
     for (const what of ["assigned", "revoked", "lost"] as const) {
       made.app.on(what, ({ partitions }) => {
@@ -130,11 +139,18 @@ export class JobWorld {
       });
     }
     made.app.on("error", ({ error, during }) => void this.errors.push(`${name} ${during}: ${String(error)}`));
-    const started = made.app.work(WORK).then((worker) => {
+    const { protocols = [] } = this.#options;
+    const groupProtocol = protocols[(this.instances.length - 1) % Math.max(1, protocols.length)];
+    const started = made.app.work({ ...WORK, groupProtocol, instanceId }).then((worker) => {
       instance.worker = worker;
     });
     await this.time.run(Promise.race([started, sleep(this.time.instance(), 30_000)]));
     return instance;
+  }
+
+  #freeId(): string {
+    const taken = new Set(this.living.map(({ instanceId }) => instanceId));
+    for (let i = 0; ; i++) if (!taken.has(`static-${i}`)) return `static-${i}`;
   }
 
   /** Resolves with the jobs that were acknowledged; what was not may be in the log or not. */

@@ -1,3 +1,4 @@
+import { test } from "node:test";
 import type { OffsetCommitRequest } from "../../protocol/messages/08-offset-commit.ts";
 import { type KafkaRecord, readFetched } from "../../protocol/records.ts";
 import { Broker } from "../../src/broker/broker.ts";
@@ -10,6 +11,7 @@ import { handlers } from "../../src/broker/handlers/handlers.ts";
 import type { PartitionLog } from "../../src/broker/partition-log.ts";
 import { RequestFaults } from "../../src/broker/request-faults.ts";
 import { Kafka } from "../../src/client/kafka.ts";
+import type { GroupProtocol } from "../../src/client/membership.ts";
 import type { Producer } from "../../src/client/producer.ts";
 import { type App, createApp } from "../../src/jobs/app.ts";
 import { type CommitMetadata, decodeCommitMetadata } from "../../src/jobs/commit-metadata.ts";
@@ -60,9 +62,13 @@ type Perform = (payload: unknown, job: RunningJob, process: WorkerProcess) => un
 const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const EVENTS: readonly AppEventName[] = [
   ...(["started", "completed", "failed", "retried", "assigned", "revoked", "lost", "closed"] as const),
-  ...(["startedAtEarliest", "partitionsChanged", "error", "retentionAtRisk", "discarded", "dead", "blocked"] as const),
+  ...(["retentionAtRisk", "discarded", "dead", "blocked"] as const),
+  ...(["startedAtEarliest", "partitionsChanged", "instanceIdBusy", "eventLoopBlocked"] as const),
+  ...(["shutdownDelayed", "error"] as const),
 ];
 export const GROUP = "workers";
+/** Of both protocols, in ms. */
+const SESSION = 6_000;
 
 /** A process that may run a worker: its own clock, its own way into the network, and a ledger of its events. */
 export class WorkerProcess {
@@ -72,6 +78,7 @@ export class WorkerProcess {
   readonly network: MemoryTransport;
   readonly events: SeenEvent[] = [];
   readonly #bench: WorkerBench;
+  readonly #listening = new Map<AppEventName, () => void>();
 
   constructor(bench: WorkerBench, name: string, options: AppOptions, clockOf: (clock: InstanceClock) => Clock) {
     this.#bench = bench;
@@ -80,8 +87,11 @@ export class WorkerProcess {
     this.network = bench.network.transport(this.clock);
     this.app = createApp({ group: GROUP, kafka: { clientId: name, requestTimeout: "5s" }, logger: QUIET, ...options });
     fillRuntime(this.app, { clock: clockOf(this.clock), transport: this.network, brokers: bench.broker.addresses });
-    for (const event of EVENTS)
-      this.app.on(event, (seen) => void this.events.push({ name: event, event: seen, at: bench.time.elapsed }));
+    for (const event of EVENTS) {
+      const note = (seen: AppEvents[AppEventName]): void =>
+        void this.events.push({ name: event, event: seen, at: bench.time.elapsed });
+      this.#listening.set(event, this.app.on(event, note));
+    }
   }
 
   /** Defines the job `work`, whose starts the bench notes. */
@@ -102,12 +112,23 @@ export class WorkerProcess {
 
   /** Starts a worker with short times. */
   work(options: WorkOptions = {}): Promise<Worker> {
-    const times = { sessionTimeout: "6s", rebalanceTimeout: "20s", revokeGrace: "5s", shutdownTimeout: "10s" } as const;
-    return this.#bench.run(this.app.work({ ...times, ...options }));
+    const times = {
+      sessionTimeout: SESSION,
+      rebalanceTimeout: "20s",
+      revokeGrace: "5s",
+      shutdownTimeout: "10s",
+    } as const;
+    const { groupProtocol } = this.#bench;
+    return this.#bench.run(this.app.work({ ...times, groupProtocol, ...options }));
   }
 
   seen<E extends AppEventName>(name: E): AppEvents[E][] {
     return this.events.filter((seen) => seen.name === name).map(({ event }) => event as AppEvents[E]);
+  }
+
+  /** Notes this event no more, as if nobody had ever listened. */
+  unlisten(event: AppEventName): void {
+    this.#listening.get(event)?.();
   }
 
   /** Virtual milliseconds. */
@@ -123,6 +144,8 @@ export class WorkerProcess {
 export interface BenchOptions {
   readonly nodes?: number;
   readonly topics?: Readonly<Record<string, number>>;
+  /** What the processes' workers ask for. Default: nothing, so that they take what the broker offers. */
+  readonly groupProtocol?: GroupProtocol | undefined;
 }
 
 /** Worker processes around one broker, all in memory on a virtual clock. */
@@ -136,8 +159,10 @@ export class WorkerBench {
   readonly #nodes: BrokerNode[];
   readonly broker: Broker;
   readonly #producer: { readonly kafka: Kafka; readonly producer: Producer };
+  readonly groupProtocol: GroupProtocol | undefined;
 
-  constructor({ nodes = 1 }: BenchOptions) {
+  constructor({ nodes = 1, groupProtocol }: BenchOptions) {
+    this.groupProtocol = groupProtocol;
     const clock = this.time.instance();
     const transport = this.network.transport(clock);
     const states = Array.from({ length: nodes }, (_, i): NodeState => {
@@ -148,7 +173,12 @@ export class WorkerBench {
         ...{ clock, clusterId: "bench", autoCreateTopics: false, topicDefaults: {}, features: {} },
         ...{ transactionMaxTimeoutMs: 900_000, transactionalIdExpirationMs: 604_800_000 },
         ...{ defaultPartitions: 1, defaultReplicationFactor: 1 },
-        groups: { ...groupDefaults, minSessionTimeoutMs: 3_000 },
+        groups: {
+          ...groupDefaults,
+          minSessionTimeoutMs: 3_000,
+          consumerSessionTimeoutMs: SESSION,
+          consumerHeartbeatIntervalMs: SESSION / 3,
+        },
       },
       states,
     );
@@ -311,10 +341,39 @@ export class WorkerBench {
 
 interface Cleanup {
   after(fn: () => Promise<void>): void;
+  /** What the bench's workers ask for where its options do not say. */
+  readonly protocol?: GroupProtocol;
+}
+
+/** A test that runs under one of the group protocols. */
+export interface ProtocolTest extends Cleanup {
+  readonly protocol: GroupProtocol;
+}
+
+export const PROTOCOLS: readonly GroupProtocol[] = ["classic", "consumer"];
+
+/** The requests by which members join, and by which they say that they live. */
+export const JOIN_API: Readonly<Record<GroupProtocol, string>> = {
+  classic: "JoinGroup",
+  consumer: "ConsumerGroupHeartbeat",
+};
+export const HEARTBEAT_API: Readonly<Record<GroupProtocol, string>> = {
+  classic: "Heartbeat",
+  consumer: "ConsumerGroupHeartbeat",
+};
+
+/** One test for each group protocol. */
+export function underBoth(name: string, body: (t: ProtocolTest) => Promise<void>): void {
+  for (const protocol of PROTOCOLS) under(protocol, name, body);
+}
+
+/** A test of what only one group protocol has. */
+export function under(protocol: GroupProtocol, name: string, body: (t: ProtocolTest) => Promise<void>): void {
+  test(`${name} (${protocol})`, (t) => body({ protocol, after: (fn) => void t.after(fn) }));
 }
 
 export async function startWorkerBench(t: Cleanup, options: BenchOptions = {}): Promise<WorkerBench> {
-  const bench = new WorkerBench(options);
+  const bench = new WorkerBench({ groupProtocol: t.protocol, ...options });
   await bench.start(options.topics ?? { q: 1 });
   t.after(() => bench.close());
   return bench;

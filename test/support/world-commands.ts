@@ -29,6 +29,7 @@ const APIS = [
   "Heartbeat",
   "JoinGroup",
   "SyncGroup",
+  "ConsumerGroupHeartbeat",
   "FindCoordinator",
   "OffsetFetch",
   "Metadata",
@@ -46,6 +47,10 @@ const PASSING: readonly { readonly api: string; readonly errorCode: number }[] =
   { api: "Heartbeat", errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE },
   { api: "JoinGroup", errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS },
   { api: "SyncGroup", errorCode: ErrorCode.REBALANCE_IN_PROGRESS },
+  { api: "ConsumerGroupHeartbeat", errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS },
+  { api: "ConsumerGroupHeartbeat", errorCode: ErrorCode.NOT_COORDINATOR },
+  { api: "ConsumerGroupHeartbeat", errorCode: ErrorCode.UNKNOWN_MEMBER_ID },
+  { api: "OffsetCommit", errorCode: ErrorCode.STALE_MEMBER_EPOCH },
   { api: "OffsetFetch", errorCode: ErrorCode.UNSTABLE_OFFSET_COMMIT },
 ];
 export const NODES = 3;

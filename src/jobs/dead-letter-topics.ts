@@ -1,0 +1,59 @@
+import type { Admin } from "../client/admin.ts";
+import type { Cluster } from "../client/cluster.ts";
+import { KafkaError } from "../client/errors.ts";
+import type { AppState } from "./app-state.ts";
+import { InvalidOptionError } from "./errors.ts";
+import { namedError } from "./named-error.ts";
+import { queueSettings } from "./options.ts";
+
+/** Longest wait (ms) for the brokers' word on a topic. */
+const FIND_TIMEOUT = 60_000;
+
+async function countPartitions(cluster: Cluster, topic: string, signal: AbortSignal): Promise<number> {
+  try {
+    return (await cluster.topic(topic, FIND_TIMEOUT, signal)).partitions.length;
+  } catch (error) {
+    throw namedError(error, "", topic);
+  }
+}
+
+/** A dead letter has to have a place before the first job dies (S4.5). */
+export async function findDeadLetterTopics(
+  app: AppState,
+  cluster: Cluster,
+  queues: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const admin = app.slot.use().kafka.admin();
+  for (const queue of queues) {
+    const { deadLetterTopic: topic } = queueSettings(app.settings, queue);
+    if (topic === undefined) continue;
+    const option = `queues.${queue}.deadLetterQueue.topic`;
+    if (app.registry.queues.includes(topic) || app.settings.queues.has(topic))
+      throw new InvalidOptionError(option, `"${topic}" is a queue of the app: what failed for good would be run again`);
+    const [actual, wanted] = [
+      await countPartitions(cluster, topic, signal),
+      await countPartitions(cluster, queue, signal),
+    ];
+    if (actual < wanted) {
+      const problem = `"${topic}" has ${actual} partitions, its queue has ${wanted}: a dead letter keeps its partition. Add partitions to it`;
+      throw new InvalidOptionError(option, problem);
+    }
+    if (await isCompacted(admin, topic))
+      throw new InvalidOptionError(
+        option,
+        `"${topic}" is compacted: of the dead letters of a key all but the last would be lost`,
+      );
+  }
+}
+
+/** Where nobody may ask, it is believed not to be. */
+async function isCompacted(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    const [found] = await admin.describeConfigs([{ type: "topic", name: topic }]);
+    return found?.entries.get("cleanup.policy")?.value?.includes("compact") === true;
+  } catch (error) {
+    if (error instanceof KafkaError && error.code.endsWith("AUTHORIZATION_FAILED")) return false;
+    throw error;
+  }
+}

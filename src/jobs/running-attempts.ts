@@ -1,0 +1,52 @@
+import type { Attempt } from "./attempt.ts";
+import type { Leftovers } from "./leftovers.ts";
+
+/** An attempt that runs, or did until just now. */
+export interface AttemptPlace {
+  /** The job's name; undefined where its record gives none. */
+  readonly job: string | undefined;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Milliseconds since it was started. */
+  readonly since: number;
+}
+
+/** A partition's part in this. */
+export interface AttemptSource {
+  readonly topic: string;
+  readonly partition: number;
+  readonly running: Attempt | undefined;
+  readonly lastStarted: Attempt | undefined;
+}
+
+/** The attempts that run now. `now`: monotonic ms. */
+export function runningNow(executors: Iterable<AttemptSource>, leftovers: Leftovers, now: number): AttemptPlace[] {
+  return startedSince(executors, leftovers, Number.POSITIVE_INFINITY, now);
+}
+
+/** The attempts that run now, and those that were the last of their partition and were started after `then` (monotonic ms). */
+export function startedSince(
+  executors: Iterable<AttemptSource>,
+  leftovers: Leftovers,
+  then: number,
+  now: number,
+): AttemptPlace[] {
+  const places: AttemptPlace[] = [];
+  const add = (topic: string, partition: number, { job, offset, startedAt }: Attempt): void =>
+    void places.push({ job, topic, partition, offset, since: now - startedAt });
+  for (const { topic, partition, running, lastStarted } of executors) {
+    if (running !== undefined) add(topic, partition, running);
+    else if (lastStarted !== undefined && lastStarted.startedAt >= then) add(topic, partition, lastStarted);
+  }
+  for (const [key, attempt] of leftovers) {
+    const slash = key.lastIndexOf("/");
+    add(key.slice(0, slash), Number(key.slice(slash + 1)), attempt);
+  }
+  return places;
+}
+
+/** For people. */
+export function attemptText({ job, topic, partition, offset }: AttemptPlace): string {
+  return `${job ?? "an unreadable job"} (${topic}/${partition}/${offset})`;
+}
