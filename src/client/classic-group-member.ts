@@ -101,11 +101,14 @@ export class ClassicGroupMember implements GroupMember {
         // An assignor that does not look at what members have gives it to others at once.
         if (this.#assignors.includes("range")) await this.#owned.releaseAll();
         this.#rejoinWanted = false;
+        const before = this.#membership.generationId;
         const joined = await this.#join();
         if (this.#stop.signal.aborted) return;
         this.#joining = false;
         failures = 0;
-        this.#beat();
+        // In a group with members of the other protocol, heartbeats ask who still has to release partitions to join
+        // again, and joining changes nothing: only the time for the next heartbeat must bring the next join.
+        if (joined.membership.generationId !== before) this.#beat();
         this.#owned.accept(joined.assigned);
         await this.#untilRejoin();
       } catch (error) {

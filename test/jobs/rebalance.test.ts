@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { test } from "node:test";
 import type { FetchRequest } from "../../protocol/messages/01-fetch.ts";
 import {
   JOIN_API,
@@ -237,6 +238,25 @@ underBoth("S6.1 a partition that is wanted back during its release is loaded ane
   await bench.run(second.app.close());
   await bench.until(() => drained(bench));
   for (const partition of range(2)) assert.deepEqual(bench.ran("q", partition, "first"), range(5));
+  assert.deepEqual(first.seen("lost"), []);
+});
+
+test("S6.1 in a group of both protocols a worker that has to release joins no more often than its heart beats", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 2 } });
+  const first = bench.process("first").job("q", (_payload, _job, { sleep }) => sleep(4_000));
+  await first.work({ groupProtocol: "classic" });
+  for (const partition of range(2)) await bench.produce("q", partition, range(3));
+  await bench.until(() => bench.starts.length === 2);
+  let joins = 0;
+  bench.broker.observe(({ api, clientId }) => {
+    if (api === "JoinGroup" && clientId === "first") joins++;
+  });
+  const second = bench.process("second").job("q", (_payload, _job, { sleep }) => sleep(100));
+  await second.work({ groupProtocol: "consumer" });
+  await bench.until(() => owned(second));
+  assert.ok(joins >= 2 && joins <= 6, `${joins} joins`);
+  await bench.until(() => drained(bench));
+  for (const partition of range(2)) assert.deepEqual(bench.ran("q", partition), range(3), "no job runs twice");
   assert.deepEqual(first.seen("lost"), []);
 });
 
