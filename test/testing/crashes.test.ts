@@ -94,7 +94,9 @@ test("testApp shows that what finished since the last commit runs again after a 
 });
 
 test("testApp waits for the group to miss a worker, however long its session is", async (t) => {
-  const { kit, job } = await startBench({ work: { groupProtocol: "classic", sessionTimeout: "30m", rebalanceTimeout: "20m" } });
+  const { kit, job } = await startBench({
+    work: { groupProtocol: "classic", sessionTimeout: "30m", rebalanceTimeout: "20m" },
+  });
   t.after(() => kit.close());
   kit.crashAt("after-perform");
   await job.performLater({ n: 0, user: 0 });
