@@ -9,8 +9,8 @@ await app.topics.apply();
 const controller = new AbortController();
 const worker = await app.work({ concurrency: 50, queues: ["users"], signal: controller.signal });
 const updated = new Promise<void>((resolve) => {
-  let left = 7;
-  app.on("completed", () => --left === 0 && resolve());
+  let left = 9;
+  for (const event of ["completed", "discarded"] as const) app.on(event, () => --left === 0 && resolve());
 });
 app.use({
   enqueue: async (job, next) => {
@@ -42,6 +42,8 @@ await app.performAllLater([
   updateUser.of({ userId: 1, attributes: { name: "Grace" } }),
   updateUser.set({ headers: { source: "bulk" } }).of({ userId: 7, attributes: { name: "Ada Lovelace" } }),
   updateUser.of({ userId: 2, attributes: { name: "Alan" } }),
+  updateUser.of({ userId: 429, attributes: { name: "later" } }),
+  updateUser.of({ userId: -1, attributes: {} }),
   makeReport.of(),
 ]);
 await updateUser.performNow({ userId: 8, attributes: { name: "here and now" } });
@@ -55,6 +57,7 @@ await app
   .catch((error: unknown) => console.log(error instanceof BulkEnqueueError && error.results.length));
 
 await updated;
+console.log(users.get(429), await app.blocked());
 console.log(tenants.get("order-7")?.join());
 console.log(worker.status().partitions.length, users.get(7), users.get(8));
 await worker.quiet();

@@ -7,7 +7,10 @@ export const app = createApp({
   group: "shop-workers",
   queues: {
     users: { partitions: 12 },
-    reports: { backoff: { initial: "1s", max: "30s", jitter: 0.2 } },
+    reports: {
+      deadLetterQueue: { topic: "reports-dead", maxRetries: 3 },
+      backoff: { initial: "1s", max: "30s", jitter: 0.2 },
+    },
   },
 });
 

@@ -1,3 +1,4 @@
+import { Discard, RetryLater } from "ottla";
 import { app, tenantStorage } from "../app.ts";
 
 export interface UpdateUser {
@@ -10,6 +11,8 @@ export interface UpdateUser {
 export const users: Map<number, string[]> = new Map();
 /** By the id of the job: on whose behalf it ran, and where that was said. */
 export const tenants: Map<string, [header: string | undefined, context: string | undefined]> = new Map();
+
+let times = 0;
 
 // A variant: shares connections.
 const reliable = app.producer.with({ acks: "all", compression: "gzip", deliveryTimeout: "30s" });
@@ -24,8 +27,16 @@ export const updateUser = app.job<UpdateUser>({
   version: 2,
   upgrade: (payload, from) =>
     from === 1 ? { attributes: {}, ...(payload as { userId: number }) } : (payload as never),
+  retryOn: [{ errors: [{ name: "TimeoutError" }], wait: "polynomiallyLonger", attempts: 5, jitter: 0.15 }],
+  discardOn: [{ errors: [RangeError] }],
+  afterDiscard(job, error) {
+    console.warn(`${job.name} of user ${job.payload?.userId} is discarded: ${(error as Error).message}`);
+  },
+  timeout: "30s",
   async perform(payload, job) {
     job.signal.throwIfAborted();
+    if (payload.userId < 0) throw new Discard("user is gone");
+    if (payload.userId === 429 && times++ === 0) throw new RetryLater({ wait: "100ms" }); // counts no attempt
     const names = users.get(payload.userId) ?? [];
     users.set(payload.userId, [...names, payload.attributes.name ?? ""]);
     tenants.set(job.id, [job.headers.tenant, tenantStorage.getStore()]);
