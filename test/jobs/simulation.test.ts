@@ -6,7 +6,8 @@ import { checkLedger } from "../support/check-ledger.ts";
 import { GRACES, JobWorld } from "../support/job-world.ts";
 import { command, execute, NODES, PARTITIONS } from "../support/world-commands.ts";
 
-const RUNS = Number(process.env.OTTLA_SIMULATIONS ?? 30);
+/** Of each kind of membership. */
+const RUNS = Number(process.env.OTTLA_SIMULATIONS ?? 20);
 /** Milliseconds; a run takes some fifty. */
 const TIMEOUT = 60_000 + RUNS * 2_000;
 const SEED = process.env.OTTLA_SEED === undefined ? {} : { seed: Number(process.env.OTTLA_SEED) };
