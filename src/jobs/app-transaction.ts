@@ -85,8 +85,10 @@ export async function sendTogether(
   runtime.enqueueBegan();
   let places: RecordMetadata[];
   try {
-    const writes = { records: enqueues.map(({ record }) => record), offsets };
-    places = await sendTransaction(runtime, writes, runtime.transactionStep);
+    const records = enqueues.map(({ record }) => record);
+    const sending = sendTransaction(runtime, { records, offsets }, runtime.transactionStep);
+    runtime.tellSent(records, sending);
+    places = await sending;
   } catch (error) {
     throw nameFailure(error, enqueues);
   } finally {

@@ -1,5 +1,6 @@
 import { Kafka } from "../client/kafka.ts";
 import type { Producer } from "../client/producer.ts";
+import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
 import type { TransactionPool } from "../client/transaction-pool.ts";
 import { type Clock, systemClock, uuidv7 } from "../net/clock.ts";
 import type { Transport } from "../net/transport.ts";
@@ -9,7 +10,7 @@ import type { LazyProducer, ProducerSource } from "./lazy-producer.ts";
 import { type AppSettings, defaultBrokers, queueSettings, topicSettings } from "./options.ts";
 import { deliveryTimeoutOf } from "./producer-settings.ts";
 import { QueueLine } from "./queue-line.ts";
-import { type SentJobs, tellSent } from "./sent-jobs.ts";
+import { type SentJobs, tellAllSent, tellSent } from "./sent-jobs.ts";
 
 /** What the test kit puts in the place of the outside world. */
 export interface RuntimeParts {
@@ -100,6 +101,11 @@ export class Runtime {
       this.#producers.set(lazy, lines);
     }
     return lines;
+  }
+
+  /** Tells whoever is told of jobs that are sent of some that go in one transaction. */
+  tellSent(records: readonly ProducerRecord[], places: Promise<readonly RecordMetadata[]>): void {
+    if (this.#sent !== undefined) tellAllSent(records, this.#sent, places);
   }
 
   /** Enqueues that have begun and have not ended. */

@@ -17,14 +17,33 @@ export function tellSent(sink: RecordSink, sent: SentJobs): RecordSink {
     },
     send: (record) => {
       const result = sink.send(record);
-      const { topic, timestamp = -1 } = record;
-      sent(
-        asReceived(record, { topic, partition: -1, offset: -1, timestamp }),
-        result.then((metadata) => asReceived(record, metadata)),
-      );
+      tellOne(record, sent, result);
       return result;
     },
   };
+}
+
+/** Tells of records that are sent together, and of the place that each of them gets. */
+export function tellAllSent(
+  records: readonly ProducerRecord[],
+  sent: SentJobs,
+  results: Promise<readonly RecordMetadata[]>,
+): void {
+  for (const [i, record] of records.entries()) {
+    tellOne(
+      record,
+      sent,
+      results.then((places) => places[i]!),
+    );
+  }
+}
+
+function tellOne(record: ProducerRecord, sent: SentJobs, result: Promise<RecordMetadata>): void {
+  const { topic, timestamp = -1 } = record;
+  sent(
+    asReceived(record, { topic, partition: -1, offset: -1, timestamp }),
+    result.then((metadata) => asReceived(record, metadata)),
+  );
 }
 
 function asReceived(record: ProducerRecord, { topic, partition, offset, timestamp }: RecordMetadata): ReceivedJob {
