@@ -25,6 +25,22 @@ export type {
 export { type App, createApp } from "./src/jobs/app.ts";
 export type { BackoffOptions } from "./src/jobs/backoff.ts";
 export type { BlockedJob, SkipOptions } from "./src/jobs/blocked-jobs.ts";
+export type { DeadLetter, DeadLetterContent } from "./src/jobs/dead-letter.ts";
+export {
+  LetterTooFarError,
+  NoOriginError,
+  NoSuchLetterError,
+  PartitionGoneError,
+} from "./src/jobs/dead-letter-errors.ts";
+export type {
+  DeadLetters,
+  DiscardOptions,
+  DiscardResult,
+  ListDeadLettersOptions,
+  RedriveOptions,
+  RedriveProgressOptions,
+  RedriveResult,
+} from "./src/jobs/dead-letters.ts";
 export type { BufferedJob, DispatchedJob, EnqueuedJob } from "./src/jobs/dispatched-job.ts";
 export type { Duration } from "./src/jobs/duration.ts";
 export type { DiscardRule, ErrorMatcher, RetryRule } from "./src/jobs/error-rules.ts";
@@ -61,6 +77,7 @@ export type { RecordPlace } from "./src/jobs/moved-record.ts";
 export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { DeadLetterQueueOptions, OnDataLoss, QueueOptions, WhenExhausted } from "./src/jobs/queue-options.ts";
+export type { DeadLetterFailure } from "./src/jobs/redrive-plan.ts";
 export type { Serializer } from "./src/jobs/serializer.ts";
 export type {
   InputOf,

@@ -25,6 +25,10 @@ export interface JobDefaults {
   readonly retryRule: { readonly wait: number; readonly attempts: number; readonly jitter: number };
   readonly unknownJobGrace: number;
   readonly transactionTimeout: number;
+  /** Jobs a second that a redrive brings back. */
+  readonly redriveRate: number;
+  /** Dead letters that are listed. */
+  readonly deadLetterList: number;
 }
 
 export const DEFAULTS: JobDefaults = {
@@ -47,4 +51,6 @@ export const DEFAULTS: JobDefaults = {
   retryRule: { wait: 3_000, attempts: 5, jitter: 0.15 },
   unknownJobGrace: 600_000,
   transactionTimeout: 10_000,
+  redriveRate: 100,
+  deadLetterList: 100,
 };
