@@ -3,9 +3,10 @@ import { InvalidOptionError } from "./errors.ts";
 import type { RecordPlace } from "./moved-record.ts";
 import { checkTopicName } from "./topic-name.ts";
 
-/** A record's place as a caller gave it. */
+/** A record's place as a caller gave it. It may be more than that, as a letter or a blocked job is. */
 export function checkPlace(value: unknown, path: string): RecordPlace {
-  const { topic, partition, offset } = checkOptions(value, path, ["topic", "partition", "offset"]);
+  const known = Object.keys((value as object | null | undefined) ?? {});
+  const { topic, partition, offset } = checkOptions(value, path, known);
   return {
     topic: checkTopicName(topic, within(path, "topic")),
     partition: required(partition, within(path, "partition")),
