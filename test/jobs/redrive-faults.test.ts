@@ -43,7 +43,7 @@ test("S3.9 where nobody says how a redrive's transaction ended, what is committe
     const silence = bench.broker.faults.drop({ api: "EndTxn", when, times: Number.POSITIVE_INFINITY });
     const redrive = bench.process("w", OPTIONS).app.dead.redrive({ rate: 10 });
     await bench.until(() => silence.used > 0);
-    await bench.time.advance(60_000);
+    await bench.time.advance(90_000);
     silence.cancel();
     assert.equal((await bench.run(redrive)).redriven, 5, when);
     assert.deepEqual(await queued(bench, 1), [range(5)], when);
@@ -89,10 +89,10 @@ test("S3.9 two redrives at once share the partitions, and each letter goes once"
 
 test("S3.9 two redrives that each want letters of the other's partitions both come to an end", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2, d: 2 } });
-  await write(bench, 2, 10);
+  await write(bench, 2, 80);
   const places = (parity: number): RedriveOptions["places"] =>
     range(2).flatMap((partition) =>
-      range(10).flatMap((offset) => (offset % 2 === parity ? [{ topic: "d", partition, offset }] : [])),
+      range(80).flatMap((offset) => (offset % 2 === parity ? [{ topic: "d", partition, offset }] : [])),
     );
   const results = await bench.run(
     Promise.all(
@@ -104,14 +104,14 @@ test("S3.9 two redrives that each want letters of the other's partitions both co
   assert.deepEqual(
     results.map(({ redriven, failures }) => [redriven, failures]),
     [
-      [10, []],
-      [10, []],
+      [80, []],
+      [80, []],
     ],
   );
   for (const values of await queued(bench, 2)) {
     assert.deepEqual(
       values.toSorted((a, b) => a - b),
-      range(10),
+      range(80),
     );
     for (const parity of [0, 1]) {
       const own = values.filter((value) => value % 2 === parity);
