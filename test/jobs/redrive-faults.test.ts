@@ -40,12 +40,15 @@ test("S3.9 where nobody says how a redrive's transaction ended, what is committe
   for (const when of ["beforeApply", "afterApply"] as const) {
     const bench = await startWorkerBench(t, { topics: { q: 1, d: 1 } });
     await write(bench, 1, 5);
+    const { dead } = bench.process("w", OPTIONS).app;
+    // So that something is committed already.
+    await bench.run(dead.redrive({ limit: 1 }));
     const silence = bench.broker.faults.drop({ api: "EndTxn", when, times: Number.POSITIVE_INFINITY });
-    const redrive = bench.process("w", OPTIONS).app.dead.redrive({ rate: 10 });
+    const redrive = dead.redrive({ rate: 10 });
     await bench.until(() => silence.used > 0);
     await bench.time.advance(90_000);
     silence.cancel();
-    assert.equal((await bench.run(redrive)).redriven, 5, when);
+    assert.equal((await bench.run(redrive)).redriven, 4, when);
     assert.deepEqual(await queued(bench, 1), [range(5)], when);
   }
 });
