@@ -1,4 +1,3 @@
-import type { Cluster } from "../client/cluster.ts";
 import { createGroupMember } from "../client/create-group-member.ts";
 import type { KafkaError } from "../client/errors.ts";
 import type { GroupMember } from "../client/group-member.ts";
@@ -6,7 +5,8 @@ import { type CommittedOffset, fetchOffsets, type OffsetToCommit } from "../clie
 import type { ProducerRecord } from "../client/producer-record.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import type { TransactionPool } from "../client/transaction-pool.ts";
-import { sleep } from "../net/clock.ts";
+import { type Clock, sleep } from "../net/clock.ts";
+import type { AppState } from "./app-state.ts";
 import { decodeCommitMetadata } from "./commit-metadata.ts";
 import { Committer } from "./committer.ts";
 import { DEFAULTS } from "./defaults.ts";
@@ -78,8 +78,8 @@ const PATIENCE = 120_000;
  * and what one does that has lost it is refused (KIP-447).
  */
 export class GroupVisit {
-  readonly #cluster: Cluster;
-  readonly #pool: () => TransactionPool;
+  readonly #app: AppState;
+  readonly #clock: Clock;
   readonly #group: GroupMember;
   readonly #committer: Committer;
   readonly #held = new Map<string, VisitedPartition>();
@@ -89,15 +89,10 @@ export class GroupVisit {
   #wake: (() => void) | undefined;
 
   /** It ends early when `signal` aborts: nothing is tried again then. */
-  constructor(
-    cluster: Cluster,
-    groupId: string,
-    topics: readonly string[],
-    pool: () => TransactionPool,
-    signal: AbortSignal,
-  ) {
-    this.#cluster = cluster;
-    this.#pool = pool;
+  constructor(app: AppState, groupId: string, topics: readonly string[], signal: AbortSignal) {
+    const { cluster } = app.slot.use().kafka;
+    this.#app = app;
+    this.#clock = cluster.clock;
     this.#signal = signal;
     const { sessionTimeout, rebalanceTimeout } = DEFAULTS;
     this.#group = createGroupMember(
@@ -118,7 +113,7 @@ export class GroupVisit {
             this.#held.delete(key);
           }
         },
-        troubled: () => {},
+        troubled: (error) => this.#trouble(error, `talking to the coordinator of group ${groupId}`),
         failed: (error) => {
           this.#failure = error;
           this.#wake?.();
@@ -143,6 +138,11 @@ export class GroupVisit {
     if (this.#held.get(key) === visited) this.#held.delete(key);
   }
 
+  /** It is tried again. */
+  #trouble(error: KafkaError, during: string, { topic, partition }: Partial<TopicPartition> = {}): void {
+    this.#app.events.emit("error", { error, during, topic, partition });
+  }
+
   /** Whether it has any partition now. */
   get hasSome(): boolean {
     return this.#held.size > 0;
@@ -150,7 +150,7 @@ export class GroupVisit {
 
   /** The next partition that it was given; undefined where none comes for `ms` milliseconds. Throws where the group refuses it for good. */
   async next(ms: number): Promise<VisitedPartition | undefined> {
-    const { clock } = this.#cluster;
+    const clock = this.#clock;
     const deadline = clock.monotonic() + ms;
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
@@ -180,12 +180,14 @@ export class GroupVisit {
    * will change, and what has not passed for two minutes.
    */
   async move(visited: VisitedPartition, move: HandMove): Promise<boolean> {
-    const { clock } = this.#cluster;
+    const clock = this.#clock;
     const since = clock.monotonic();
     const source = moveSource(visited, move);
     let final: KafkaError | undefined;
-    const moves = new Moves(this.#group, this.#committer, clock, this.#pool, (error) => {
-      if (!FINAL.has(error.code) && clock.monotonic() - since < PATIENCE) return;
+    const pool = (): TransactionPool => this.#app.slot.use().transactions;
+    const moves = new Moves(this.#group, this.#committer, clock, pool, (error) => {
+      if (!FINAL.has(error.code) && clock.monotonic() - since < PATIENCE)
+        return this.#trouble(error, "moving a job", visited);
       final = error;
       moves.close();
     });

@@ -30,14 +30,13 @@ export async function carryOut(
   reports: LetterReports,
   signal: AbortSignal,
 ): Promise<void> {
-  const { cluster } = app.slot.use().kafka;
-  const { clock } = cluster;
+  const { clock } = app.slot.use();
   const pace = new Pace(clock, rate);
   const topics = [...new Set(partitions.map(({ topic }) => topic))];
   const plans = new Map(partitions.map((plan) => [partitionKey(plan.topic, plan.partition), plan]));
   for (let visits = 1; (await isLeft(app, partitions, signal)) && !signal.aborted; visits++) {
     if (visits > 1) await sleep(clock, backoffDelay(REJOIN_BACKOFF, visits - 1, clock), signal);
-    const visit = new GroupVisit(cluster, redriveGroup(app), topics, () => app.slot.use().transactions, signal);
+    const visit = new GroupVisit(app, redriveGroup(app), topics, signal);
     try {
       while (!signal.aborted && partitions.some(({ chosen }) => chosen.size > 0)) {
         const visited = await visit.next(visit.hasSome ? NEXT_PARTITION : LOOK_EVERY);

@@ -29,8 +29,7 @@ export async function skipFromOutside(app: AppState, place: RecordPlace, to: str
   if (to !== undefined) await checkTarget(app, place, to);
   const stop = new AbortController();
   const closer = async (): Promise<void> => stop.abort();
-  const { cluster } = app.slot.use().kafka;
-  const visit = new GroupVisit(cluster, group, [place.topic], () => app.slot.use().transactions, stop.signal);
+  const visit = new GroupVisit(app, group, [place.topic], stop.signal);
   app.closers.add(closer);
   try {
     const visited = await partitionOf(visit, place);

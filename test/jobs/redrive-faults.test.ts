@@ -31,8 +31,14 @@ test("S3.9 a redrive's step is repeated when its transaction aborts", async (t) 
   const { faults } = bench.broker;
   const refused = faults.fail({ api: "TxnOffsetCommit", errorCode: ErrorCode.INVALID_COMMIT_OFFSET_SIZE, times: 2 });
   faults.fail({ api: "EndTxn", errorCode: ErrorCode.INVALID_TXN_STATE, times: 1 });
-  assert.equal((await bench.run(bench.process("w", OPTIONS).app.dead.redrive({ rate: 10 }))).redriven, 5);
+  const process = bench.process("w", OPTIONS);
+  assert.equal((await bench.run(process.app.dead.redrive({ rate: 10 }))).redriven, 5);
   assert.equal(refused.used, 2);
+  assert.deepEqual(
+    process.seen("error").map(({ during, topic, partition }) => [during, topic, partition]),
+    range(2).map(() => ["moving a job", "d", 0]),
+    "what is tried again is told",
+  );
   assert.deepEqual(await queued(bench, 1), [range(5)]);
 });
 
