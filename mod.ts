@@ -40,6 +40,22 @@ export {
   TransactionEndedError,
 } from "./src/jobs/calling-errors.ts";
 export type { ContextOptions, ContextStore } from "./src/jobs/contexts.ts";
+export type { DeadLetter, DeadLetterContent } from "./src/jobs/dead-letter.ts";
+export {
+  LetterTooFarError,
+  NoOriginError,
+  NoSuchLetterError,
+  PartitionGoneError,
+} from "./src/jobs/dead-letter-errors.ts";
+export type {
+  DeadLetters,
+  DiscardOptions,
+  DiscardResult,
+  ListDeadLettersOptions,
+  RedriveOptions,
+  RedriveProgressOptions,
+  RedriveResult,
+} from "./src/jobs/dead-letters.ts";
 export type { BufferedJob, DispatchedJob, EnqueuedJob } from "./src/jobs/dispatched-job.ts";
 export type { Duration } from "./src/jobs/duration.ts";
 export type { DiscardRule, ErrorMatcher, RetryRule } from "./src/jobs/error-rules.ts";
@@ -80,6 +96,7 @@ export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { DeadLetterQueueOptions, OnDataLoss, QueueOptions, WhenExhausted } from "./src/jobs/queue-options.ts";
 export type { QueuePatternOptions } from "./src/jobs/queue-patterns.ts";
+export type { DeadLetterFailure } from "./src/jobs/redrive-plan.ts";
 export type { AttemptPlace } from "./src/jobs/running-attempts.ts";
 export type { Serializer } from "./src/jobs/serializer.ts";
 export type {

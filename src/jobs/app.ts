@@ -3,6 +3,7 @@ import { type AppTransaction, enqueueTogether } from "./app-transaction.ts";
 import { type BlockedJob, blockedJobs, type SkipOptions, skipJob } from "./blocked-jobs.ts";
 import { enqueueAll } from "./bulk-enqueue.ts";
 import { type ContextOptions, type ContextStore, Contexts } from "./contexts.ts";
+import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { AppClosedError } from "./errors.ts";
@@ -61,9 +62,11 @@ export interface App {
   blocked(): Promise<BlockedJob[]>;
   /**
    * Lets a job go that holds its partition: into the topic `deadLetter`, or nowhere. In a process whose worker has that
-   * partition. Rejects with a `NotBlockedError` where there is no such job.
+   * partition, or in any while the group has no workers. Rejects with a `NotBlockedError` where there is no such job.
    */
   skip(place: RecordPlace, options?: SkipOptions): Promise<void>;
+  /** Jobs that failed for good and wait in dead letter topics: to be looked at, brought back or let go of. */
+  readonly dead: DeadLetters;
   /**
    * Runs jobs in this process as a member of the app's group, until the worker is closed. Resolves once it has found
    * its queues' topics; partitions follow, with `assigned` events.
@@ -137,6 +140,7 @@ function makeApp(state: AppState): App {
     topics: appTopics(state),
     blocked: () => blockedJobs(state),
     skip: (place, options) => skipJob(state, place, options),
+    dead: deadLetters(state),
     work: (options) => (closing === undefined ? startWorker(state, options) : Promise.reject(new AppClosedError())),
     close,
     [Symbol.asyncDispose]: close,

@@ -1,10 +1,11 @@
 import type { AppState } from "./app-state.ts";
-import { checkOptions, optionalInteger, within } from "./check-options.ts";
+import { checkOptions, within } from "./check-options.ts";
 import { decodeCommitMetadata } from "./commit-metadata.ts";
 import { InvalidOptionError } from "./errors.ts";
 import type { RecordPlace } from "./moved-record.ts";
+import { checkPlace } from "./record-place.ts";
+import { skipFromOutside } from "./skip-from-outside.ts";
 import { checkTopicName } from "./topic-name.ts";
-import { NotBlockedError } from "./worker-errors.ts";
 
 /** A job that has failed and holds its partition, as what the group has committed tells of it. */
 export interface BlockedJob extends RecordPlace {
@@ -50,29 +51,14 @@ function readFailing(
   }
 }
 
-/** Lets a blocked job go, in the worker of this process that has its partition. */
+/** Lets a blocked job go, in the worker of this process that has its partition, or where the group has no worker at all. */
 export async function skipJob(app: AppState, place: unknown, options: unknown): Promise<void> {
-  // What app.blocked() gave may be given as it is.
-  const { topic, partition, offset } = checkOptions(place, "skip", Object.keys((place as object | null) ?? {}));
-  const from: RecordPlace = {
-    topic: checkTopicName(topic, "skip.topic"),
-    partition: required(partition, "skip.partition"),
-    offset: required(offset, "skip.offset"),
-  };
+  const from = checkPlace(place, "skip");
   const { deadLetter } = checkOptions(options, "skip", ["deadLetter"]);
   const to = deadLetter === undefined ? undefined : checkTopicName(deadLetter, within("skip", "deadLetter"));
   if (to === from.topic || (to !== undefined && app.registry.queues.includes(to)))
     throw new InvalidOptionError("skip.deadLetter", `"${to}" is a queue of the app: the job would be run again`);
   const worker = [...app.workers].find((each) => each.has(from));
-  if (worker === undefined) {
-    const problem = "no worker of this process has its partition: call app.skip where one has";
-    throw new NotBlockedError(`${from.topic}/${from.partition}/${from.offset}`, problem);
-  }
+  if (worker === undefined) return skipFromOutside(app, from, to);
   await worker.skip(from, to);
-}
-
-function required(value: unknown, path: string): number {
-  const number = optionalInteger(value, path, 0, Number.MAX_SAFE_INTEGER);
-  if (number === undefined) throw new InvalidOptionError(path, "missing: a whole number is expected");
-  return number;
 }

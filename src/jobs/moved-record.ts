@@ -1,5 +1,5 @@
 import type { HeaderInput, ProducerRecord } from "../client/producer-record.ts";
-import { ATTEMPT_HEADER, ERROR_HEADER, ORIGIN_HEADER, RETRIES_HEADER } from "./headers.ts";
+import { ATTEMPT_HEADER, ERROR_HEADER, ORIGIN_HEADER, REDRIVE_HEADER, RETRIES_HEADER } from "./headers.ts";
 import type { JobRecord } from "./received-job.ts";
 import type { FailureCounts } from "./verdict.ts";
 
@@ -24,6 +24,17 @@ export function requeued(record: JobRecord, from: RecordPlace, { attempt, counte
     [ATTEMPT_HEADER, String(attempt)],
     [RETRIES_HEADER, counters.join(",")],
   ]);
+}
+
+/** What a job that begins anew does not bring along. */
+const OF_PAST_RUNS: ReadonlySet<string> = new Set([ERROR_HEADER, ATTEMPT_HEADER, RETRIES_HEADER, REDRIVE_HEADER]);
+
+/** The dead letter as a job again, in its queue `topic`: it begins anew, for the `redrives`th time (S4.5). */
+export function redriven(record: JobRecord, from: RecordPlace, topic: string, redrives: number): ProducerRecord {
+  const { offset, timestamp, key, value } = record;
+  const headers = record.headers.filter(([name]) => !OF_PAST_RUNS.has(name));
+  const fresh: JobRecord = { offset, timestamp, key, value, headers };
+  return moved(fresh, from, topic, [[REDRIVE_HEADER, String(redrives)]]);
 }
 
 /** A move keeps key and partition number (S1.3), and every header that it does not replace, unknown ones included (S1.2). */

@@ -5,6 +5,7 @@ import { compactionConformance } from "./compaction.ts";
 import { consumeConformance } from "./consume.ts";
 import { consumerControlConformance } from "./consumer-control.ts";
 import { consumerGroupConformance } from "./consumer-group.ts";
+import { deadLettersConformance } from "./dead-letters.ts";
 import { fetchSessionsConformance } from "./fetch-sessions.ts";
 import { groupConformance } from "./group.ts";
 import { groupChangesConformance } from "./group-changes.ts";
@@ -46,6 +47,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   protocolConformance,
   failingJobsConformance,
   jobsConformance,
+  deadLettersConformance,
 ];
 
 /** The in-process broker, and the cluster that KAFKA_BROKERS names where it names one. */

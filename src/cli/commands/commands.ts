@@ -1,9 +1,11 @@
 import type { Command } from "../command.ts";
+import { blocked } from "./blocked.ts";
 import { broker } from "./broker.ts";
+import { dead } from "./dead.ts";
 import { dev } from "./dev.ts";
 import { enqueue } from "./enqueue.ts";
 import { topics } from "./topics.ts";
 import { worker } from "./worker.ts";
 
 /** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [dev, worker, enqueue, topics, broker];
+export const COMMANDS: readonly Command[] = [dev, worker, enqueue, topics, blocked, dead, broker];

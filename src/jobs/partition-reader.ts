@@ -1,0 +1,36 @@
+import type { Kafka } from "../client/kafka.ts";
+import type { TopicPartition } from "../client/topic-partition.ts";
+import type { JobRecord } from "./received-job.ts";
+
+/** Records of a partition, in order. */
+export interface ReadBatch {
+  readonly records: readonly JobRecord[];
+  /** All below it has been read. */
+  readonly nextOffset: number;
+}
+
+/** Little, since each batch is worked on for long. */
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The committed records of a partition from one offset up to another, which must not be beyond the last stable offset.
+ * It ends early where `signal` aborts.
+ */
+export async function* readPartition(
+  kafka: Kafka,
+  { topic, partition }: TopicPartition,
+  from: number,
+  to: number,
+  signal: AbortSignal,
+): AsyncGenerator<ReadBatch, void, void> {
+  if (from >= to || signal.aborted) return;
+  const consumer = kafka.consumer({
+    assignment: [{ topic, partition, offset: from }],
+    maxBufferedBytes: MAX_BUFFERED_BYTES,
+    signal,
+  });
+  for await (const { records, nextOffset } of consumer) {
+    yield { records: records.filter(({ offset }) => offset < to), nextOffset: Math.min(nextOffset, to) };
+    if (nextOffset >= to) return;
+  }
+}
