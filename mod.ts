@@ -29,12 +29,13 @@ export {
   TransactionOutcomeUnknownError,
 } from "./src/client/transaction-errors.ts";
 export { type App, createApp } from "./src/jobs/app.ts";
-export type { AppTransaction } from "./src/jobs/app-transaction.ts";
 export type { BackoffOptions } from "./src/jobs/backoff.ts";
 export type { BlockedJob, SkipOptions } from "./src/jobs/blocked-jobs.ts";
 export {
+  AlreadyHandedOverError,
   DuplicateContextError,
   EnqueueStoppedError,
+  HandOverLostError,
   LazyModuleError,
   NextCalledTwiceError,
   TransactionEndedError,
@@ -58,6 +59,7 @@ export type {
 } from "./src/jobs/dead-letters.ts";
 export type { BufferedJob, DispatchedJob, EnqueuedJob } from "./src/jobs/dispatched-job.ts";
 export type { Duration } from "./src/jobs/duration.ts";
+export type { AppTransaction, TransactionWork } from "./src/jobs/enqueue-transaction.ts";
 export type { DiscardRule, ErrorMatcher, RetryRule } from "./src/jobs/error-rules.ts";
 export {
   AppClosedError,
@@ -83,7 +85,7 @@ export {
 } from "./src/jobs/errors.ts";
 export type { AppEventName, AppEvents, AppListener, JobInfo, TopicPartition } from "./src/jobs/events.ts";
 export type { JobHeaders } from "./src/jobs/headers.ts";
-export type { ConfiguredJob, Job, JobSettings, Payload, PreparedJob } from "./src/jobs/job.ts";
+export type { ConfiguredJob, Job, JobSettings, Payload } from "./src/jobs/job.ts";
 export { Discard, RetryLater } from "./src/jobs/job-controls.ts";
 export type { DiscardedJob, DispatchMethod, EnqueuingJob, JobOptions, RunningJob } from "./src/jobs/job-options.ts";
 export type { PartitionerResult, PartitionKeyType } from "./src/jobs/key.ts";
@@ -93,6 +95,7 @@ export type { LogFields, Logger } from "./src/jobs/logger.ts";
 export type { InterceptedJob, Middleware } from "./src/jobs/middleware.ts";
 export type { RecordPlace } from "./src/jobs/moved-record.ts";
 export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
+export type { PreparedJob } from "./src/jobs/prepared-job.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { DeadLetterQueueOptions, OnDataLoss, QueueOptions, WhenExhausted } from "./src/jobs/queue-options.ts";
 export type { QueuePatternOptions } from "./src/jobs/queue-patterns.ts";

@@ -1,10 +1,15 @@
 import type { AppState } from "./app-state.ts";
+import { TransactionEndedError } from "./calling-errors.ts";
 import type { JobDefinition } from "./job-options.ts";
-import { JobRun } from "./job-run.ts";
+import { JobRun, type RunHost } from "./job-run.ts";
 import { jobInfo, readPayload } from "./perform.ts";
 import type { ReceivedJob } from "./received-job.ts";
 
-const NEVER: AbortSignal = new AbortController().signal;
+/** Of a job that has ended. */
+const HOST: RunHost = {
+  signal: new AbortController().signal,
+  transaction: () => Promise.reject(new TransactionEndedError()),
+};
 
 /** Calls the job's `afterDiscard`, where it has one. What that throws goes to the `error` event: the job has ended all the same. */
 export async function afterDiscard(
@@ -19,7 +24,7 @@ export async function afterDiscard(
   try {
     const payload = await readPayload(app, definition, job).catch(() => undefined);
     const fields = { ...jobInfo(job, attempt), headers: job.headers, enqueuedAt: job.enqueuedAt };
-    await definition.afterDiscard(new JobRun(fields, payload, app.settings.logger, { signal: NEVER }), error);
+    await definition.afterDiscard(new JobRun(fields, payload, app.settings.logger, HOST), error);
   } catch (cause) {
     app.events.emit("error", { error: cause, during: `afterDiscard of job "${definition.name}"`, topic, partition });
   }

@@ -1,5 +1,4 @@
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
-import type { TransactionOffsets } from "../client/transaction.ts";
 import { TransactionAbortedError } from "../client/transaction-errors.ts";
 import { within } from "../client/within.ts";
 import type { AppState } from "./app-state.ts";
@@ -9,22 +8,14 @@ import type { EnqueuedJob } from "./dispatched-job.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { completeRecord, type EnqueueDraft, intercept } from "./enqueue-draft.ts";
 import type { EnqueueRun } from "./enqueue-run.ts";
+import type { AppTransaction, TransactionWork } from "./enqueue-transaction.ts";
 import { EnqueueTimeoutError, InvalidOptionError } from "./errors.ts";
-import { type PreparedJob, preparedCall } from "./job.ts";
+import { preparedCall } from "./job.ts";
 import { namedError } from "./named-error.ts";
+import type { PreparedJob } from "./prepared-job.ts";
 import { deliveryTimeoutOf } from "./producer-settings.ts";
 import { partitionOf } from "./queue-line.ts";
 import { sendTransaction } from "./send-transaction.ts";
-
-/** Collects enqueues that count together or not at all. */
-export interface AppTransaction {
-  /**
-   * Adds a job. Resolves once it is known that the job can be enqueued: it is not yet. Its `partition` and `offset` are
-   * -1 until the transaction is committed, and are then filled in. If it rejects, so does the transaction. A job's own
-   * `performLater` is no part of the transaction.
-   */
-  performLater(job: PreparedJob): Promise<EnqueuedJob>;
-}
 
 /** The handle of a job whose place is filled in once it has one. */
 type OpenHandle = { -readonly [K in keyof EnqueuedJob]: EnqueuedJob[K] };
@@ -37,18 +28,16 @@ export interface CollectedEnqueue {
 }
 
 /** `app.transaction`. */
-export async function enqueueTogether<T>(
-  app: AppState,
-  dispatcher: Dispatcher,
-  work: (transaction: AppTransaction) => T | Promise<T>,
-): Promise<T> {
+export async function enqueueTogether<T>(app: AppState, dispatcher: Dispatcher, work: TransactionWork<T>): Promise<T> {
   if (typeof work !== "function") {
     throw new InvalidOptionError("transaction", `${describe(work)} given, a function is expected`);
   }
   // One that begins after the app was closed does not even run.
   app.slot.use();
   const { value, enqueues } = await collectEnqueues(app, dispatcher, work);
-  await sendTogether(app, enqueues);
+  if (enqueues.length === 0) return value;
+  const runtime = app.slot.use();
+  await sendTogether(app, enqueues, (records) => sendTransaction(runtime, { records }, runtime.transactionStep));
   return value;
 }
 
@@ -59,7 +48,7 @@ export async function enqueueTogether<T>(
 export async function collectEnqueues<T>(
   app: AppState,
   dispatcher: Dispatcher,
-  work: (transaction: AppTransaction) => T | Promise<T>,
+  work: TransactionWork<T>,
 ): Promise<{ readonly value: T; readonly enqueues: readonly CollectedEnqueue[] }> {
   const collection = new EnqueueCollection(app, dispatcher);
   try {
@@ -72,21 +61,20 @@ export async function collectEnqueues<T>(
 }
 
 /**
- * Sends collected jobs, and offsets of groups with them, in one Kafka transaction; rejections are those of
- * {@link sendTransaction}, named by the job they are about. The jobs' handles then have their places.
+ * Sends collected jobs by `send`, in one Kafka transaction: rejections are its own, named by the job they are about. The
+ * jobs' handles then have the places that it gives; none, where nobody says them.
  */
 export async function sendTogether(
   app: AppState,
   enqueues: readonly CollectedEnqueue[],
-  offsets?: () => readonly TransactionOffsets[],
+  send: (records: readonly ProducerRecord[]) => Promise<readonly RecordMetadata[]>,
 ): Promise<void> {
-  if (enqueues.length === 0 && offsets === undefined) return;
   const runtime = app.slot.use();
   runtime.enqueueBegan();
-  let places: RecordMetadata[];
+  let places: readonly RecordMetadata[];
   try {
     const records = enqueues.map(({ record }) => record);
-    const sending = sendTransaction(runtime, { records, offsets }, runtime.transactionStep);
+    const sending = send(records);
     runtime.tellSent(records, sending);
     places = await sending;
   } catch (error) {
@@ -94,12 +82,12 @@ export async function sendTogether(
   } finally {
     runtime.enqueueEnded();
   }
-  for (let i = 0; i < enqueues.length; i++) enqueued(app, enqueues[i]!, places[i]!);
+  for (let i = 0; i < enqueues.length; i++) enqueued(app, enqueues[i]!, places[i]);
 }
 
-function enqueued(app: AppState, { draft, handle }: CollectedEnqueue, { partition, offset }: RecordMetadata): void {
-  handle.partition = partition;
-  handle.offset = offset;
+function enqueued(app: AppState, { draft, handle }: CollectedEnqueue, place: RecordMetadata | undefined): void {
+  handle.partition = place?.partition ?? -1;
+  handle.offset = place?.offset ?? -1;
   const { definition, key } = draft;
   if (app.events.has("enqueued")) app.events.emit("enqueued", { job: handle, name: definition.name, key });
 }

@@ -1,21 +1,60 @@
 import type { Clock, Timer } from "../net/clock.ts";
+import { AlreadyHandedOverError, HandOverLostError } from "./calling-errors.ts";
+import type { TransactionWork } from "./enqueue-transaction.ts";
+import type { RunHost } from "./job-run.ts";
 import { JobTimeoutError } from "./worker-errors.ts";
 
+/** What an attempt is made in. */
+export interface AttemptHost {
+  handOver<T>(attempt: Attempt, work: TransactionWork<T>): Promise<T>;
+}
+
 /** One attempt at a job, from its start until its promise settles, whatever becomes of its partition meanwhile. */
-export class Attempt {
+export class Attempt implements RunHost {
   readonly offset: number;
   readonly startedAt: number;
   /** Its job's name; undefined where the record gives none. */
   job: string | undefined;
+  #handingOver: Promise<void> | undefined;
+  #hasHandedOver = false;
+  #isSettled = false;
+  readonly #host: AttemptHost | undefined;
   #limit: Timer | undefined;
   #controller: AbortController | undefined;
   #reason: unknown;
   #isSignalled = false;
   #aborted = false;
 
-  constructor(offset: number, startedAt: number) {
+  /** `host`: what it hands over to; without one it cannot. */
+  constructor(offset: number, startedAt: number, host?: AttemptHost) {
     this.offset = offset;
     this.startedAt = startedAt;
+    this.#host = host;
+  }
+
+  transaction<T>(work: TransactionWork<T>): Promise<T> {
+    if (this.#handingOver !== undefined) return Promise.reject(new AlreadyHandedOverError(this.job ?? ""));
+    if (this.#host === undefined || this.#isSettled) return Promise.reject(new HandOverLostError(this.job ?? ""));
+    const done = this.#host.handOver(this, work);
+    this.#handingOver = done.then(
+      () => {
+        this.#hasHandedOver = true;
+      },
+      // Nothing was handed over: that may be tried again in the same run.
+      () => {
+        this.#handingOver = undefined;
+      },
+    );
+    return done;
+  }
+
+  /** Settles with the hand-over that is under way; undefined: none is. It never rejects. */
+  get handingOver(): Promise<void> | undefined {
+    return this.#hasHandedOver ? undefined : this.#handingOver;
+  }
+  /** Its job is finished by what it has handed over. */
+  get hasHandedOver(): boolean {
+    return this.#hasHandedOver;
   }
 
   /** Made when it is asked for: most jobs never do. */
@@ -45,6 +84,7 @@ export class Attempt {
 
   /** Its promise has settled. */
   settled(): void {
+    this.#isSettled = true;
     this.#limit?.cancel();
   }
 

@@ -3,9 +3,10 @@ import type { DispatchedJob } from "./dispatched-job.ts";
 import type { Dispatch, Dispatcher } from "./dispatcher.ts";
 import type { EnqueueDraft } from "./enqueue-draft.ts";
 import { BulkEnqueueError, InvalidOptionError } from "./errors.ts";
-import { type PreparedJob, preparedCall } from "./job.ts";
+import { preparedCall } from "./job.ts";
 import type { LazyProducer } from "./lazy-producer.ts";
 import { namedError } from "./named-error.ts";
+import type { PreparedJob } from "./prepared-job.ts";
 import { partitionOf } from "./queue-line.ts";
 import type { RuntimeSlot } from "./runtime.ts";
 

@@ -53,3 +53,27 @@ export class TransactionEndedError extends JobError {
     );
   }
 }
+
+/** `job.transaction` was called again: the job is finished since the first time, and nothing can count together with that any more. */
+export class AlreadyHandedOverError extends JobError {
+  override readonly name = "AlreadyHandedOverError";
+
+  constructor(job: string) {
+    super(
+      "ALREADY_HANDED_OVER",
+      `job "${job}" has handed over already: put all that counts together into one transaction`,
+    );
+  }
+}
+
+/** The job's partition was taken away before `job.transaction` was committed: nothing of it counts, and the job runs again. */
+export class HandOverLostError extends JobError {
+  override readonly name = "HandOverLostError";
+
+  constructor(job: string) {
+    super(
+      "HAND_OVER_LOST",
+      `the partition of job "${job}" is gone: nothing was enqueued, and the job runs again elsewhere`,
+    );
+  }
+}

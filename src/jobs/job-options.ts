@@ -8,6 +8,7 @@ import {
   type RawOptions,
 } from "./check-options.ts";
 import { type Duration, parseDuration } from "./duration.ts";
+import type { TransactionWork } from "./enqueue-transaction.ts";
 import { type DiscardRule, type ErrorRule, type RetryRule, resolveErrorRules } from "./error-rules.ts";
 import { InvalidOptionError } from "./errors.ts";
 import type { JobHeaders } from "./headers.ts";
@@ -53,6 +54,13 @@ export interface RunningJob<O = unknown> {
   readonly payload: O;
   /** Aborts when the partition is lost and at a forced shutdown. Nothing stops a job that does not look. */
   readonly signal: AbortSignal;
+  /**
+   * Hands over: what `work` enqueues and that this job is finished are one Kafka transaction, so that either counts if
+   * and only if the other does. Nothing of this job is run again afterwards, whatever `perform` still does; once in a run.
+   * `work` only collects: it must not wait for what it enqueues. Rejects with what `work` throws, or a
+   * `HandOverLostError` where the partition has gone, and then nothing counts. Under `performNow` it is `app.transaction`.
+   */
+  transaction<T>(work: TransactionWork<T>): Promise<T>;
   /** The app's logger; each line carries the job's name, id and attempt. */
   readonly log: Logger;
 }
@@ -99,7 +107,7 @@ export interface JobOptions<I = void, O = I> {
 }
 
 /** A job that has ended without success, as `afterDiscard` sees it. */
-export interface DiscardedJob<O = unknown> extends Omit<RunningJob<O>, "payload" | "signal"> {
+export interface DiscardedJob<O = unknown> extends Omit<RunningJob<O>, "payload" | "signal" | "transaction"> {
   /** Undefined where it could not be read. */
   readonly payload: O | undefined;
 }

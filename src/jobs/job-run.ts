@@ -1,14 +1,17 @@
+import type { TransactionWork } from "./enqueue-transaction.ts";
 import type { JobHeaders } from "./headers.ts";
 import type { RunningJob } from "./job-options.ts";
 import { type Logger, withFields } from "./logger.ts";
 
-/** What has a signal to give, and makes it when it is asked for: most jobs never do. */
-export interface SignalSource {
+/** What a run is a part of. */
+export interface RunHost {
+  /** Made when it is asked for: most jobs never do. */
   readonly signal: AbortSignal;
+  transaction<T>(work: TransactionWork<T>): Promise<T>;
 }
 
-/** Everything about a run but its payload, its log and its signal. */
-export type RunFields = Omit<RunningJob, "payload" | "log" | "signal">;
+/** Everything about a run but its payload, its log, and what its host does. */
+export type RunFields = Omit<RunningJob, "payload" | "log" | "signal" | "transaction">;
 
 /** What `perform` gets as its second argument. */
 export class JobRun implements RunningJob {
@@ -23,11 +26,11 @@ export class JobRun implements RunningJob {
   readonly offset: number;
   readonly headers: JobHeaders;
   readonly payload: unknown;
-  readonly #signals: SignalSource;
+  readonly #host: RunHost;
   readonly #logger: Logger;
   #log: Logger | undefined;
 
-  constructor(fields: RunFields, payload: unknown, logger: Logger, signals: SignalSource) {
+  constructor(fields: RunFields, payload: unknown, logger: Logger, host: RunHost) {
     this.id = fields.id;
     this.name = fields.name;
     this.queue = fields.queue;
@@ -40,11 +43,15 @@ export class JobRun implements RunningJob {
     this.headers = fields.headers;
     this.payload = payload;
     this.#logger = logger;
-    this.#signals = signals;
+    this.#host = host;
   }
 
   get signal(): AbortSignal {
-    return this.#signals.signal;
+    return this.#host.signal;
+  }
+
+  transaction<T>(work: TransactionWork<T>): Promise<T> {
+    return this.#host.transaction(work);
   }
 
   get log(): Logger {

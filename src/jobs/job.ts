@@ -3,6 +3,7 @@ import type { DispatchedJob } from "./dispatched-job.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { checkUserHeaders, type JobHeaders } from "./headers.ts";
 import type { JobDefinition } from "./job-options.ts";
+import type { PreparedJob } from "./prepared-job.ts";
 import { checkTopicName } from "./topic-name.ts";
 import { isWellFormed } from "./well-formed.ts";
 
@@ -21,13 +22,6 @@ export interface JobSettings {
    * one id meet there; it is no key: such jobs keep no order.
    */
   readonly id?: string | undefined;
-}
-
-declare const prepared: unique symbol;
-
-/** A job with its payload, for `performAllLater`. */
-export interface PreparedJob {
-  readonly [prepared]: true;
 }
 
 /** A job with settings of its own for the next enqueue. */

@@ -2,7 +2,7 @@ import { backoffDelay } from "../client/backoff.ts";
 import { asKafkaError, type KafkaError, ProtocolError } from "../client/errors.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { type CommittedOffset, fetchOffsets, type OffsetToCommit } from "../client/group-offsets.ts";
-import type { ProducerRecord } from "../client/producer-record.ts";
+import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
 import { partitionKey } from "../client/topic-partition.ts";
 import { TransactionOutcomeUnknownError } from "../client/transaction-errors.ts";
 import type { TransactionPool } from "../client/transaction-pool.ts";
@@ -15,6 +15,13 @@ export interface MoveSource extends CommitSource {
   commitAsFinished(offset: number): OffsetToCommit;
   /** Whether what is committed says that the job at `offset` is finished. */
   saysFinished(committed: CommittedOffset, offset: number): boolean;
+}
+
+export interface MoveOptions {
+  /** Is given the place of each record; not called where nobody says them. */
+  readonly placed?: ((places: readonly RecordMetadata[]) => void) | undefined;
+  /** Whether a failure is thrown, after which nothing was moved. Default: none is, and the move is repeated. */
+  readonly isFinal?: ((failure: KafkaError) => boolean) | undefined;
 }
 
 const RETRY_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 100, max: 30_000 };
@@ -50,14 +57,19 @@ export class Moves {
   }
 
   /** Resolves once `records` are there and the job at `offset` is committed as finished. False: the partition was given up before. */
-  async move(source: MoveSource, offset: number, records: readonly ProducerRecord[]): Promise<boolean> {
+  async move(
+    source: MoveSource,
+    offset: number,
+    records: readonly ProducerRecord[],
+    { placed, isFinal }: MoveOptions = {},
+  ): Promise<boolean> {
     const { signal } = this.#closing;
     for (let failures = 1; !signal.aborted; failures++) {
       let failure: KafkaError | undefined;
       const hadTurn = await this.#committer.inTurn(source, async () => {
         const commit = source.commitAsFinished(offset);
         try {
-          return (await this.#try(source, offset, commit, records)) ? commit : undefined;
+          return (await this.#try(source, offset, commit, records, placed)) ? commit : undefined;
         } catch (error) {
           failure = asKafkaError(error, "moving a job");
           return undefined;
@@ -65,6 +77,7 @@ export class Moves {
       });
       if (!hadTurn) return false;
       if (failure === undefined) return true;
+      if (isFinal?.(failure)) throw failure;
       this.#troubled(failure, source);
       await sleep(this.#clock, backoffDelay(RETRY_BACKOFF, failures, this.#clock), signal).catch(() => {});
     }
@@ -77,11 +90,13 @@ export class Moves {
     offset: number,
     commit: OffsetToCommit,
     records: readonly ProducerRecord[],
+    placed: MoveOptions["placed"],
   ): Promise<true> {
     const { membership, coordinator } = this.#group;
     const groupMetadata = { groupId: coordinator.key, ...membership };
     try {
-      await this.#pool().sendTransaction({ records, offsets: { groupMetadata, offsets: [commit] } });
+      const places = await this.#pool().sendTransaction({ records, offsets: { groupMetadata, offsets: [commit] } });
+      placed?.(places);
       return true;
     } catch (error) {
       if (error instanceof TransactionOutcomeUnknownError && (await this.#wasMoved(source, offset))) return true;

@@ -1,9 +1,12 @@
 import type { CommittedOffset, OffsetToCommit } from "../client/group-offsets.ts";
 import { within } from "../client/within.ts";
 import type { Timer } from "../net/clock.ts";
-import { Attempt } from "./attempt.ts";
+import { Attempt, type AttemptHost } from "./attempt.ts";
 import { decodeCommitMetadata, encodeCommitMetadata } from "./commit-metadata.ts";
+import type { TransactionWork } from "./enqueue-transaction.ts";
 import type { Buffered } from "./flow-control.ts";
+import { handOver } from "./hand-over.ts";
+import { LeaseWait } from "./lease-wait.ts";
 import type { MoveSource } from "./moves.ts";
 import { PartitionFailures } from "./partition-failures.ts";
 import { jobInfo, performReceived } from "./perform.ts";
@@ -31,7 +34,7 @@ export interface FetchedJobs {
  * draining: nothing starts; the running attempt may end and be committed. → ended.
  * ended:    released or lost. What still runs counts for nothing here.
  */
-export class PartitionExecutor implements MoveSource, Buffered {
+export class PartitionExecutor implements MoveSource, AttemptHost, Buffered {
   readonly topic: string;
   readonly partition: number;
   readonly #context: WorkerContext;
@@ -44,13 +47,13 @@ export class PartitionExecutor implements MoveSource, Buffered {
   #leaderEpoch = -1;
   readonly #failures: PartitionFailures;
   readonly #notes: StartNotes;
+  readonly #lease: LeaseWait;
   /** What ends the first job without success is under way. */
   #ending: Attempt | undefined;
   #attempt: Attempt | undefined;
   #lastStarted: Attempt | undefined;
   #backoff: Timer | undefined;
   readonly #whenIdle: (() => void)[] = [];
-  #waitsForLease = false;
 
   constructor(context: WorkerContext, topic: string, partition: number) {
     this.#context = context;
@@ -58,6 +61,7 @@ export class PartitionExecutor implements MoveSource, Buffered {
     this.partition = partition;
     this.#failures = new PartitionFailures(context, this);
     this.#notes = new StartNotes(context, this, this.#failures);
+    this.#lease = new LeaseWait(context.lease, () => this.pump());
   }
 
   get state(): "loading" | "running" | "stopped" | "draining" | "ended" {
@@ -128,7 +132,7 @@ export class PartitionExecutor implements MoveSource, Buffered {
     if (this.#state !== "running" || this.#isWorking || this.#notes.isNoting || this.#backoff !== undefined) return;
     const record = this.#buffer.first;
     if (record === undefined || this.#context.isQuiet || this.#context.flow.isHeld(this.topic)) return;
-    if (this.#mustWait(record) || !this.#hasLease()) return;
+    if (this.#mustWait(record) || !this.#lease.isValid) return;
     const { turn, slots } = this.#context;
     if (turn.isOver(this)) return;
     if (!this.#notes.isNoted(record.offset)) return this.#note(record);
@@ -147,19 +151,6 @@ export class PartitionExecutor implements MoveSource, Buffered {
     if (wait <= 0) return false;
     this.#wait(wait, offset);
     return true;
-  }
-
-  #hasLease(): boolean {
-    const { lease } = this.#context;
-    if (lease.isValid) return true;
-    if (!this.#waitsForLease) {
-      this.#waitsForLease = true;
-      lease.onRenewal(() => {
-        this.#waitsForLease = false;
-        this.pump();
-      });
-    }
-    return false;
   }
 
   #wait(ms: number, offset: number): void {
@@ -198,7 +189,7 @@ export class PartitionExecutor implements MoveSource, Buffered {
 
   #start(record: BufferedRecord): void {
     const { clock, events, app } = this.#context;
-    const attempt = new Attempt(record.offset, clock.monotonic());
+    const attempt = new Attempt(record.offset, clock.monotonic(), this);
     this.#attempt = attempt;
     this.#lastStarted = attempt;
     let number = this.#failures.countsOf(record.offset, undefined).attempt + 1;
@@ -223,6 +214,8 @@ export class PartitionExecutor implements MoveSource, Buffered {
 
   /** The attempt's promise has settled: only now is it over. */
   #ended(attempt: Attempt, judge: () => void): void {
+    // What it hands over, and did not wait for, decides what it was.
+    if (attempt.handingOver !== undefined) return void attempt.handingOver.then(() => this.#ended(attempt, judge));
     attempt.settled();
     this.#context.slots.release();
     this.#attempt = undefined;
@@ -256,6 +249,12 @@ export class PartitionExecutor implements MoveSource, Buffered {
     number: number,
     error: unknown,
   ): void {
+    // What it has handed over counts: nothing of it is run again.
+    if (attempt.hasHandedOver) {
+      const { topic, partition } = this;
+      this.#context.events.emit("error", { error, during: "a job, after its transaction", topic, partition });
+      return this.#finished(attempt, job!, number);
+    }
     // Its time was up, which is not the job's fault: it counts for nothing, and the job runs again elsewhere.
     if (attempt.isAborted) return;
     const duration = this.#context.clock.monotonic() - attempt.startedAt;
@@ -296,8 +295,14 @@ export class PartitionExecutor implements MoveSource, Buffered {
     this.#context.committer.touch(this);
   }
 
+  /** For `job.transaction`. */
+  handOver<T>(attempt: Attempt, work: TransactionWork<T>): Promise<T> {
+    return handOver(this.#context, this, attempt, work);
+  }
+
   commitNow(): OffsetToCommit {
-    return this.#commit(this.#mark);
+    const { hasHandedOver, offset = 0 } = this.#attempt ?? {};
+    return hasHandedOver ? this.commitAsFinished(offset) : this.#commit(this.#mark);
   }
 
   commitAsFinished(offset: number): OffsetToCommit {
@@ -355,7 +360,7 @@ export class PartitionExecutor implements MoveSource, Buffered {
     late?.abort(reason);
     if (began) await this.#context.flush(this);
     this.#end(reason);
-    return late !== undefined && late.offset >= this.#mark ? late.offset : undefined;
+    return late !== undefined && late.offset >= this.#mark && !late.hasHandedOver ? late.offset : undefined;
   }
 
   /** Resolves once no attempt runs here. */

@@ -1,7 +1,10 @@
 import { uuidv7 } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
+import { enqueueTogether } from "./app-transaction.ts";
 import { Attempt } from "./attempt.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { EnqueueRun } from "./enqueue-run.ts";
+import type { TransactionWork } from "./enqueue-transaction.ts";
 import type { JobHeaders } from "./headers.ts";
 import type { PreparedCall } from "./job.ts";
 import type { EnqueuingJob } from "./job-options.ts";
@@ -32,7 +35,9 @@ export async function performNow(app: AppState, { definition, settings, payload 
   };
   const perform = (): Promise<void> => {
     const read = roundTrip(serializer, encoded);
-    return performPayload(app, definition, read, fields, new Attempt(-1, clock.monotonic()));
+    const handOver = <T>(_attempt: Attempt, work: TransactionWork<T>): Promise<T> =>
+      enqueueTogether(app, new Dispatcher(app), work);
+    return performPayload(app, definition, read, fields, new Attempt(-1, clock.monotonic(), { handOver }));
   };
   await (contexts === undefined ? perform() : app.contexts.runCaptured(contexts, perform));
 }

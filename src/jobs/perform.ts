@@ -2,7 +2,7 @@ import type { AppState } from "./app-state.ts";
 import { NewerVersionError } from "./errors.ts";
 import type { JobInfo } from "./events.ts";
 import type { JobDefinition } from "./job-options.ts";
-import { JobRun, type RunFields, type SignalSource } from "./job-run.ts";
+import { JobRun, type RunFields, type RunHost } from "./job-run.ts";
 import { runAround } from "./middleware.ts";
 import type { ReceivedJob } from "./received-job.ts";
 import { decodePayload } from "./serializer.ts";
@@ -14,11 +14,11 @@ export async function performPayload(
   definition: JobDefinition,
   read: unknown,
   fields: RunFields,
-  signals: SignalSource,
+  host: RunHost,
 ): Promise<void> {
   const { schema, name } = definition;
   const payload = schema === undefined ? read : await validate(schema, read, name);
-  const run = new JobRun(fields, payload, settings.logger, signals);
+  const run = new JobRun(fields, payload, settings.logger, host);
   if (middleware.perform.length === 0) await definition.perform(payload, run);
   else await runAround(middleware.perform, run, () => definition.perform(payload, run));
 }
@@ -40,17 +40,12 @@ function upgraded({ settings }: AppState, { upgrade, version }: JobDefinition, j
  * One attempt (from 1) at a job from a record. Rejects with whatever fails: an `UnknownJobError`, a `NewerVersionError`,
  * an `UnreadableRecordError`, a `PayloadRefusedError`, or what the job throws.
  */
-export async function performReceived(
-  app: AppState,
-  job: ReceivedJob,
-  attempt: number,
-  signals: SignalSource,
-): Promise<void> {
+export async function performReceived(app: AppState, job: ReceivedJob, attempt: number, host: RunHost): Promise<void> {
   const definition = app.registry.get(job.name);
   const { version } = job;
   if (version > definition.version) throw new NewerVersionError(job.name, version, definition.version);
-  if (app.contexts.isEmpty) await performRead(app, definition, job, attempt, signals);
-  else await app.contexts.runReceived(job, () => performRead(app, definition, job, attempt, signals));
+  if (app.contexts.isEmpty) await performRead(app, definition, job, attempt, host);
+  else await app.contexts.runReceived(job, () => performRead(app, definition, job, attempt, host));
 }
 
 async function performRead(
@@ -58,12 +53,12 @@ async function performRead(
   definition: JobDefinition,
   job: ReceivedJob,
   attempt: number,
-  signals: SignalSource,
+  host: RunHost,
 ): Promise<void> {
   let read = upgraded(app, definition, job);
   if (isPromise(read)) read = await read;
   const { headers, enqueuedAt } = job;
-  await performPayload(app, definition, read, { ...jobInfo(job, attempt), headers, enqueuedAt }, signals);
+  await performPayload(app, definition, read, { ...jobInfo(job, attempt), headers, enqueuedAt }, host);
 }
 
 /** What events tell of an attempt (from 1). */

@@ -5,9 +5,9 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import type { ProduceRequest } from "../../protocol/messages/00-produce.ts";
 import type { InitProducerIdRequest } from "../../protocol/messages/22-init-producer-id.ts";
 import { TransactionAbortedError, TransactionOutcomeUnknownError } from "../../src/client/transaction-errors.ts";
-import type { AppTransaction } from "../../src/jobs/app-transaction.ts";
 import { EnqueueStoppedError, TransactionEndedError } from "../../src/jobs/calling-errors.ts";
 import type { EnqueuedJob } from "../../src/jobs/dispatched-job.ts";
+import type { AppTransaction } from "../../src/jobs/enqueue-transaction.ts";
 import {
   AppClosedError,
   EnqueueTimeoutError,

@@ -5,7 +5,7 @@ import type { ProduceRequest } from "../../protocol/messages/00-produce.ts";
 import { createApp } from "../../src/jobs/app.ts";
 import type { DispatchedJob } from "../../src/jobs/dispatched-job.ts";
 import { BulkEnqueueError, InvalidOptionError, PayloadError, TopicMissingError } from "../../src/jobs/errors.ts";
-import type { PreparedJob } from "../../src/jobs/job.ts";
+import type { PreparedJob } from "../../src/jobs/prepared-job.ts";
 import { startEnqueueBench } from "../support/enqueue-bench.ts";
 
 interface Item {

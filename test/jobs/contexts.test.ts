@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
 import { createApp, stateOf } from "../../src/jobs/app.ts";
+import { Attempt } from "../../src/jobs/attempt.ts";
 import { DuplicateContextError } from "../../src/jobs/calling-errors.ts";
 import type { ContextStore } from "../../src/jobs/contexts.ts";
 import { InvalidOptionError, PayloadError, UnreadableRecordError } from "../../src/jobs/errors.ts";
@@ -148,7 +149,7 @@ test("a job whose record carries nothing runs within nothing, whatever what star
       ...{ offset: 0, timestamp: 0, key: null, value: utf8.encode("1") },
       headers: [["ottla-job", "work"] as const, ...headers].map(([name, value]) => [name, utf8.encode(value)]),
     });
-  const signals = { signal: new AbortController().signal };
+  const signals = new Attempt(0, 0);
   await store.run({ id: -1 }, async () => {
     await performReceived(stateOf(app), record([]), 1, signals);
     await performReceived(stateOf(app), record([["ottla-context-tenant", '{"id":7}']]), 1, signals);

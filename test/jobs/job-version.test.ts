@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApp, stateOf } from "../../src/jobs/app.ts";
+import { Attempt } from "../../src/jobs/attempt.ts";
 import {
   InvalidOptionError,
   NewerVersionError,
@@ -26,7 +27,7 @@ function received(version: string | undefined, payload: string): ReceivedJob {
 }
 
 const run = (app: ReturnType<typeof createApp>, job: ReceivedJob): Promise<void> =>
-  performReceived(stateOf(app), job, 1, { signal: new AbortController().signal });
+  performReceived(stateOf(app), job, 1, new Attempt(0, 0));
 
 test("S1.2 a record says which version it is of, where that is not the first", async (t) => {
   const bench = await startEnqueueBench(t, {}, { q: 1 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startBroker } from "../../src/broker/mod.ts";
 import { createApp, stateOf } from "../../src/jobs/app.ts";
+import { Attempt } from "../../src/jobs/attempt.ts";
 import { AppClosedError, AppInUseError } from "../../src/jobs/errors.ts";
 import { fillRuntime } from "../../src/jobs/fill-runtime.ts";
 import type { RunningJob } from "../../src/jobs/job-options.ts";
@@ -67,7 +68,7 @@ test("S3.1 a record is performed by the job that it names, with all that it carr
         ["source", utf8.encode("web")],
       ],
     });
-  const signals = new AbortController();
+  const signals = new Attempt(0, 0);
   await performReceived(stateOf(app), received("a", '{"n":1}'), 3, signals);
   const { log: _log, ...fields } = runs[0] as RunningJob<unknown>;
   assert.equal(runs[0]!.signal, signals.signal);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode } from "../../protocol/errors.ts";
+import type { ProducerRecord } from "../../src/client/producer-record.ts";
 import type { TransactionOffsets } from "../../src/client/transaction.ts";
 import { TransactionAbortedError } from "../../src/client/transaction-errors.ts";
 import { stateOf } from "../../src/jobs/app.ts";
@@ -47,21 +48,25 @@ test("S3.9 a member that has been replaced hands nothing over, and that is not r
   const job = app.job<number>({ name: "next", queue: "out", perform: () => {} });
   const collect = (n: number): Promise<{ enqueues: readonly CollectedEnqueue[] }> =>
     run(collectEnqueues(state, new Dispatcher(state), (tx) => tx.performLater(job.of(n))));
+  const sendWith = (offset: number) => (records: readonly ProducerRecord[]) => {
+    const runtime = state.slot.use();
+    return sendTransaction(runtime, { records, offsets: () => [offsetsAt(offset)] }, runtime.transactionStep);
+  };
   let ends = 0;
   broker.observe(({ api }) => {
     if (api === "EndTxn") ends++;
   });
   broker.faults.fail({ api: "TxnOffsetCommit", errorCode: ErrorCode.ILLEGAL_GENERATION });
   const { enqueues } = await collect(1);
-  await assert.rejects(run(sendTogether(state, enqueues, () => [offsetsAt(5)])), (error: Error) => {
+  await assert.rejects(run(sendTogether(state, enqueues, sendWith(5))), (error: Error) => {
     assert.ok(error instanceof TransactionAbortedError);
     return error.code === "ILLEGAL_GENERATION";
   });
   assert.equal(ends, 1);
   assert.deepEqual(committed(bench), []);
   const again = await collect(2);
-  await run(sendTogether(state, again.enqueues, () => [offsetsAt(6)]));
-  await run(sendTogether(state, [], () => [offsetsAt(7)]));
+  await run(sendTogether(state, again.enqueues, sendWith(6)));
+  await run(sendTogether(state, [], sendWith(7)));
   assert.deepEqual(committed(bench), [["q", 0, 7, "at 7"]]);
   const values = (await bench.jobs("out", 0)).map(({ value }) => new TextDecoder().decode(value!));
   assert.deepEqual(values, ["2"]);

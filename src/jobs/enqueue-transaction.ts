@@ -1,0 +1,15 @@
+import type { EnqueuedJob } from "./dispatched-job.ts";
+import type { PreparedJob } from "./prepared-job.ts";
+
+/** Collects enqueues that count together or not at all. */
+export interface AppTransaction {
+  /**
+   * Adds a job. Resolves once it is known that the job can be enqueued: it is not yet. Its `partition` and `offset` are
+   * -1 until the transaction is committed, and are then filled in. If it rejects, so does the transaction. A job's own
+   * `performLater` is no part of the transaction.
+   */
+  performLater(job: PreparedJob): Promise<EnqueuedJob>;
+}
+
+/** What may be done within a transaction, before it is opened. */
+export type TransactionWork<T> = (transaction: AppTransaction) => T | Promise<T>;
