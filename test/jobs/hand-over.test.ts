@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import nodeProcess from "node:process";
 import { test } from "node:test";
-import fc from "fast-check";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { EnqueuedJob } from "../../src/jobs/dispatched-job.ts";
 import type { RunningJob } from "../../src/jobs/job-options.ts";
+import { underTransactionFaults, untilFinished } from "../support/transaction-faults.ts";
 import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -109,55 +108,15 @@ test("S3.9 under performNow it is all or nothing, too", async (t) => {
   assert.deepEqual(await handed(bench), [5, 5]);
 });
 
-const STEPS = [
-  "InitProducerId",
-  "AddPartitionsToTxn",
-  "Produce",
-  "AddOffsetsToTxn",
-  "TxnOffsetCommit",
-  "EndTxn",
-] as const;
-
 test("S3.9 S8.5 every job hands over exactly once, whatever fails and whoever dies at any step", async () => {
-  const fault = fc.record({
-    api: fc.constantFrom(...STEPS),
-    kind: fc.constantFrom("cut" as const, "fail" as const, "delay" as const, "kill" as const, "expire" as const),
-    when: fc.constantFrom("beforeApply" as const, "afterApply" as const),
-    after: fc.nat(6),
+  await underTransactionFaults({ q: 1, next: 1 }, async (bench, current) => {
+    await bench.produce("q", 0, range(8));
+    await untilFinished(bench, async (round) => {
+      const process = worker(bench, `w${round}`, (n, _job, next) => next(n));
+      current(process);
+      await process.work({ queues: ["q"] });
+      return process;
+    });
+    assert.deepEqual(await handed(bench), range(8));
   });
-  const property = fc.asyncProperty(fc.array(fault, { minLength: 1, maxLength: 4 }), async (script) => {
-    const cleanups: (() => Promise<void>)[] = [];
-    const bench = await startWorkerBench({ after: (fn) => void cleanups.push(fn) }, { topics: { q: 1, next: 1 } });
-    try {
-      const pending = [...script];
-      let current: WorkerProcess | undefined;
-      let count = 0;
-      bench.broker.observe(({ api, clientId }) => {
-        const step = pending[0];
-        if (step === undefined || api !== step.api || clientId !== current?.name || count++ < step.after) return;
-        pending.shift();
-        count = 0;
-        const { faults } = bench.broker;
-        if (step.kind === "kill") current.crash();
-        else if (step.kind === "expire") faults.expireSession("workers");
-        else if (step.kind === "delay") faults.delay({ api, ms: 3_000 });
-        else if (step.kind === "cut") faults.cut({ api, when: step.when });
-        else faults.fail({ api, errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE });
-      });
-      await bench.produce("q", 0, range(8));
-      for (let rounds = 0; !drained(bench); rounds++) {
-        assert.ok(rounds < 30, "it goes on and on");
-        const process = worker(bench, `w${rounds}`, (n, _job, next) => next(n));
-        current = process;
-        await process.work({ queues: ["q"] });
-        await bench.until(() => process.clock.frozen || drained(bench), 900_000);
-      }
-      assert.deepEqual(await handed(bench), range(8));
-    } finally {
-      for (const cleanup of cleanups) await cleanup();
-    }
-  });
-  const numRuns = Number(nodeProcess.env.OTTLA_SIMULATIONS ?? 25);
-  const seed = nodeProcess.env.OTTLA_SEED === undefined ? {} : { seed: Number(nodeProcess.env.OTTLA_SEED) };
-  await fc.assert(property, { numRuns, ...seed });
 });

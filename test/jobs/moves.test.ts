@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import nodeProcess from "node:process";
 import { test } from "node:test";
-import fc from "fast-check";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { underTransactionFaults, untilFinished } from "../support/transaction-faults.ts";
 import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -81,74 +80,18 @@ test("S6.1 a revoked partition's move has the grace to end, and is not done agai
   assert.equal(bench.starts.length, 2);
 });
 
-const STEPS = [
-  "InitProducerId",
-  "AddPartitionsToTxn",
-  "Produce",
-  "AddOffsetsToTxn",
-  "TxnOffsetCommit",
-  "EndTxn",
-] as const;
-
 test("S4.5 S8.6 every job that fails for good is a dead letter once, whatever fails and whoever dies at any step", async () => {
-  const fault = fc.record({
-    api: fc.constantFrom(...STEPS),
-    kind: fc.constantFrom("cut", "fail", "delay", "kill", "expire"),
-    when: fc.constantFrom("beforeApply", "afterApply"),
-    after: fc.nat(6),
+  await underTransactionFaults({ q: 2, d: 2 }, async (bench, current) => {
+    for (const partition of range(2)) await bench.produce("q", partition, range(6));
+    await untilFinished(bench, async (round) => {
+      const process = worker(bench, `w${round}`);
+      current(process);
+      await process.work();
+      return process;
+    });
+    assert.deepEqual(await letters(bench, 2), [
+      [0, 2, 4],
+      [0, 2, 4],
+    ]);
   });
-  const run = async (script: readonly Fault[]): Promise<void> => {
-    const cleanups: (() => Promise<void>)[] = [];
-    const bench = await startWorkerBench({ after: (fn) => void cleanups.push(fn) }, { topics: { q: 2, d: 2 } });
-    try {
-      const pending = [...script];
-      let processes = 0;
-      let current: WorkerProcess | undefined;
-      const seen = new Map<string, number>();
-      bench.broker.observe(({ api, clientId }) => {
-        const step = pending[0];
-        if (step === undefined || api !== step.api || clientId !== current?.name) return;
-        const count = (seen.get(api) ?? 0) + 1;
-        seen.set(api, count);
-        if (count <= step.after) return;
-        pending.shift();
-        seen.clear();
-        hurt(bench, step, current!);
-      });
-      for (const partition of range(2)) await bench.produce("q", partition, range(6));
-      for (let rounds = 0; !drained(bench) || rounds === 0; rounds++) {
-        assert.ok(rounds < 30, "it goes on and on");
-        current = worker(bench, `w${processes++}`);
-        const process = current;
-        await process.work();
-        await bench.until(() => process.clock.frozen || drained(bench), 900_000);
-      }
-      const dead = await letters(bench, 2);
-      assert.deepEqual(dead, [
-        [0, 2, 4],
-        [0, 2, 4],
-      ]);
-    } finally {
-      for (const cleanup of cleanups) await cleanup();
-    }
-  };
-  const numRuns = Number(nodeProcess.env.OTTLA_SIMULATIONS ?? 25);
-  const seed = nodeProcess.env.OTTLA_SEED === undefined ? {} : { seed: Number(nodeProcess.env.OTTLA_SEED) };
-  await fc.assert(fc.asyncProperty(fc.array(fault, { minLength: 1, maxLength: 4 }), run), { numRuns, ...seed });
 });
-
-interface Fault {
-  readonly api: (typeof STEPS)[number];
-  readonly kind: "cut" | "fail" | "delay" | "kill" | "expire";
-  readonly when: "beforeApply" | "afterApply";
-  readonly after: number;
-}
-
-function hurt(bench: WorkerBench, { api, kind, when }: Fault, process: WorkerProcess): void {
-  const { faults } = bench.broker;
-  if (kind === "kill") process.crash();
-  else if (kind === "expire") faults.expireSession("workers");
-  else if (kind === "delay") faults.delay({ api, ms: 3_000 });
-  else if (kind === "cut") faults.cut({ api, when });
-  else faults.fail({ api, errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE, when: "beforeApply" });
-}
