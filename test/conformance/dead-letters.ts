@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type App, createApp } from "../../src/jobs/app.ts";
 import { conformanceTest } from "./conformance-test.ts";
+import { eventually } from "./eventually.ts";
 import type { Target, TestCluster } from "./target.ts";
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -114,12 +115,14 @@ export function deadLettersConformance(target: Target): void {
     await job.performLater(1);
     const worker = await app.work({ sessionTimeout: Math.max(WORKER_SESSION, cluster.sessionTimeout) });
     await blocked;
-    const [place] = await app.blocked();
+    const place = { topic: queue, partition: 0, offset: 0 };
+    // It is told before it is committed.
+    await eventually(async () => assert.equal((await app.blocked()).length, 1));
     const outside = createApp({ kafka: { brokers, transport }, group, logger: silent });
     cluster.onClose(() => outside.close());
-    await assert.rejects(outside.skip(place!), { name: "NotBlockedError", message: /has workers elsewhere/ });
+    await assert.rejects(outside.skip(place), { name: "NotBlockedError", message: /has workers elsewhere/ });
     await worker.close();
-    await outside.skip(place!, { deadLetter: dead });
+    await outside.skip(place, { deadLetter: dead });
     assert.deepEqual(await outside.blocked(), []);
     const letters = await outside.dead.list({ topic: dead });
     assert.deepEqual(

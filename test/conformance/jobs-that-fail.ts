@@ -129,4 +129,37 @@ export function failingJobsConformance(target: Target): void {
       ["2"],
     );
   });
+
+  test("S3.9 what a job hands over and that it is finished count together, and it is not run again", async (cluster) => {
+    const [queue, next, group] = [await cluster.topic(1), await cluster.topic(1), cluster.fresh("group")];
+    const { brokers, transport } = cluster;
+    const app = createApp({ kafka: { brokers, transport }, group, logger: silent, queues: { [queue]: { backoff } } });
+    cluster.onClose(() => app.close());
+    const second = app.job<number>({ name: "next", queue: next, perform: () => {} });
+    const runs: number[] = [];
+    let finish = (): void => {};
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const first = app.job<number>({
+      ...{ name: "first", queue, partitioner: () => "k" },
+      async perform(n, job) {
+        runs.push(n);
+        if (n === 0 && runs.length === 1) throw new Error("before");
+        await job.transaction((tx) => tx.performLater(second.of(n)));
+        if (n === 3) finish();
+        throw new Error("after");
+      },
+    });
+    await app.performAllLater([0, 1, 2, 3].map((n) => first.of(n)));
+    const worker = await app.work({ queues: [queue], commitInterval: "1h" });
+    await finished;
+    const values = (await readTopic(cluster, next, 4)).get(0)!.map(({ value }) => text(value));
+    assert.deepEqual(values, ["0", "1", "2", "3"]);
+    assert.deepEqual(runs, [0, 0, 1, 2, 3]);
+    const [offset] = await cluster.kafka().admin().groupOffsets(group);
+    await worker.close();
+    // A marker lies behind each transaction, in the topic of the next jobs alone.
+    assert.equal(offset!.offset, 4);
+  });
 }
