@@ -177,6 +177,17 @@ const KNOWN: Readonly<Record<string, readonly Command[]>> = {
     { do: "close", which: 0 },
     { do: "fail", api: 0, code: 0, times: 1 },
   ],
+  "heartbeats of the only member of the newer protocol come late": [
+    { do: "join", protocol: "classic", name: 0, release: 256 },
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "delay", api: 0, ms: 5400 },
+    { do: "fail", api: 2, code: 0, times: 1 },
+    { do: "delay", api: 3, ms: 3297 },
+    { do: "delay", api: 3, ms: 3255 },
+    { do: "wait", ms: 6717 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+  ],
 };
 
 for (const [what, list] of Object.entries(KNOWN))

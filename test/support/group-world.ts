@@ -15,6 +15,7 @@ const REST = 240_000;
 const QUIET = 35_000;
 /** The most milliseconds that a chunk takes on its way. */
 const LATENCY = 20;
+const TIMES = { groupConsumerSessionTimeout: 10_000, groupConsumerHeartbeatInterval: 3_300 };
 export const NODES = 3;
 
 export type Protocol = "classic" | "consumer";
@@ -75,6 +76,7 @@ class World {
   readonly actors: Actor[] = [];
   partitions = 4;
   #longestDelay = 0;
+  #delayedAt = Number.NEGATIVE_INFINITY;
 
   constructor(bench: GroupBench) {
     this.#bench = bench;
@@ -108,7 +110,7 @@ class World {
         return;
       case "delay":
         this.#longestDelay = Math.max(this.#longestDelay, command.ms);
-        broker.faults.delay({ api: APIS[command.api]!, ms: command.ms });
+        this.#delay(APIS[command.api]!, command.ms);
         return;
       case "move":
         if (broker.groups().length > 0) broker.faults.moveCoordinator("g", command.node);
@@ -145,6 +147,25 @@ class World {
     if (isMixed && protocol === "classic") await this.#until(areHeard);
     come();
     if (isMixed) await this.#until(areHeard);
+  }
+
+  /**
+   * Delays that end the session of the only member of the newer protocol make the group go back, and be converted again
+   * by its next heartbeat: where there are members of both, they are short, and far enough from each other.
+   */
+  #delay(api: (typeof APIS)[number], ms: number): void {
+    const { time, broker } = this.#bench;
+    if (api === "JoinGroup" || api === "SyncGroup" || api === "Heartbeat") {
+      broker.faults.delay({ api, ms });
+      return;
+    }
+    const isMixed = this.actors.some(({ protocol }) => protocol === "classic");
+    const where = (): boolean => {
+      if (isMixed && time.elapsed - this.#delayedAt < TIMES.groupConsumerSessionTimeout) return false;
+      this.#delayedAt = time.elapsed;
+      return true;
+    };
+    broker.faults.delay({ api, ms: isMixed ? Math.min(ms, TIMES.groupConsumerHeartbeatInterval) : ms, where });
   }
 
   /**
@@ -272,8 +293,7 @@ class World {
 
 /** Has members of a group do what the list says, and sees that they come to share the partitions and keep them. */
 export async function play(t: { after(fn: () => Promise<void>): void }, list: readonly Command[]): Promise<void> {
-  const times = { groupConsumerSessionTimeout: 10_000, groupConsumerHeartbeatInterval: 3_300 };
-  const bench = await startGroup(t, { broker: { nodes: NODES, ...times }, latency: LATENCY });
+  const bench = await startGroup(t, { broker: { nodes: NODES, ...TIMES }, latency: LATENCY });
   const world = new World(bench);
   for (const command of list) await world.run(command);
   bench.broker.faults.clear();
