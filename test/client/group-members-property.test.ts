@@ -188,6 +188,19 @@ const KNOWN: Readonly<Record<string, readonly Command[]>> = {
     { do: "fail", api: 0, code: 0, times: 1 },
     { do: "fail", api: 0, code: 0, times: 1 },
   ],
+  "each rebalance finds something that is still being let go": [
+    { do: "join", protocol: "classic", name: 0, release: 3387 },
+    { do: "wait", ms: 10028 },
+    { do: "fail", api: 0, code: 0, times: 2 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "wait", ms: 3476 },
+    { do: "delay", api: 2, ms: 3348 },
+    { do: "grow" },
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "grow" },
+    { do: "fail", api: 0, code: 0, times: 1 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+  ],
 };
 
 for (const [what, list] of Object.entries(KNOWN))
