@@ -201,6 +201,16 @@ const KNOWN: Readonly<Record<string, readonly Command[]>> = {
     { do: "fail", api: 0, code: 0, times: 1 },
     { do: "fail", api: 0, code: 0, times: 1 },
   ],
+  "the only member of the newer protocol is told to join again": [
+    { do: "join", protocol: "classic", name: 0, release: 4147 },
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "cut", api: 0, late: false },
+    { do: "delay", api: 0, ms: 7958 },
+    { do: "wait", ms: 3276 },
+    { do: "fail", api: 3, code: 3, times: 1 },
+    { do: "wait", ms: 3308 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+  ],
 };
 
 for (const [what, list] of Object.entries(KNOWN))

@@ -101,7 +101,7 @@ class World {
         // A broker that says that a rebalance goes on has heard the heartbeat, and the session begins again.
         const when = name === "Heartbeat" ? "afterApply" : "beforeApply";
         const errorCode = allowed[command.code % allowed.length]!;
-        const where = ({ body }: { body: unknown }): boolean => !this.#isLockedOut(name, errorCode, body);
+        const where = (): boolean => !this.#locksOut(name, errorCode);
         broker.faults.fail({ api: name, errorCode, times: command.times, when, where });
         return;
       }
@@ -169,13 +169,12 @@ class World {
   }
 
   /**
-   * A static member of the newer protocol that is told to join again, though the coordinator has it, finds its name taken
-   * until its session ends. Were it the only one, the group would go back by that, and be converted again at once.
+   * A member of the newer protocol that is told to join again, though the coordinator has it, is refused until its session
+   * ends. Were it the only one, the group would go back by that, and be converted again at once.
    */
-  #isLockedOut(api: string, errorCode: number, body: unknown): boolean {
+  #locksOut(api: string, errorCode: number): boolean {
     if (api !== "ConsumerGroupHeartbeat" || !this.actors.some(({ protocol }) => protocol === "classic")) return false;
-    const loses = errorCode === ErrorCode.UNKNOWN_MEMBER_ID || errorCode === ErrorCode.FENCED_MEMBER_EPOCH;
-    return loses && (body as { instanceId: string | null }).instanceId !== null;
+    return errorCode === ErrorCode.UNKNOWN_MEMBER_ID || errorCode === ErrorCode.FENCED_MEMBER_EPOCH;
   }
 
   /** Whether the coordinator knows it as a member of the newer protocol, and it knows that. */
