@@ -200,6 +200,8 @@ export class ClassicGroup {
     this.#unsynced.clear();
     for (const member of this.#roster.members) {
       if (this.#state === "CompletingRebalance") member.assignment = NO_ASSIGNMENT;
+      // Its session may have passed while it waited, and begins again with the answer.
+      if (member.sync !== undefined) this.#touch(member);
       member.sync?.({ errorCode });
       member.sync = undefined;
     }
@@ -253,11 +255,7 @@ export class ClassicGroup {
 
   #dropUnsynced(): void {
     if (this.#unsynced.size === 0) return;
-    for (const memberId of [...this.#unsynced]) {
-      const member = this.#roster.get(memberId);
-      if (member !== undefined) this.#drop(member);
-    }
-    this.#unsynced.clear();
+    for (const member of this.members) if (this.#unsynced.has(member.memberId)) this.#drop(member);
     this.rebalance();
   }
 
@@ -346,8 +344,8 @@ export class ClassicGroup {
 
   /** The coordinator gives the group up: all who wait are sent on, and what was never stored is lost. */
   unload(errorCode: number): void {
-    this.#stopTimers();
     this.#failSyncs(errorCode);
+    this.#stopTimers();
     for (const member of this.#roster.members) {
       member.join?.(failedJoin(member.memberId, errorCode));
       member.join = undefined;

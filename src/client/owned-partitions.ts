@@ -34,8 +34,18 @@ export class OwnedPartitions {
     return this.#entries.has(partitionKey(topic, partition));
   }
 
+  /**
+   * What is being let go comes last, and so do the topics that have some of it: leaders take from the end. Else they would
+   * give that back and take another, which would come back while that is let go, and so on for ever.
+   */
   claims(): AssignedPartition[] {
-    return [...this.#entries.values()].map(({ partition }) => partition);
+    const entries = [...this.#entries.values()];
+    const leaving = new Set(
+      entries.filter(({ state }) => state === "revoking").map(({ partition }) => partition.topic),
+    );
+    const rank = ({ state, partition }: Entry): number =>
+      Number(state === "revoking") + Number(leaving.has(partition.topic));
+    return entries.sort((a, b) => rank(a) - rank(b)).map(({ partition }) => partition);
   }
 
   /** Another number whenever the claims have changed. */
@@ -99,7 +109,7 @@ export class OwnedPartitions {
 
   /** Everything is gone. */
   lose(): void {
-    const gone = this.claims().map(plain);
+    const gone = [...this.#entries.values()].map(({ partition }) => plain(partition));
     this.clear();
     if (gone.length > 0) this.#handlers.lost(gone);
   }

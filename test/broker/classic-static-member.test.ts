@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ErrorCode } from "../../protocol/errors.ts";
-import { assignmentOf, REBALANCE, setUp } from "./classic-bench.ts";
+import { assignmentOf, REBALANCE, SESSION, setUp } from "./classic-bench.ts";
 
 describe("a static member", () => {
   const named = { groupInstanceId: "worker-1" };
@@ -60,6 +60,25 @@ describe("a static member", () => {
     assert.equal((await older).errorCode, ErrorCode.FENCED_INSTANCE_ID);
     await setup.join({ memberId: first.memberId! });
     assert.equal((await newer).generationId, 2);
+  });
+
+  test("has another session when it is sent back from a sync that outlasted the first", async () => {
+    const setup = setUp();
+    const { group, time } = setup;
+    const first = await setup.join();
+    const waiting = setup.join(named);
+    await setup.settle();
+    await setup.join({ memberId: first.memberId! });
+    const sync = setup.sync(await waiting, named);
+    await time.advance(SESSION - 1);
+    group.heartbeat(first.memberId!, null, 2);
+    // The leader falls silent before it has assigned.
+    await time.advance(SESSION);
+    assert.equal((await sync).errorCode, ErrorCode.REBALANCE_IN_PROGRESS);
+    await time.advance(SESSION - 1);
+    assert.equal(group.state, "PreparingRebalance");
+    await time.advance(1);
+    assert.equal(group.state, "Empty");
   });
 
   test("is removed by its instance id alone", async () => {

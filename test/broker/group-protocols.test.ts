@@ -183,6 +183,24 @@ describe("a group between the two protocols", () => {
     assert.equal(young.beat(), ErrorCode.GROUP_ID_NOT_FOUND);
   });
 
+  test("goes over in place when one of the newer protocol takes a static member's, and does not assign anew", async () => {
+    // As Kafka 4.3.0 does: what it had not got, or was added since, waits for the next change.
+    for (const isSynced of [true, false]) {
+      const bench = consumerBench();
+      const old = new ClassicMember(bench.group, "i");
+      await old.join();
+      if (isSynced) await old.sync({ [old.memberId]: [0, 1, 2, 3] });
+      bench.topics.grow("t", 6);
+      const young = bench.member("young", "i");
+      assert.equal(young.join(), 0);
+      bench.settle(young);
+      assert.deepEqual([young.epoch, young.owned.size], [old.generation, isSynced ? 4 : 0]);
+      bench.topics.grow("t", 8);
+      bench.settle(young);
+      assert.deepEqual([young.epoch, young.owned.size], [old.generation + 1, 8]);
+    }
+  });
+
   test("puts classic members out that do not join, do not sync, or fall silent", async () => {
     for (const silence of ["join", "sync", "heartbeat"]) {
       const { bench, old } = await classicGroup();

@@ -1,60 +1,21 @@
-import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ErrorCode } from "../../protocol/errors.ts";
-import { sleep } from "../../src/net/clock.ts";
-import type { InstanceClock } from "../../src/testing/virtual-clock.ts";
-import { type GroupBench, type RecordedMember, startGroup } from "../support/group-bench.ts";
+import { APIS, type Command, NODES, type Protocol, play } from "../support/group-world.ts";
 
 const RUNS = Number(process.env.OTTLA_SIMULATIONS ?? 30);
 const SEED = process.env.OTTLA_SEED === undefined ? {} : { seed: Number(process.env.OTTLA_SEED) };
-/** Longest time (ms) that a group may take to come to rest: sessions, rebalances, and slow owners, all at their longest. */
-const REST = 240_000;
-/** A group in which nothing changes for so long (ms) has come to rest: nobody takes longer to let go, or has a longer session. */
-const QUIET = 35_000;
-const NODES = 3;
-
-type Protocol = "classic" | "consumer";
-type Command =
-  | { readonly do: "join"; readonly protocol: Protocol; readonly name: number; readonly release: number }
-  | { readonly do: "close" | "freeze" | "thaw"; readonly which: number }
-  | { readonly do: "wait"; readonly ms: number }
-  | { readonly do: "fail"; readonly api: number; readonly code: number; readonly times: number }
-  | { readonly do: "cut"; readonly api: number; readonly late: boolean }
-  | { readonly do: "delay"; readonly api: number; readonly ms: number }
-  | { readonly do: "move"; readonly node: number }
-  | { readonly do: "grow" };
-
-const APIS = ["JoinGroup", "SyncGroup", "Heartbeat", "ConsumerGroupHeartbeat", "FindCoordinator", "Metadata"] as const;
-const CODES = [
-  ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
-  ErrorCode.COORDINATOR_NOT_AVAILABLE,
-  ErrorCode.NOT_COORDINATOR,
-  ErrorCode.UNKNOWN_MEMBER_ID,
-  ErrorCode.REBALANCE_IN_PROGRESS,
-  ErrorCode.ILLEGAL_GENERATION,
-  ErrorCode.FENCED_MEMBER_EPOCH,
-] as const;
-/** What each API can be answered with. */
-const ALLOWED: Readonly<Record<(typeof APIS)[number], readonly number[]>> = {
-  JoinGroup: CODES.slice(0, 5),
-  SyncGroup: CODES.slice(0, 6),
-  Heartbeat: CODES.slice(1, 6),
-  ConsumerGroupHeartbeat: [...CODES.slice(0, 4), ErrorCode.FENCED_MEMBER_EPOCH],
-  FindCoordinator: CODES.slice(0, 2),
-  Metadata: [ErrorCode.LEADER_NOT_AVAILABLE],
-};
 
 function commands(protocols: readonly Protocol[]): fc.Arbitrary<Command[]> {
   const which = fc.nat(7);
   const api = fc.nat(APIS.length - 1);
   const protocol = fc.constantFrom(...protocols);
+  const odd = protocols.length > 1 ? (["thaw", "swap"] as const) : (["thaw"] as const);
   const join = fc.record({ do: fc.constant("join" as const), protocol, name: fc.nat(5), release: fc.nat(20_000) });
   const command = fc.oneof(
     { weight: 4, arbitrary: join },
     { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("close" as const, "freeze" as const), which }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant("thaw" as const), which }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom(...odd), which }) },
     { weight: 6, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.nat(15_000) }) },
     {
       weight: 3,
@@ -70,153 +31,190 @@ function commands(protocols: readonly Protocol[]): fc.Arbitrary<Command[]> {
     { weight: 1, arbitrary: fc.record({ do: fc.constant("move" as const), node: fc.integer({ min: 1, max: NODES }) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("grow" as const) }) },
   );
-  return fc.array(command, { minLength: 4, maxLength: 25 });
+  return fc.array(command, { minLength: 4, maxLength: 25, size: "max" });
 }
 
-interface Actor {
-  readonly member: RecordedMember;
-  readonly protocol: Protocol;
-  readonly clock: InstanceClock;
-  /** Of a static member. */
-  readonly name: string | undefined;
-  state: "lives" | "frozen" | "closed";
-}
+/** What the property has found before, by what was the matter. */
+const KNOWN: Readonly<Record<string, readonly Command[]>> = {
+  "a static member goes over to the other protocol before it was assigned anything": [
+    { do: "join", protocol: "classic", name: 1, release: 0 },
+    { do: "wait", ms: 0 },
+    { do: "delay", api: 0, ms: 0 },
+    { do: "grow" },
+    { do: "close", which: 0 },
+    { do: "join", protocol: "consumer", name: 1, release: 0 },
+  ],
+  "the member that changes the group's protocol is heard of late": [
+    { do: "join", protocol: "classic", name: 0, release: 56 },
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "delay", api: 3, ms: 4354 },
+    { do: "delay", api: 2, ms: 3321 },
+    { do: "join", protocol: "classic", name: 2, release: 0 },
+    { do: "fail", api: 4, code: 0, times: 3 },
+    { do: "join", protocol: "classic", name: 1, release: 0 },
+    { do: "wait", ms: 1771 },
+    { do: "move", node: 1 },
+    { do: "delay", api: 0, ms: 0 },
+    { do: "delay", api: 0, ms: 0 },
+    { do: "move", node: 1 },
+  ],
+  "a member is given anew what it is still letting go": [
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "join", protocol: "classic", name: 0, release: 3385 },
+    { do: "delay", api: 0, ms: 109 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "wait", ms: 1471 },
+    { do: "close", which: 0 },
+    { do: "wait", ms: 2152 },
+  ],
+  "a frozen member's join arrives after that of the next of its name": [
+    { do: "join", protocol: "classic", name: 1, release: 0 },
+    { do: "delay", api: 0, ms: 145 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "grow" },
+    { do: "freeze", which: 1 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "wait", ms: 0 },
+    { do: "cut", api: 0, late: false },
+  ],
+  "a static member goes back to the classic protocol while another lets go": [
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "join", protocol: "consumer", name: 1, release: 0 },
+    { do: "close", which: 1 },
+    { do: "join", protocol: "classic", name: 1, release: 0 },
+    { do: "thaw", which: 0 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+    { do: "close", which: 3 },
+  ],
+  "the only member of the newer protocol closes as another comes": [
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "close", which: 1 },
+  ],
+  "the first answer to a static member of the newer protocol is lost": [
+    { do: "cut", api: 3, late: true },
+    { do: "join", protocol: "classic", name: 0, release: 7260 },
+    { do: "wait", ms: 11687 },
+    { do: "join", protocol: "consumer", name: 1, release: 0 },
+  ],
+  "the name of a frozen member is taken while it has its lease": [
+    { do: "join", protocol: "classic", name: 1, release: 0 },
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "freeze", which: 0 },
+    { do: "join", protocol: "classic", name: 1, release: 0 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+    { do: "wait", ms: 0 },
+    { do: "grow" },
+    { do: "close", which: 0 },
+  ],
+  "a heartbeat hears of a rebalance just before its member freezes": [
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "wait", ms: 3477 },
+    { do: "fail", api: 2, code: 3, times: 1 },
+    { do: "wait", ms: 330 },
+    { do: "freeze", which: 0 },
+    { do: "wait", ms: 6336 },
+    { do: "delay", api: 0, ms: 3315 },
+    { do: "thaw", which: 0 },
+    { do: "cut", api: 0, late: true },
+    { do: "wait", ms: 0 },
+    { do: "grow" },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+  ],
+  "only the age of their metadata tells members of new partitions": [
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "wait", ms: 207 },
+    { do: "thaw", which: 0 },
+    { do: "cut", api: 1, late: true },
+    { do: "grow" },
+  ],
+  "a frozen member is the only one when the protocol changes": [
+    { do: "join", protocol: "consumer", name: 1, release: 0 },
+    { do: "wait", ms: 3422 },
+    { do: "grow" },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "close", which: 0 },
+    { do: "fail", api: 2, code: 2, times: 2 },
+    { do: "wait", ms: 10220 },
+    { do: "freeze", which: 1 },
+    { do: "join", protocol: "consumer", name: 1, release: 0 },
+    { do: "close", which: 0 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+    { do: "move", node: 2 },
+  ],
+  "a static member of the newer protocol is told to join again": [
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "join", protocol: "classic", name: 0, release: 786 },
+    { do: "close", which: 2 },
+    { do: "delay", api: 0, ms: 2287 },
+    { do: "join", protocol: "consumer", name: 1, release: 0 },
+    { do: "fail", api: 0, code: 6, times: 2 },
+    { do: "fail", api: 3, code: 3, times: 1 },
+    { do: "wait", ms: 4028 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "cut", api: 0, late: false },
+    { do: "fail", api: 0, code: 0, times: 1 },
+    { do: "join", protocol: "classic", name: 2, release: 0 },
+  ],
+  "a member of the classic protocol comes before the other is heard of": [
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "join", protocol: "classic", name: 0, release: 6781 },
+    { do: "cut", api: 3, late: true },
+    { do: "delay", api: 3, ms: 27 },
+    { do: "cut", api: 3, late: false },
+    { do: "wait", ms: 10344 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "close", which: 0 },
+    { do: "close", which: 0 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+  ],
+  "heartbeats of the only member of the newer protocol come late": [
+    { do: "join", protocol: "classic", name: 0, release: 256 },
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "delay", api: 0, ms: 5400 },
+    { do: "fail", api: 2, code: 0, times: 1 },
+    { do: "delay", api: 3, ms: 3297 },
+    { do: "delay", api: 3, ms: 3255 },
+    { do: "wait", ms: 6717 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+  ],
+  "each rebalance finds something that is still being let go": [
+    { do: "join", protocol: "classic", name: 0, release: 3387 },
+    { do: "wait", ms: 10028 },
+    { do: "fail", api: 0, code: 0, times: 2 },
+    { do: "join", protocol: "classic", name: 0, release: 0 },
+    { do: "wait", ms: 3476 },
+    { do: "delay", api: 2, ms: 3348 },
+    { do: "grow" },
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "grow" },
+    { do: "fail", api: 0, code: 0, times: 1 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+  ],
+  "the only member of the newer protocol is told to join again": [
+    { do: "join", protocol: "classic", name: 0, release: 4147 },
+    { do: "join", protocol: "consumer", name: 0, release: 0 },
+    { do: "cut", api: 0, late: false },
+    { do: "delay", api: 0, ms: 7958 },
+    { do: "wait", ms: 3276 },
+    { do: "fail", api: 3, code: 3, times: 1 },
+    { do: "wait", ms: 3308 },
+    { do: "fail", api: 0, code: 0, times: 1 },
+  ],
+};
 
-/** A group whose members do as they are told. */
-class World {
-  readonly #bench: GroupBench;
-  readonly actors: Actor[] = [];
-  partitions = 4;
-
-  constructor(bench: GroupBench) {
-    this.#bench = bench;
-  }
-
-  async run(command: Command): Promise<void> {
-    const { time, broker } = this.#bench;
-    switch (command.do) {
-      case "join":
-        await this.#beforeConversion(command.protocol);
-        return this.#join(command);
-      case "close":
-      case "freeze":
-      case "thaw":
-        return this.#change(command.do, this.actors[command.which]);
-      case "wait":
-        return time.advance(command.ms);
-      case "fail": {
-        const name = APIS[command.api]!;
-        const allowed = ALLOWED[name];
-        broker.faults.fail({ api: name, errorCode: allowed[command.code % allowed.length]!, times: command.times });
-        return;
-      }
-      case "cut":
-        broker.faults.cut({ api: APIS[command.api]!, when: command.late ? "afterApply" : "beforeApply" });
-        return;
-      case "delay":
-        broker.faults.delay({ api: APIS[command.api]!, ms: command.ms });
-        return;
-      case "move":
-        if (broker.groups().length > 0) broker.faults.moveCoordinator("g", command.node);
-        return;
-      case "grow":
-        if (this.partitions >= 8) return;
-        this.partitions += 2;
-        return this.#bench
-          .run(this.#bench.kafka.admin().createPartitions([{ topic: "t", count: this.partitions }]))
-          .catch(() => {
-            this.partitions -= 2;
-          });
-    }
-  }
-
-  /**
-   * Kafka converts a group by what its leader gave last, and so may give away what a cooperative member was told to let
-   * go and has not yet. No client can help that, but by changing protocols while nothing moves.
-   */
-  async #beforeConversion(protocol: Protocol): Promise<void> {
-    const isConverted = this.#bench.broker.groups()[0]?.type === "consumer";
-    const hasClassic = this.actors.some((actor) => actor.protocol === "classic" && actor.state === "lives");
-    if (protocol === "consumer" && !isConverted && hasClassic) await this.rest();
-  }
-
-  #join({ protocol, name, release }: Extract<Command, { do: "join" }>): void {
-    // Half of them are static. A name is free again once its member was closed or is frozen.
-    const own = name < 3 ? `static-${name}` : undefined;
-    const isTaken = this.actors.some((actor) => actor.name === own && actor.state === "lives");
-    const groupInstanceId = isTaken ? undefined : own;
-    if (this.actors.filter(({ state }) => state === "lives").length >= 5) return;
-    const clock = this.#bench.time.instance();
-    const member = this.#bench.join(this.#bench.client({ clock }), { groupProtocol: protocol, groupInstanceId });
-    member.releaseEach = () => sleep(clock, release);
-    this.actors.push({ member, protocol, clock, name: groupInstanceId, state: "lives" });
-  }
-
-  async #change(what: "close" | "freeze" | "thaw", actor: Actor | undefined): Promise<void> {
-    if (actor === undefined || actor.state === "closed") return;
-    if (what === "freeze") actor.clock.pause();
-    if (what === "thaw") await this.#beforeConversion(actor.protocol);
-    if (what === "thaw") {
-      // Whoever comes back to find its name taken is fenced: that is another story.
-      if (actor.name !== undefined && this.actors.some((other) => other !== actor && other.name === actor.name)) return;
-      actor.clock.resume();
-    }
-    if (what !== "close") {
-      actor.state = what === "freeze" ? "frozen" : "lives";
-      return;
-    }
-    if (actor.state === "frozen") return;
-    actor.state = "closed";
-    actor.member.owned.clear();
-    await this.#bench.run(actor.member.member.close());
-  }
-
-  /** Lets time pass until the living have had each partition once for a while; answers whether they do. */
-  async rest(): Promise<boolean> {
-    const { time } = this.#bench;
-    const all = Array.from({ length: this.partitions }, (_, i) => `t/${i}`).join(" ");
-    const start = time.elapsed;
-    for (let since = start; time.elapsed - start < REST; ) {
-      await time.advance(500);
-      if (this.owned !== all) since = time.elapsed;
-      else if (time.elapsed - since > QUIET) return true;
-    }
-    return false;
-  }
-
-  /** What the living have, each partition as often as it is had. */
-  get owned(): string {
-    const living = this.actors.filter(({ state }) => state === "lives");
-    return living
-      .flatMap(({ member }) => [...member.owned])
-      .sort()
-      .join(" ");
-  }
-}
-
-async function play(t: { after(fn: () => Promise<void>): void }, list: readonly Command[]): Promise<void> {
-  const times = { groupConsumerSessionTimeout: 10_000, groupConsumerHeartbeatInterval: 3_300 };
-  const bench = await startGroup(t, { broker: { nodes: NODES, ...times }, latency: 20 });
-  const world = new World(bench);
-  for (const command of list) await world.run(command);
-  bench.broker.faults.clear();
-  await world.run({
-    do: "join",
-    protocol: list.some((c) => c.do === "join" && c.protocol === "classic") ? "classic" : "consumer",
-    name: 5,
-    release: 0,
-  });
-  assert.ok(await world.rest(), `the living should have each partition once, and have ${world.owned}`);
-  const before = world.owned;
-  await bench.time.advance(45_000);
-  assert.equal(world.owned, before, "and keep them");
-  assert.deepEqual(bench.violations, []);
-  for (const { member, state } of world.actors) {
-    assert.deepEqual(member.failures.map(String), []);
-    if (state === "lives") assert.equal(member.member.lease.isValid, true);
-  }
-  for (const actor of world.actors) if (actor.state === "frozen") actor.clock.resume();
-}
+for (const [what, list] of Object.entries(KNOWN))
+  test(`members share their partitions though ${what}`, (t) => play(t, list));
 
 for (const protocols of [["classic"], ["consumer"], ["classic", "consumer"]] as const) {
   test(`members of the ${protocols.join(" and the ")} protocol never share a partition, and lose none`, async () => {

@@ -45,7 +45,7 @@ test("what is given is taken once, and what is taken away is claimed until it is
   owned.accept(of(0, 1));
   owned.accept(of(1, 2));
   assert.deepEqual(log, ["assigned 0,1", "assigned 2", "revoked 0"]);
-  assert.deepEqual(numbers(owned.claims()), [0, 1, 2]);
+  assert.deepEqual(numbers(owned.claims()), [1, 2, 0]);
   assert.equal(owned.has("t", 0), true);
   releases[0]!.settle();
   await nextTurn();
@@ -58,10 +58,10 @@ test("a partition is given up as soon as it is let go, whatever the others of it
   owned.accept(of(0, 1, 2));
   owned.accept(of(2));
   releases[0]!.one({ topic: "t", partition: 1 });
-  assert.deepEqual(numbers(owned.claims()), [0, 2]);
+  assert.deepEqual(numbers(owned.claims()), [2, 0]);
   releases[0]!.one({ topic: "t", partition: 1 });
   releases[0]!.one({ topic: "t", partition: 2 });
-  assert.deepEqual(numbers(owned.claims()), [0, 2], "only what was revoked, and once");
+  assert.deepEqual(numbers(owned.claims()), [2, 0], "only what was revoked, and once");
   releases[0]!.settle();
   await nextTurn();
   assert.deepEqual(numbers(owned.claims()), [2]);
@@ -73,12 +73,12 @@ test("S6.1 a rebalance that begins while a partition is let go finds it still cl
   owned.accept(of(0, 1, 2));
   owned.accept(of(1, 2));
   owned.accept(of(1, 2));
-  assert.deepEqual(numbers(owned.claims()), [0, 1, 2]);
+  assert.deepEqual(numbers(owned.claims()), [1, 2, 0]);
   owned.accept(of(2));
   assert.deepEqual(log, ["assigned 0,1,2", "revoked 0", "revoked 1"]);
   releases[1]!.settle();
   await nextTurn();
-  assert.deepEqual(numbers(owned.claims()), [0, 2]);
+  assert.deepEqual(numbers(owned.claims()), [2, 0]);
   releases[0]!.settle();
   await nextTurn();
   assert.deepEqual(numbers(owned.claims()), [2]);
@@ -174,4 +174,13 @@ test("the revision is another one whenever the claims are, and only then", async
   owned.lose();
   seen.push(owned.revision);
   assert.equal(new Set(seen).size, 4);
+});
+
+test("what is being let go is claimed last, that leaders who take from the end go on taking it", () => {
+  const { owned } = start();
+  const keys = (): string[] => owned.claims().map(({ topic, partition }) => `${topic}/${partition}`);
+  const other = { topic: "a", partition: 0 };
+  owned.accept([...of(0, 1, 2), other]);
+  owned.accept([...of(0, 2), other]);
+  assert.deepEqual(keys(), ["a/0", "t/0", "t/2", "t/1"]);
 });

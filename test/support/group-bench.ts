@@ -84,6 +84,8 @@ export async function startGroup(
 
 function record(kafka: Kafka, own: JoinOptions, took: (taker: RecordedMember) => void): RecordedMember {
   const { cluster } = kafka;
+  /** Which giving of a partition is the one that counts: what is let go late may have been lost, and be had anew. */
+  const given = new Map<string, object>();
   const recorded: Omit<RecordedMember, "member"> = {
     log: [],
     owned: new Set(),
@@ -101,23 +103,29 @@ function record(kafka: Kafka, own: JoinOptions, took: (taker: RecordedMember) =>
   const options = { groupId: "g", topics: () => ["t"], ...times, ...own } as GroupMemberOptions;
   const member = createGroupMember(cluster, options, {
     assigned: (partitions) => {
-      for (const key of told("assigned", partitions)) recorded.owned.add(key);
+      for (const key of told("assigned", partitions)) {
+        recorded.owned.add(key);
+        given.set(key, {});
+      }
       took(made);
     },
     revoked: async (partitions, release) => {
-      told("revoked", partitions);
+      const leaving = told("revoked", partitions).map((key) => given.get(key));
       await recorded.release;
       await Promise.all(
         partitions.map(async (partition) => {
           const key = partitionKey(partition.topic, partition.partition);
           await recorded.releaseEach?.(key);
-          recorded.owned.delete(key);
+          if (leaving.includes(given.get(key))) recorded.owned.delete(key);
           release(partition);
         }),
       );
     },
     lost: (partitions) => {
-      for (const key of told("lost", partitions)) recorded.owned.delete(key);
+      for (const key of told("lost", partitions)) {
+        recorded.owned.delete(key);
+        given.delete(key);
+      }
     },
     instanceIdBusy: () => void recorded.busy++,
     troubled: (error) => void recorded.troubles.push(error),
