@@ -1,4 +1,4 @@
-import type { RecordPlace } from "../jobs/moved-record.ts";
+import type { RecordPlace } from "../jobs/record-place.ts";
 
 /** A command's arguments, taken apart: places as `topic/partition/offset`, and all others. */
 export interface PlacedArguments {
@@ -18,9 +18,4 @@ export function splitPlaces(positionals: readonly string[]): PlacedArguments {
     else places.push({ topic: match[1]!, partition: Number(match[2]), offset: Number(match[3]) });
   }
   return { modules, places };
-}
-
-/** As {@link splitPlaces} reads it. */
-export function recordPlace({ topic, partition, offset }: RecordPlace): string {
-  return `${topic}/${partition}/${offset}`;
 }

@@ -3,8 +3,8 @@ import type { EventHub, TopicPartition } from "./events.ts";
 import type { JobRegistry } from "./job-registry.ts";
 import type { LazyProducer } from "./lazy-producer.ts";
 import type { MiddlewareList } from "./middleware.ts";
-import type { RecordPlace } from "./moved-record.ts";
 import type { AppSettings } from "./options.ts";
+import type { RecordPlace } from "./record-place.ts";
 import type { RuntimeSlot } from "./runtime.ts";
 
 /** What has partitions whose blocked jobs can be let go. */

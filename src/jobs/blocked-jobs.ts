@@ -2,10 +2,10 @@ import type { AppState } from "./app-state.ts";
 import { checkOptions, within } from "./check-options.ts";
 import { decodeCommitMetadata } from "./commit-metadata.ts";
 import { InvalidOptionError } from "./errors.ts";
-import type { RecordPlace } from "./moved-record.ts";
-import { checkPlace } from "./record-place.ts";
+import { checkPlace, type RecordPlace } from "./record-place.ts";
 import { skipFromOutside } from "./skip-from-outside.ts";
 import { checkTopicName } from "./topic-name.ts";
+import { BLOCKED_FROM } from "./verdict.ts";
 
 /** A job that has failed and holds its partition, as what the group has committed tells of it. */
 export interface BlockedJob extends RecordPlace {
@@ -19,9 +19,6 @@ export interface SkipOptions {
   /** The topic to put the job into, as a dead letter; it has to have the job's partition. Default: nowhere. */
   readonly deadLetter?: string | undefined;
 }
-
-/** From this many failures on a job counts as blocked, as for the event. */
-const BLOCKED_FROM = 3;
 
 /** Every job of the app's group that has failed three times or more and is tried in place, whichever process runs it. */
 export async function blockedJobs(app: AppState): Promise<BlockedJob[]> {

@@ -51,6 +51,15 @@ export function encodeCommitMetadata(offset: number, metadata: CommitMetadata): 
   return `${VERSION}${open ? "o" : "c"}${encodeId(topicId)}${encodeBitmap(offset, finished)}.${jobs}`;
 }
 
+/** Whether what was committed says that the job at `offset` is finished. */
+export function saysFinished(
+  committed: { readonly offset: number; readonly metadata: string },
+  offset: number,
+): boolean {
+  if (committed.offset > offset) return true;
+  return decodeCommitMetadata(committed.offset, committed.metadata)?.finished.includes(offset) === true;
+}
+
 /**
  * What was committed at `offset`. Undefined for "": a commit made by something else. Throws a
  * {@link CommitMetadataError} for any other text that this version did not write.

@@ -1,5 +1,4 @@
 import { JobError } from "./errors.ts";
-import type { RecordPlace } from "./moved-record.ts";
 
 /** A letter does not say where it comes from: something other than a worker wrote it. It stays. */
 export class NoOriginError extends JobError {
@@ -44,9 +43,4 @@ export class PartitionGoneError extends JobError {
       `${place} belongs into partition ${partition} of ${topic}, which has ${count}: add partitions to it`,
     );
   }
-}
-
-/** A record's place as messages have it. */
-export function placeText({ topic, partition, offset }: RecordPlace): string {
-  return `${topic}/${partition}/${offset}`;
 }

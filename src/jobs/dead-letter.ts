@@ -8,8 +8,8 @@ import {
   ORIGIN_HEADER,
   REDRIVE_HEADER,
 } from "./headers.ts";
-import type { RecordPlace } from "./moved-record.ts";
 import type { JobRecord } from "./received-job.ts";
+import type { RecordPlace } from "./record-place.ts";
 
 /** A job that failed for good, as its dead letter topic has it. */
 export interface DeadLetter extends RecordPlace {
@@ -78,6 +78,5 @@ export function parseOrigin(text: string | undefined): RecordPlace | undefined {
 }
 
 function redrivesOf(text: string | undefined): number {
-  const redrives = /^\d{1,9}$/.test(text ?? "") ? Number(text) : 0;
-  return redrives;
+  return /^\d{1,9}$/.test(text ?? "") ? Number(text) : 0;
 }

@@ -9,13 +9,12 @@ import {
   within,
 } from "./check-options.ts";
 import { type DeadLetter, type DeadLetterContent, readLetter, readLetterContent } from "./dead-letter.ts";
-import { NoSuchLetterError, placeText } from "./dead-letter-errors.ts";
+import { NoSuchLetterError } from "./dead-letter-errors.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { AppClosedError, InvalidOptionError } from "./errors.ts";
 import { deadLetterTopics, lookAtLetters, redriveGroup } from "./letter-partitions.ts";
-import type { RecordPlace } from "./moved-record.ts";
 import { readPartition } from "./partition-reader.ts";
-import { checkPlace } from "./record-place.ts";
+import { checkPlace, placeText, type RecordPlace } from "./record-place.ts";
 import { carryOut } from "./redrive.ts";
 import {
   type DeadLetterFailure,

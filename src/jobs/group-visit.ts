@@ -7,7 +7,7 @@ import { partitionKey, type TopicPartition } from "../client/topic-partition.ts"
 import type { TransactionPool } from "../client/transaction-pool.ts";
 import { type Clock, sleep } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
-import { decodeCommitMetadata } from "./commit-metadata.ts";
+import { saysFinished } from "./commit-metadata.ts";
 import { Committer } from "./committer.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { type MoveSource, Moves } from "./moves.ts";
@@ -223,10 +223,7 @@ function moveSource({ topic, partition }: TopicPartition, { commit, offsets }: H
     partition,
     commitNow: () => commit,
     commitAsFinished: () => commit,
-    saysFinished: (committed) => {
-      const finished = new Set(decodeCommitMetadata(committed.offset, committed.metadata)?.finished);
-      return offsets.every((offset) => offset < committed.offset || finished.has(offset));
-    },
+    saysFinished: (committed) => offsets.every((offset) => saysFinished(committed, offset)),
     commitRefused: () => {},
   };
 }

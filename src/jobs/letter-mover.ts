@@ -1,14 +1,15 @@
 import { KafkaError } from "../client/errors.ts";
 import { MAX_SPAN } from "./commit-metadata.ts";
 import { readLetter } from "./dead-letter.ts";
-import { LetterTooFarError, NoSuchLetterError, placeText } from "./dead-letter-errors.ts";
+import { LetterTooFarError, NoSuchLetterError } from "./dead-letter-errors.ts";
 import type { FinishedOffsets } from "./finished-offsets.ts";
 import type { GroupVisit, VisitedPartition } from "./group-visit.ts";
-import { type RecordPlace, redriven } from "./moved-record.ts";
+import { redriven } from "./moved-record.ts";
 import { namedError } from "./named-error.ts";
 import type { Pace } from "./pace.ts";
 import type { ReadBatch } from "./partition-reader.ts";
 import type { JobRecord } from "./received-job.ts";
+import { placeText, type RecordPlace } from "./record-place.ts";
 import type { DeadLetterFailure, PlannedPartition } from "./redrive-plan.ts";
 
 /** What is told of the letters that were to be dealt with. */

@@ -1,14 +1,8 @@
 import type { HeaderInput, ProducerRecord } from "../client/producer-record.ts";
 import { ATTEMPT_HEADER, ERROR_HEADER, ORIGIN_HEADER, REDRIVE_HEADER, RETRIES_HEADER } from "./headers.ts";
 import type { JobRecord } from "./received-job.ts";
+import { placeText, type RecordPlace } from "./record-place.ts";
 import type { FailureCounts } from "./verdict.ts";
-
-/** Where a record is. */
-export interface RecordPlace {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-}
 
 /** A dead letter says why it is one in at most so many characters: headers count against the size of a record. */
 const MAX_ERROR_CHARS = 1_000;
@@ -38,19 +32,14 @@ export function redriven(record: JobRecord, from: RecordPlace, topic: string, re
 }
 
 /** A move keeps key and partition number (S1.3), and every header that it does not replace, unknown ones included (S1.2). */
-function moved(
-  record: JobRecord,
-  { topic: origin, partition, offset }: RecordPlace,
-  topic: string,
-  added: readonly HeaderInput[],
-): ProducerRecord {
+function moved(record: JobRecord, from: RecordPlace, topic: string, added: readonly HeaderInput[]): ProducerRecord {
   const replaced = new Set(added.map(([name]) => name));
   const kept = record.headers.filter(([name]) => !replaced.has(name));
   const isFirstMove = !record.headers.some(([name]) => name === ORIGIN_HEADER);
   const headers: HeaderInput[] = isFirstMove
-    ? [...kept, [ORIGIN_HEADER, `${origin}/${partition}/${offset}`], ...added]
+    ? [...kept, [ORIGIN_HEADER, placeText(from)], ...added]
     : [...kept, ...added];
-  return { topic, partition, key: record.key, value: record.value, headers };
+  return { topic, partition: from.partition, key: record.key, value: record.value, headers };
 }
 
 function errorText(error: unknown): string {

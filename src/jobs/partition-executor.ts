@@ -2,7 +2,7 @@ import type { CommittedOffset, OffsetToCommit } from "../client/group-offsets.ts
 import { within } from "../client/within.ts";
 import type { Timer } from "../net/clock.ts";
 import { Attempt, type AttemptHost } from "./attempt.ts";
-import { decodeCommitMetadata, encodeCommitMetadata } from "./commit-metadata.ts";
+import { encodeCommitMetadata, saysFinished } from "./commit-metadata.ts";
 import type { TransactionWork } from "./enqueue-transaction.ts";
 import type { Buffered } from "./flow-control.ts";
 import { handOver } from "./hand-over.ts";
@@ -12,6 +12,7 @@ import { PartitionFailures } from "./partition-failures.ts";
 import { jobInfo, performReceived } from "./perform.ts";
 import { ReceivedJob } from "./received-job.ts";
 import { type BufferedRecord, RecordBuffer } from "./record-buffer.ts";
+import { placeText } from "./record-place.ts";
 import { StartNotes } from "./start-notes.ts";
 import type { StartPoint } from "./start-point.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -268,7 +269,7 @@ export class PartitionExecutor implements MoveSource, AttemptHost, Buffered {
    * `NotBlockedError` where `offset` is no such job.
    */
   async skip(offset: number, topic: string | undefined): Promise<void> {
-    const place = `${this.topic}/${this.partition}/${offset}`;
+    const place = placeText({ topic: this.topic, partition: this.partition, offset });
     await this.idle();
     const { first } = this.#buffer;
     if (this.#state !== "running")
@@ -318,8 +319,7 @@ export class PartitionExecutor implements MoveSource, AttemptHost, Buffered {
   }
 
   saysFinished(committed: CommittedOffset, offset: number): boolean {
-    if (committed.offset > offset) return true;
-    return decodeCommitMetadata(committed.offset, committed.metadata)?.finished.includes(offset) === true;
+    return saysFinished(committed, offset);
   }
 
   commitRefused(error: Error): void {

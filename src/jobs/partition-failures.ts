@@ -5,12 +5,14 @@ import { UnreadableRecordError } from "./errors.ts";
 import type { JobInfo } from "./events.ts";
 import { carriedFailures, FailureBook } from "./failure-book.ts";
 import { Discard, RetryLater } from "./job-controls.ts";
-import { deadLetter, type RecordPlace, requeued } from "./moved-record.ts";
+import { deadLetter, requeued } from "./moved-record.ts";
 import type { MoveSource } from "./moves.ts";
 import { jobInfo } from "./perform.ts";
-import { ReceivedJob } from "./received-job.ts";
+import { type ReceivedJob, readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
+import { placeText, type RecordPlace } from "./record-place.ts";
 import {
+  BLOCKED_FROM,
   type FailureContext,
   type FailureCounts,
   isOfAnotherDeploy,
@@ -36,8 +38,6 @@ export interface FailedAttempt {
 /** What comes after a failure: a wait in place (ms), or work after which the job is finished, unless it gives false. */
 export type Sequel = { readonly wait: number } | { readonly end: () => Promise<boolean> };
 
-/** From this many failures on a job that nothing ends is said to block its partition. */
-const BLOCKED_FROM = 3;
 /** How often (ms) that is said. */
 const BLOCKED_EVERY = 60_000;
 
@@ -296,18 +296,10 @@ function placeOf({ topic, partition }: MoveSource, { offset }: BufferedRecord): 
   return { topic, partition, offset };
 }
 
-function readJob({ topic, partition }: MoveSource, record: BufferedRecord): ReceivedJob | undefined {
-  try {
-    return new ReceivedJob(topic, partition, record);
-  } catch {
-    return undefined;
-  }
-}
-
 /** What events tell of a record that names no job. */
 function unreadableInfo({ topic, partition }: MoveSource, { offset }: BufferedRecord, attempt: number): JobInfo {
   return {
-    id: `${topic}/${partition}/${offset}`,
+    id: placeText({ topic, partition, offset }),
     name: "",
     queue: topic,
     key: undefined,

@@ -1,3 +1,4 @@
+import type { TopicPartition } from "../client/topic-partition.ts";
 import { describe } from "./check-options.ts";
 import { UnreadableRecordError } from "./errors.ts";
 import {
@@ -11,6 +12,7 @@ import {
   RESERVED_PREFIX,
   VERSION_HEADER,
 } from "./headers.ts";
+import { placeText } from "./record-place.ts";
 
 /** As much of a record as makes a job of it. */
 export interface JobRecord {
@@ -48,16 +50,14 @@ export class ReceivedJob {
     this.#own = own;
     const job = own.get(JOB_HEADER);
     if (job === undefined || job.length === 0) {
-      throw new UnreadableRecordError(
-        `the record at ${topic}/${partition}/${record.offset} has no ${JOB_HEADER} header`,
-      );
+      throw new UnreadableRecordError(`the record at ${placeText(this)} has no ${JOB_HEADER} header`);
     }
     this.name = decoder.decode(job);
   }
 
   /** What its enqueue returned; `topic/partition/offset` where the record has none. */
   get id(): string {
-    return this.text(ID_HEADER) ?? `${this.topic}/${this.partition}/${this.offset}`;
+    return this.text(ID_HEADER) ?? placeText(this);
   }
   /** What order is kept for. Undefined: the job is not ordered. */
   get key(): string | undefined {
@@ -98,5 +98,14 @@ export class ReceivedJob {
   text(name: string): string | undefined {
     const value = this.#own.get(name);
     return value === undefined ? undefined : decoder.decode(value);
+  }
+}
+
+/** Undefined where the record names no job. */
+export function readJob({ topic, partition }: TopicPartition, record: JobRecord): ReceivedJob | undefined {
+  try {
+    return new ReceivedJob(topic, partition, record);
+  } catch {
+    return undefined;
   }
 }

@@ -1,7 +1,18 @@
 import { checkOptions, optionalInteger, within } from "./check-options.ts";
 import { InvalidOptionError } from "./errors.ts";
-import type { RecordPlace } from "./moved-record.ts";
 import { checkTopicName } from "./topic-name.ts";
+
+/** Where a record is. */
+export interface RecordPlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** As messages, headers and the command line have it. */
+export function placeText({ topic, partition, offset }: RecordPlace): string {
+  return `${topic}/${partition}/${offset}`;
+}
 
 /** A record's place as a caller gave it. It may be more than that, as a letter or a blocked job is. */
 export function checkPlace(value: unknown, path: string): RecordPlace {

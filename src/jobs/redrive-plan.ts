@@ -1,10 +1,10 @@
 import type { AppState } from "./app-state.ts";
 import { type DeadLetter, readLetter } from "./dead-letter.ts";
-import { NoOriginError, NoSuchLetterError, PartitionGoneError, placeText } from "./dead-letter-errors.ts";
+import { NoOriginError, NoSuchLetterError, PartitionGoneError } from "./dead-letter-errors.ts";
 import { type JobError, TopicMissingError } from "./errors.ts";
 import { findTopics, type LetterPartition, lookAtLetters } from "./letter-partitions.ts";
-import type { RecordPlace } from "./moved-record.ts";
 import { readPartition } from "./partition-reader.ts";
+import { placeText, type RecordPlace } from "./record-place.ts";
 
 /** A letter that was to be redriven or discarded, and stays. */
 export interface DeadLetterFailure extends RecordPlace {

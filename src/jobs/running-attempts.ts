@@ -1,5 +1,6 @@
 import type { Attempt } from "./attempt.ts";
 import type { Leftovers } from "./leftovers.ts";
+import { placeText } from "./record-place.ts";
 
 /** An attempt that runs, or did until just now. */
 export interface AttemptPlace {
@@ -47,6 +48,6 @@ export function startedSince(
 }
 
 /** For people. */
-export function attemptText({ job, topic, partition, offset }: AttemptPlace): string {
-  return `${job ?? "an unreadable job"} (${topic}/${partition}/${offset})`;
+export function attemptText(attempt: AttemptPlace): string {
+  return `${attempt.job ?? "an unreadable job"} (${placeText(attempt)})`;
 }

@@ -4,15 +4,15 @@ import { partitionKey } from "../client/topic-partition.ts";
 import { afterDiscard } from "./after-discard.ts";
 import type { AppState } from "./app-state.ts";
 import { decodeCommitMetadata, encodeCommitMetadata } from "./commit-metadata.ts";
-import { placeText } from "./dead-letter-errors.ts";
 import { InvalidOptionError, TopicMissingError } from "./errors.ts";
 import { GroupVisit, type VisitedPartition } from "./group-visit.ts";
 import { Discard } from "./job-controls.ts";
 import { ASK_TIMEOUT, findTopics } from "./letter-partitions.ts";
-import { deadLetter, type RecordPlace } from "./moved-record.ts";
+import { deadLetter } from "./moved-record.ts";
 import { readPartition } from "./partition-reader.ts";
 import { jobInfo } from "./perform.ts";
-import { type JobRecord, ReceivedJob } from "./received-job.ts";
+import { type JobRecord, readJob } from "./received-job.ts";
+import { placeText, type RecordPlace } from "./record-place.ts";
 import { JobSkippedError, NotBlockedError } from "./worker-errors.ts";
 
 /** Longest wait (ms) for the partition, which no worker has. */
@@ -138,13 +138,9 @@ async function tell(
   error: unknown,
   to: string | undefined,
 ): Promise<void> {
-  let job: ReceivedJob | undefined;
-  try {
-    job = new ReceivedJob(place.topic, place.partition, record);
-  } catch {
-    // It names no job, and so nobody has to be told.
-    return;
-  }
+  const job = readJob(place, record);
+  // One that names no job is nobody's to be told of.
+  if (job === undefined) return;
   const info = jobInfo(job, attempt);
   if (to === undefined) app.events.emit("discarded", { job: info, error });
   else app.events.emit("dead", { job: info, error, to: { topic: to, partition: place.partition } });

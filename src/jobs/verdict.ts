@@ -12,6 +12,8 @@ export interface FailureCounts {
 }
 
 export const NO_FAILURES: FailureCounts = { attempt: 0, counters: [] };
+/** From this many failures on a job that nothing ends is said to block its partition. */
+export const BLOCKED_FROM = 3;
 
 /** What becomes of a job that has failed. */
 export type Verdict =

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DeadLetter } from "../../src/jobs/dead-letter.ts";
-import type { RecordPlace } from "../../src/jobs/moved-record.ts";
 import type { AppOptions } from "../../src/jobs/options.ts";
+import type { RecordPlace } from "../../src/jobs/record-place.ts";
 import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

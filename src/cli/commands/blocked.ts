@@ -1,3 +1,4 @@
+import { placeText } from "../../jobs/record-place.ts";
 import { APP_OPTIONS, CLUSTER_OPTIONS, openApp } from "../app-options.ts";
 import type { Arguments } from "../arguments.ts";
 import { UsageError } from "../cli-error.ts";
@@ -8,7 +9,7 @@ import type { LoadedApp } from "../load-app.ts";
 import { durationOption } from "../option-values.ts";
 import { count, jsonLine, note, painter, table } from "../output.ts";
 import { reachBrokers } from "../reach-brokers.ts";
-import { type PlacedArguments, recordPlace, splitPlaces } from "../record-places.ts";
+import { type PlacedArguments, splitPlaces } from "../record-places.ts";
 
 const DEFAULT_TIMEOUT = 10_000;
 
@@ -60,7 +61,7 @@ async function list({ app }: LoadedApp, args: Arguments, io: CliIo): Promise<num
   const jobs = await app.blocked();
   if (args.options.has("json")) io.stdout.write(jsonLine(jobs));
   else if (jobs.length > 0) {
-    const rows = jobs.map((job) => [recordPlace(job), `${job.attempt}`, job.nextRetryAt.toISOString()]);
+    const rows = jobs.map((job) => [placeText(job), `${job.attempt}`, job.nextRetryAt.toISOString()]);
     io.stdout.write(table(["JOB", "FAILURES", "NEXT TRY AT"], rows, painter(io, io.stdout)));
   }
   note(io, count(jobs.length, "blocked job"));
@@ -73,6 +74,6 @@ async function skip({ app }: LoadedApp, args: Arguments, { places }: PlacedArgum
   await app.skip(place!, { deadLetter });
   const to = deadLetter === undefined ? "nowhere" : `into ${deadLetter}`;
   if (args.options.has("json")) io.stdout.write(jsonLine({ ...place, deadLetter }));
-  else io.stdout.write(`skipped ${recordPlace(place!)}: it went ${to}\n`);
+  else io.stdout.write(`skipped ${placeText(place!)}: it went ${to}\n`);
   return EXIT.ok;
 }

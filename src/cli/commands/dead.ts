@@ -1,4 +1,5 @@
 import type { DeadLetterContent } from "../../jobs/dead-letter.ts";
+import { placeText } from "../../jobs/record-place.ts";
 import type { DeadLetterFailure } from "../../jobs/redrive-plan.ts";
 import { APP_OPTIONS, CLUSTER_OPTIONS, openApp } from "../app-options.ts";
 import type { Arguments } from "../arguments.ts";
@@ -11,7 +12,7 @@ import { durationOption, integerOption } from "../option-values.ts";
 import { count, jsonLine, note, painter, table } from "../output.ts";
 import { progressNotes } from "../progress.ts";
 import { reachBrokers } from "../reach-brokers.ts";
-import { type PlacedArguments, recordPlace, splitPlaces } from "../record-places.ts";
+import { type PlacedArguments, splitPlaces } from "../record-places.ts";
 import { watchShutdown } from "../shutdown.ts";
 
 const DEFAULT_TIMEOUT = 10_000;
@@ -107,7 +108,7 @@ function checkUse(action: Action, { options }: Arguments, { places }: PlacedArgu
       throw new UsageError(`ottla dead ${action} knows no --${name}`);
   }
   if (action === "list" && places.length > 0)
-    throw new UsageError(`list takes no LETTER: \`ottla dead show\` shows ${recordPlace(places[0]!)}`);
+    throw new UsageError(`list takes no LETTER: \`ottla dead show\` shows ${placeText(places[0]!)}`);
   if (action === "show" && places.length !== 1)
     throw new UsageError("show takes one LETTER, as TOPIC/PARTITION/OFFSET: list tells which there are");
   if (action === "discard" && places.length === 0)
@@ -121,7 +122,7 @@ async function list({ app }: LoadedApp, { args, io, limit }: Call): Promise<numb
   if (args.options.has("json")) io.stdout.write(jsonLine(letters));
   else if (letters.length > 0) {
     const rows = letters.map((letter) => [
-      recordPlace(letter),
+      placeText(letter),
       letter.job ?? "",
       letter.key ?? "",
       letter.diedAt.toISOString(),
@@ -146,11 +147,11 @@ async function show({ app }: LoadedApp, { args, io, placed }: Call): Promise<num
 function describeLetter(letter: DeadLetterContent, value: string | null, io: CliIo): string {
   const paint = painter(io, io.stdout);
   const lines: [string, string][] = [
-    ["letter", `${recordPlace(letter)}${letter.isLeft ? "" : " (redriven or discarded)"}`],
+    ["letter", `${placeText(letter)}${letter.isLeft ? "" : " (redriven or discarded)"}`],
     ["job", letter.job ?? "none is named"],
     ["error", letter.error ?? "none is named"],
     ["key", letter.key ?? "none"],
-    ["came from", letter.origin === undefined ? "unknown" : recordPlace(letter.origin)],
+    ["came from", letter.origin === undefined ? "unknown" : placeText(letter.origin)],
     ["enqueued at", letter.enqueuedAt?.toISOString() ?? "unknown"],
     ["died at", letter.diedAt.toISOString()],
     ["redrives", `${letter.redrives}`],
@@ -197,7 +198,7 @@ function tellFailures(failures: readonly DeadLetterFailure[], io: CliIo): number
   if (failures.length === 0) return EXIT.ok;
   const paint = painter(io, io.stderr);
   for (const failure of failures)
-    note(io, `${paint("yellow", `${recordPlace(failure)} stays:`)} ${failure.error.message}`);
+    note(io, `${paint("yellow", `${placeText(failure)} stays:`)} ${failure.error.message}`);
   return EXIT.lettersStay;
 }
 
