@@ -106,6 +106,9 @@ export class ClassicGroupMember implements GroupMember {
         if (this.#stop.signal.aborted) return;
         this.#joining = false;
         failures = 0;
+        // A coordinator that assigns takes back by its old id whoever it had put out, as if it had just come. With the
+        // lease it had until now, it was not put out.
+        if (!joined.isLed && !this.lease.isValid) this.#owned.lose();
         // In a group with members of the other protocol, heartbeats ask who still has to release partitions to join
         // again, and joining changes nothing: only the time for the next heartbeat must bring the next join.
         if (joined.membership.generationId !== before) this.#beat();

@@ -43,6 +43,8 @@ export interface JoinOptions {
 export interface JoinedGeneration {
   readonly membership: Membership;
   readonly assigned: readonly TopicPartition[];
+  /** Whether a member assigns. Else the coordinator does: the group has members of the newer protocol (KIP-848). */
+  readonly isLed: boolean;
   /** Partitions by topic as the assignment was made from them, where this member made it. */
   readonly partitionCounts: ReadonlyMap<string, number> | undefined;
 }
@@ -90,6 +92,7 @@ export async function joinClassicGroup(options: JoinOptions): Promise<JoinedGene
     assigned: assignedPartitions.flatMap(({ topic, partitions }) =>
       partitions.map((partition) => ({ topic, partition })),
     ),
+    isLed: joined.leader !== "",
     partitionCounts: assignment?.partitionCounts,
   };
 }

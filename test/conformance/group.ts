@@ -46,10 +46,12 @@ function membershipConformance(test: Declare, groupProtocol: GroupProtocol): voi
     const log = new GroupLog();
     await startMember(cluster, log, "one", cluster.fresh("group"), topics);
     await log.shares(5);
-    assert.deepEqual(
-      log.events.map(({ what }) => what),
-      ["assigned"],
+    // A coordinator that has not yet heard of a topic as new as these assigns its partitions a moment later.
+    assert.ok(
+      log.events.every(({ what }) => what === "assigned"),
+      JSON.stringify(log.events),
     );
+    assert.equal(log.events.flatMap(({ partitions }) => partitions).length, 5, "each partition once");
   });
 
   test("members that join take their share, and nobody loses what it keeps", async (cluster) => {
