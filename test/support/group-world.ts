@@ -133,7 +133,9 @@ class World {
    */
   async #come(protocol: Protocol, come: () => void): Promise<void> {
     const living = this.actors.filter(({ state }) => state === "lives");
-    const isMixed = living.some((actor) => actor.protocol !== protocol);
+    const isMixed = this.actors.some(
+      (actor) => actor.protocol !== protocol && (actor.state === "lives" || isFrozenOwner(actor)),
+    );
     // Whoever it knows and does not live makes it go back to the older protocol soon.
     if (protocol === "consumer" && !living.some((actor) => this.#isKnown(actor))) {
       await this.#until(() => !this.actors.some(isFrozenOwner));
