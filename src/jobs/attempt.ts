@@ -18,6 +18,7 @@ export class Attempt implements RunHost {
   #handingOver: Promise<void> | undefined;
   #hasHandedOver = false;
   #isSettled = false;
+  #endedAt: number | undefined;
   readonly #host: AttemptHost | undefined;
   #limit: Timer | undefined;
   #controller: AbortController | undefined;
@@ -82,10 +83,16 @@ export class Attempt implements RunHost {
     this.#limit = clock.timer(timeout, () => this.#abortSignal(new JobTimeoutError(this.job ?? "", timeout)));
   }
 
-  /** Its promise has settled. */
-  settled(): void {
+  /** Its promise has settled, at `now` (monotonic ms). */
+  settled(now: number): void {
     this.#isSettled = true;
+    this.#endedAt = now;
     this.#limit?.cancel();
+  }
+
+  /** When it ended, or `now` while it runs. */
+  lastedTo(now: number): number {
+    return this.#endedAt ?? now;
   }
 
   #abortSignal(reason: unknown): void {

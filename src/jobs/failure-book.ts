@@ -15,6 +15,10 @@ export class FailureBook {
     return this.#jobs.get(offset);
   }
 
+  get size(): number {
+    return this.#jobs.size;
+  }
+
   /** In offset order, as metadata has them. */
   get all(): readonly FailingJob[] {
     return this.#jobs.size === 0 ? NONE : [...this.#jobs.values()].sort((a, b) => a.offset - b.offset);

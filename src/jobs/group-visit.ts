@@ -223,6 +223,7 @@ function moveSource({ topic, partition }: TopicPartition, { commit, offsets }: H
     partition,
     commitNow: () => commit,
     commitAsFinished: () => commit,
+    moved: () => {},
     saysFinished: (committed) => offsets.every((offset) => saysFinished(committed, offset)),
     commitRefused: () => {},
   };

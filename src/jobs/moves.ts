@@ -13,6 +13,8 @@ import type { CommitSource, CommitTrouble, Committer } from "./committer.ts";
 export interface MoveSource extends CommitSource {
   /** What to commit where the job at `offset` counts as finished. */
   commitAsFinished(offset: number): OffsetToCommit;
+  /** The job at `offset` was moved: no commit that is made from now on may say that it is not finished. */
+  moved(offset: number): void;
   /** Whether what is committed says that the job at `offset` is finished. */
   saysFinished(committed: CommittedOffset, offset: number): boolean;
 }
@@ -69,7 +71,9 @@ export class Moves {
       const hadTurn = await this.#committer.inTurn(source, async () => {
         const commit = source.commitAsFinished(offset);
         try {
-          return (await this.#try(source, offset, commit, records, placed)) ? commit : undefined;
+          await this.#try(source, offset, commit, records, placed);
+          source.moved(offset);
+          return commit;
         } catch (error) {
           failure = asKafkaError(error, "moving a job");
           return undefined;
@@ -91,15 +95,14 @@ export class Moves {
     commit: OffsetToCommit,
     records: readonly ProducerRecord[],
     placed: MoveOptions["placed"],
-  ): Promise<true> {
+  ): Promise<void> {
     const { membership, coordinator } = this.#group;
     const groupMetadata = { groupId: coordinator.key, ...membership };
     try {
       const places = await this.#pool().sendTransaction({ records, offsets: { groupMetadata, offsets: [commit] } });
       placed?.(places);
-      return true;
     } catch (error) {
-      if (error instanceof TransactionOutcomeUnknownError && (await this.#wasMoved(source, offset))) return true;
+      if (error instanceof TransactionOutcomeUnknownError && (await this.#wasMoved(source, offset))) return;
       const cause = (error as { readonly cause?: unknown }).cause;
       // What the refusal means for the membership may end the partition's chain.
       if (cause instanceof ProtocolError) this.#group.refused(cause.errorCode, membership.generationId);

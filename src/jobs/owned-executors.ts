@@ -6,7 +6,8 @@ import type { GroupMember } from "../client/group-member.ts";
 import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import { sleep } from "../net/clock.ts";
-import { PartitionExecutor } from "./partition-executor.ts";
+import { PartitionExecutor, type ReleaseOptions } from "./partition-executor.ts";
+import { placeText } from "./record-place.ts";
 import { loadCommitted, loadEarliest, type StartPoint } from "./start-point.ts";
 import { TakeOver } from "./take-over.ts";
 import type { WorkSettings } from "./work-options.ts";
@@ -215,22 +216,21 @@ export class OwnedExecutors {
   }
 
   /**
-   * Gives partitions up in good order, each as soon as nothing of it is left to commit: `released` is then told. Gives
-   * where each job is that did not end in time, as `topic/partition/offset`.
+   * Gives partitions up in good order, each as soon as nothing of it is left to commit. Gives where each job is that did
+   * not end in time, as `topic/partition/offset`.
    */
   async release(
     partitions: readonly TopicPartition[],
-    grace: number,
-    reason: Error,
-    released: (partition: TopicPartition) => void = () => {},
+    { released = () => {}, ...how }: ReleaseOptions & { released?: (partition: TopicPartition) => void },
   ): Promise<string[]> {
     const leaving = partitions.flatMap((partition) => this.get(partition) ?? []);
     const late = await Promise.all(
       leaving.map(async (executor) => {
-        const offset = await executor.release(grace, reason);
+        const offsets = await executor.release(how);
         this.#forget(executor);
         released(executor);
-        return offset === undefined ? [] : [`${executor.topic}/${executor.partition}/${offset}`];
+        const { topic, partition } = executor;
+        return offsets.map((offset) => placeText({ topic, partition, offset }));
       }),
     );
     return late.flat();

@@ -35,17 +35,19 @@ export interface FailedAttempt {
   readonly duration: number;
 }
 
-/** What comes after a failure: a wait in place (ms), or work after which the job is finished, unless it gives false. */
-export type Sequel = { readonly wait: number } | { readonly end: () => Promise<boolean> };
+/**
+ * What comes after a failure: a wait in place (ms), or work after which the job is finished, unless it gives false.
+ * `isError`: no rule asked for the wait, nor the job itself.
+ */
+export type Sequel = { readonly wait: number; readonly isError: boolean } | { readonly end: () => Promise<boolean> };
 
 /** How often (ms) that is said. */
 const BLOCKED_EVERY = 60_000;
 
 interface BlockedJob {
-  readonly offset: number;
   readonly since: number;
-  job: JobInfo;
-  error: unknown;
+  readonly job: JobInfo;
+  readonly error: unknown;
   toldAt: number;
 }
 
@@ -54,9 +56,9 @@ export class PartitionFailures {
   readonly #context: WorkerContext;
   readonly #source: MoveSource;
   #book = new FailureBook();
-  /** A job that this process cannot run yet: since when (monotonic ms), and how often that was found. */
-  #unknown: { readonly offset: number; readonly since: number; waits: number } | undefined;
-  #blocked: BlockedJob | undefined;
+  /** Jobs that this process cannot run yet, by offset: since when (monotonic ms), and how often that was found. */
+  readonly #unknown = new Map<number, { readonly since: number; waits: number }>();
+  readonly #blocked = new Map<number, BlockedJob>();
   /** The suspect that runs alone, and its failures before. */
   #alone: { readonly offset: number; readonly before: FailureCounts } | undefined;
 
@@ -91,6 +93,16 @@ export class PartitionFailures {
     this.#book.waited(offset);
   }
 
+  /** Jobs that have failed, or are noted as suspects. */
+  get size(): number {
+    return this.#book.size;
+  }
+
+  /** Whether commit metadata tells of the job. */
+  has(offset: number): boolean {
+    return this.#book.get(offset) !== undefined;
+  }
+
   /** Whether the job was running when its process died. */
   isSuspect(offset: number): boolean {
     return this.#book.get(offset)?.suspect === true;
@@ -103,46 +115,49 @@ export class PartitionFailures {
 
   finished(offset: number): void {
     this.#book.forget(offset);
-    this.#unknown = undefined;
-    this.#blocked = undefined;
-    this.#alone = undefined;
+    this.#unknown.delete(offset);
+    this.#blocked.delete(offset);
+    if (this.#alone?.offset === offset) this.#alone = undefined;
   }
 
   forgetBelow(offset: number): void {
     this.#book.forgetBelow(offset);
+    for (const jobs of [this.#unknown, this.#blocked])
+      for (const each of jobs.keys()) if (each < offset) jobs.delete(each);
+  }
+
+  /** What ends a job that was running, alone, when its process died, and now once too often. */
+  endOfKiller(record: BufferedRecord): (() => Promise<boolean>) | undefined {
+    const job = readJob(this.#source, record);
+    const before = this.countsOf(record.offset, job);
+    const { maxRetries, deadLetterTopic } = this.#context.queueOf(this.#source.topic);
+    if (before.attempt === 0 || unruled(before) <= maxRetries || deadLetterTopic === undefined) return undefined;
+    const error = new ProcessDiedError(before.attempt);
+    return () => this.#bury({ record, job, number: before.attempt, error, duration: 0 }, deadLetterTopic);
   }
 
   /**
    * Notes that the job may be what kills the process: to be committed before it starts (S4.8). One that was noted when a
    * process died runs alone then, which shows whether it was the one: only deaths while it ran alone count as its
-   * failures. Where those were once too many, what this gives ends the job instead.
+   * failures.
    */
-  suspect(record: BufferedRecord): (() => Promise<boolean>) | undefined {
+  suspect(record: BufferedRecord): void {
     const { clock } = this.#context;
     const { offset } = record;
-    const job = readJob(this.#source, record);
-    const before = this.countsOf(offset, job);
-    if (!this.isSuspect(offset)) {
-      this.#book.set(offset, before, 0, true);
-      return undefined;
-    }
-    const { maxRetries, deadLetterTopic, backoff } = this.#context.queueOf(this.#source.topic);
-    if (before.attempt > 0 && unruled(before) > maxRetries && deadLetterTopic !== undefined) {
-      const error = new ProcessDiedError(before.attempt);
-      return () => this.#bury({ record, job, number: before.attempt, error, duration: 0 }, deadLetterTopic);
-    }
+    const before = this.countsOf(offset, readJob(this.#source, record));
+    if (!this.isSuspect(offset)) return this.#book.set(offset, before, 0, true);
     this.#alone = { offset, before };
     const counts = { ...before, attempt: before.attempt + 1 };
+    const { backoff } = this.#context.queueOf(this.#source.topic);
     // Whoever finds it next waits: it must not kill one process after the other without a pause.
     const nextRetryAt = clock.now() + backoffWait(backoff, unruled(counts), clock.random());
     this.#book.set(offset, counts, Math.ceil(nextRetryAt), true);
-    return undefined;
   }
 
   failed(failure: FailedAttempt): Sequel {
     const { record, job, error } = failure;
     const verdict = this.#judge(failure);
-    this.#alone = undefined;
+    if (this.#alone?.offset === record.offset) this.#alone = undefined;
     if (verdict.outcome === "discard") return { end: () => this.#discard(failure) };
     const { whenExhausted, deadLetterTopic } = this.#context.queueOf(this.#source.topic);
     if (!(error instanceof RetryLater)) this.#tellFailure(failure);
@@ -153,14 +168,21 @@ export class PartitionFailures {
     }
     const wait = verdict.outcome === "retry" ? verdict.wait : this.#backoff(verdict.counts.attempt);
     // What has no order to keep makes room for the others (S4.2).
-    if (verdict.outcome === "retry" && verdict.rule && wait === 0 && job !== undefined && job.key === undefined)
+    if (
+      verdict.outcome === "retry" &&
+      verdict.why === "rule" &&
+      wait === 0 &&
+      job !== undefined &&
+      job.key === undefined
+    )
       return { end: () => this.#requeue(failure, verdict.counts) };
     this.#book.set(record.offset, verdict.counts, Math.ceil(this.#context.clock.now() + wait));
     this.#context.committer.touch(this.#source, true);
     this.#context.events.emit("retried", { job: this.#info(failure), wait });
-    const isBlocked = verdict.outcome === "exhausted" || (!verdict.rule && unruled(verdict.counts) >= BLOCKED_FROM);
+    const isBlocked =
+      verdict.outcome === "exhausted" || (verdict.why !== "rule" && unruled(verdict.counts) >= BLOCKED_FROM);
     if (isBlocked && whenExhausted === "block") this.#blocks(failure);
-    return { wait };
+    return { wait, isError: verdict.outcome === "exhausted" || verdict.why === "error" };
   }
 
   #judge(failure: FailedAttempt): Verdict {
@@ -173,7 +195,8 @@ export class PartitionFailures {
       events.emit("error", { error, during: `a retry rule of job "${failure.job?.name}"`, topic, partition });
       return judgeFailure(failure.error, { ...context, rules: [] });
     } finally {
-      if (this.#unknown !== undefined) this.#unknown.waits++;
+      const unknown = this.#unknown.get(failure.record.offset);
+      if (unknown !== undefined) unknown.waits++;
     }
   }
 
@@ -181,11 +204,12 @@ export class PartitionFailures {
     const { clock, app, unknownJobGrace } = this.#context;
     const { maxRetries, backoff } = this.#context.queueOf(this.#source.topic);
     const now = clock.monotonic();
-    if (isOfAnotherDeploy(error) && this.#unknown?.offset !== offset) this.#unknown = { offset, since: now, waits: 0 };
+    if (isOfAnotherDeploy(error) && !this.#unknown.has(offset)) this.#unknown.set(offset, { since: now, waits: 0 });
+    const unknown = this.#unknown.get(offset);
     const rules = job === undefined ? [] : (app.registry.find(job.name)?.rules ?? []);
     return {
       ...{ rules, before: this.countsOf(offset, job), maxRetries, backoff },
-      ...{ unknownFor: now - (this.#unknown?.since ?? now), unknownWaits: this.#unknown?.waits ?? 0 },
+      ...{ unknownFor: now - (unknown?.since ?? now), unknownWaits: unknown?.waits ?? 0 },
       ...{ unknownGrace: unknownJobGrace, random: clock.random() },
     };
   }
@@ -243,7 +267,7 @@ export class PartitionFailures {
   skip(record: BufferedRecord, topic: string | undefined): () => Promise<boolean> {
     const job = readJob(this.#source, record);
     const number = this.countsOf(record.offset, job).attempt;
-    const error = this.#blocked?.error ?? new JobSkippedError();
+    const error = this.#blocked.get(record.offset)?.error ?? new JobSkippedError();
     if (topic !== undefined) return () => this.#bury({ record, job, number, error, duration: 0 }, topic);
     return () =>
       this.#discard({ record, job, number, error: new Discard("it was skipped", { cause: error }), duration: 0 });
@@ -271,24 +295,23 @@ export class PartitionFailures {
 
   #blocks(failure: FailedAttempt): void {
     const { offset } = failure.record;
-    const { clock } = this.#context;
-    const before = this.#blocked?.offset === offset ? this.#blocked : undefined;
-    const toldAt = before?.toldAt ?? Number.NEGATIVE_INFINITY;
-    this.#blocked = {
-      ...{ offset, since: before?.since ?? clock.now(), toldAt },
+    const before = this.#blocked.get(offset);
+    this.#blocked.set(offset, {
+      ...{ since: before?.since ?? this.#context.clock.now(), toldAt: before?.toldAt ?? Number.NEGATIVE_INFINITY },
       ...{ job: this.#info(failure), error: failure.error },
-    };
+    });
     this.tellBlocked();
   }
 
-  /** Says of a job that it blocks its partition, if it is time for that. */
+  /** Says of each job that blocks its partition that it does, if it is time for that. */
   tellBlocked(): void {
-    const blocked = this.#blocked;
-    if (blocked === undefined) return;
+    if (this.#blocked.size === 0) return;
     const now = this.#context.clock.monotonic();
-    if (now - blocked.toldAt < BLOCKED_EVERY) return;
-    blocked.toldAt = now;
-    this.#context.events.emit("blocked", { job: blocked.job, error: blocked.error, since: new Date(blocked.since) });
+    for (const blocked of this.#blocked.values()) {
+      if (now - blocked.toldAt < BLOCKED_EVERY) continue;
+      blocked.toldAt = now;
+      this.#context.events.emit("blocked", { job: blocked.job, error: blocked.error, since: new Date(blocked.since) });
+    }
   }
 }
 

@@ -12,6 +12,11 @@ import { DEFAULTS } from "./defaults.ts";
 import { parseDuration } from "./duration.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { checkTopicName } from "./topic-name.ts";
+import {
+  resolveVirtualPartitions,
+  type VirtualPartitions,
+  type VirtualPartitionsOptions,
+} from "./virtual-partitions.ts";
 
 export interface DeadLetterQueueOptions {
   /** Not the queue itself. */
@@ -31,6 +36,8 @@ export interface QueueOptions {
   readonly replicationFactor?: number | undefined;
   /** Settings of the topic for `topics apply`, under Kafka's names. `retention.ms` is -1 (for ever) unless set here. */
   readonly config?: Readonly<Record<string, string>> | undefined;
+  /** Runs the jobs of a partition in lanes, beside each other where their keys differ. Default: one at a time. */
+  readonly virtualPartitions?: VirtualPartitionsOptions | undefined;
   /** The waits after failed attempts. Default: 1 s, doubling to 30 s, ± 20 %. */
   readonly backoff?: BackoffOptions | undefined;
   /** Where jobs go that cannot be run. Its topic has at least as many partitions as the queue's. Default: there is none. */
@@ -60,6 +67,8 @@ export interface QueueSettings {
   readonly partitions: number | undefined;
   readonly replicationFactor: number;
   readonly config: Readonly<Record<string, string>>;
+  /** Undefined: jobs run one at a time. */
+  readonly virtualPartitions: VirtualPartitions | undefined;
   readonly backoff: Backoff;
   /** Undefined: there is none. */
   readonly deadLetterTopic: string | undefined;
@@ -72,6 +81,7 @@ export interface QueueSettings {
 
 const QUEUE_OPTIONS = [
   ...(["partitions", "replicationFactor", "config", "allowPartitionMismatch", "backoff"] as const),
+  "virtualPartitions",
   ...(["deadLetterQueue", "whenExhausted", "maxRetries", "onDataLoss"] as const),
 ] as const;
 const DEAD_LETTER_OPTIONS = ["topic", "maxRetries"] as const;
@@ -91,6 +101,7 @@ export function resolveQueue(name: string, value: unknown, path: string): QueueS
       optionalInteger(options.replicationFactor, within(path, "replicationFactor"), 1, MAX_REPLICATION) ??
       DEFAULTS.replicationFactor,
     config: { ...DEFAULTS.topicConfig, ...checkConfig(options.config, within(path, "config")) },
+    virtualPartitions: resolveVirtualPartitions(options.virtualPartitions, within(path, "virtualPartitions")),
     backoff: resolveBackoff(options.backoff, within(path, "backoff")),
     ...resolveExhaustion(name, options, path),
     onDataLoss: optionalChoice(options.onDataLoss, within(path, "onDataLoss"), ["stop", "continue"] as const) ?? "stop",

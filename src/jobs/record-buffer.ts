@@ -45,6 +45,16 @@ export class RecordBuffer {
     this.#head = 0;
   }
 
+  /** Lets go of up to `most` records from the first on, as far as they are below `end`, and gives them. */
+  takeFirst(most: number, end: number): BufferedRecord[] {
+    const taken: BufferedRecord[] = [];
+    for (let { first } = this; first !== undefined && taken.length < most && first.offset < end; { first } = this) {
+      taken.push(first);
+      this.shift();
+    }
+    return taken;
+  }
+
   /** Lets go of all but the first `keep` records. Gives the first that is gone. */
   truncate(keep: number): BufferedRecord | undefined {
     const gone = this.#records[this.#head + keep];

@@ -17,8 +17,9 @@ export interface AttemptPlace {
 export interface AttemptSource {
   readonly topic: string;
   readonly partition: number;
-  readonly running: Attempt | undefined;
-  readonly lastStarted: Attempt | undefined;
+  readonly running: ReadonlySet<Attempt>;
+  /** The attempts that were started and that ended last. */
+  readonly last: readonly (Attempt | undefined)[];
 }
 
 /** The attempts that run now. `now`: monotonic ms. */
@@ -26,7 +27,7 @@ export function runningNow(executors: Iterable<AttemptSource>, leftovers: Leftov
   return startedSince(executors, leftovers, Number.POSITIVE_INFINITY, now);
 }
 
-/** The attempts that run now, and those that were the last of their partition and were started after `then` (monotonic ms). */
+/** The attempts that run now, and those that were the last of their partition and ran after `then` (monotonic ms). */
 export function startedSince(
   executors: Iterable<AttemptSource>,
   leftovers: Leftovers,
@@ -36,9 +37,9 @@ export function startedSince(
   const places: AttemptPlace[] = [];
   const add = (topic: string, partition: number, { job, offset, startedAt }: Attempt): void =>
     void places.push({ job, topic, partition, offset, since: now - startedAt });
-  for (const { topic, partition, running, lastStarted } of executors) {
-    if (running !== undefined) add(topic, partition, running);
-    else if (lastStarted !== undefined && lastStarted.startedAt >= then) add(topic, partition, lastStarted);
+  for (const { topic, partition, running, last } of executors) {
+    const recent = last.filter((attempt) => attempt !== undefined && attempt.lastedTo(now) >= then) as Attempt[];
+    for (const attempt of new Set([...running, ...recent])) add(topic, partition, attempt);
   }
   for (const [key, attempt] of leftovers) {
     const slash = key.lastIndexOf("/");

@@ -15,8 +15,8 @@ export class StartNotes {
   #wasOpen = false;
   /** Jobs below this offset are each noted as suspect before they start. */
   #suspectUntil = 0;
-  /** The last suspect that was noted. */
-  #noted = -1;
+  /** Suspects that were noted here. */
+  readonly #noted = new Set<number>();
   #isNoting = false;
 
   constructor(context: WorkerContext, source: MoveSource, failures: PartitionFailures) {
@@ -53,25 +53,29 @@ export class StartNotes {
 
   /** It was noted here, so the wait that stands in the note is the next owner's. */
   isNotedSuspect(offset: number): boolean {
-    return this.#noted === offset;
+    return this.#noted.size > 0 && this.#noted.has(offset);
   }
 
-  /** Tells Kafka, and calls `noted` once it knows. Gives work instead that ends the job, where it has killed too often. */
-  note(record: BufferedRecord, noted: () => void): (() => Promise<boolean>) | undefined {
-    const { offset } = record;
-    const isSuspect = offset < this.#suspectUntil || this.#failures.isSuspect(offset);
-    const end = isSuspect ? this.#failures.suspect(record) : undefined;
-    if (end !== undefined) return end;
+  /** Work that ends the job in place of a start, where it has killed too often. */
+  endOf(record: BufferedRecord): (() => Promise<boolean>) | undefined {
+    return this.#failures.isSuspect(record.offset) && !this.isNotedSuspect(record.offset)
+      ? this.#failures.endOfKiller(record)
+      : undefined;
+  }
+
+  /** Tells Kafka of jobs that are about to start, and calls `noted` once it knows. */
+  note(records: readonly BufferedRecord[], noted: () => void): void {
     const { committer, clock } = this.#context;
+    const suspects = records.filter(({ offset }) => offset < this.#suspectUntil || this.#failures.isSuspect(offset));
+    for (const record of suspects) this.#failures.suspect(record);
     this.#isOpen = true;
     this.#isNoting = true;
     committer.touch(this.#source, true);
     void committer.flush(this.#source).then(() => {
       this.#isNoting = false;
-      if (isSuspect) this.#noted = offset;
+      for (const { offset } of suspects) this.#noted.add(offset);
       // Not now: jobs that need no I/O would run on and on within the answer.
       clock.soon(noted);
     });
-    return undefined;
   }
 }

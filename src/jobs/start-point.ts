@@ -10,12 +10,15 @@ export interface StartPoint {
   readonly offset: number;
   readonly topicId: string;
   readonly failing: readonly FailingJob[];
+  /** Finished offsets beyond it. */
+  readonly finished: readonly number[];
   /** The last owner neither released it nor closed: it died, or was put out. */
   readonly open: boolean;
   /** What Kafka has, or undefined where there is no valid commit: the partition is read from its beginning. */
   readonly committed: { readonly offset: number; readonly metadata: string } | undefined;
 }
 
+const NOTHING: Pick<CommitMetadata, "failing" | "finished" | "open"> = { failing: [], finished: [], open: false };
 /** Longest wait (ms) for the broker's word; the caller asks again after that. */
 const TIMEOUT = 10_000;
 
@@ -52,7 +55,10 @@ export async function loadEarliest(
     partitions.map(({ topic, partition }) => {
       const key = partitionKey(topic, partition);
       const offset = earliest.get(key)!;
-      return [key, { offset, topicId: topicIds.get(topic)!, failing: [], open: false, committed: undefined }];
+      return [
+        key,
+        { offset, topicId: topicIds.get(topic)!, failing: [], finished: [], open: false, committed: undefined },
+      ];
     }),
   );
 }
@@ -79,5 +85,6 @@ function readCommitted(committed: CommittedOffset | undefined, topicId: string):
   }
   // A topic that was deleted and made again has other jobs at these offsets.
   if (read !== undefined && read.topicId !== topicId) return undefined;
-  return { offset, topicId, failing: read?.failing ?? [], open: read?.open ?? false, committed: { offset, metadata } };
+  const { failing, finished, open } = read ?? NOTHING;
+  return { offset, topicId, failing, finished, open, committed: { offset, metadata } };
 }

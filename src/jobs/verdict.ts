@@ -15,10 +15,13 @@ export const NO_FAILURES: FailureCounts = { attempt: 0, counters: [] };
 /** From this many failures on a job that nothing ends is said to block its partition. */
 export const BLOCKED_FROM = 3;
 
+/** "rule": one of the job's own asked for it, or the job itself. "deploy": a process of another deploy can run it. "error": nothing of that. */
+export type RetryReason = "rule" | "deploy" | "error";
+
 /** What becomes of a job that has failed. */
 export type Verdict =
-  /** It is tried again in `wait` ms. `rule`: one of its own asked for that, or the job itself. */
-  | { readonly outcome: "retry"; readonly wait: number; readonly counts: FailureCounts; readonly rule: boolean }
+  /** It is tried again in `wait` ms. */
+  | { readonly outcome: "retry"; readonly wait: number; readonly counts: FailureCounts; readonly why: RetryReason }
   /** It ends, without success. */
   | { readonly outcome: "discard" }
   /** No rule lets it be tried again: what its queue says of that applies. */
@@ -50,13 +53,13 @@ export function isOfAnotherDeploy(error: unknown): boolean {
 export function judgeFailure(error: unknown, context: FailureContext): Verdict {
   const { rules, before, backoff, random } = context;
   if (error instanceof Discard) return { outcome: "discard" };
-  if (error instanceof RetryLater) return { outcome: "retry", wait: error.wait, counts: before, rule: true };
+  if (error instanceof RetryLater) return { outcome: "retry", wait: error.wait, counts: before, why: "rule" };
   if (isOfAnotherDeploy(error) && context.unknownFor < context.unknownGrace) {
     return {
       outcome: "retry",
       wait: backoffWait(backoff, context.unknownWaits + 1, random),
       counts: before,
-      rule: false,
+      why: "deploy",
     };
   }
   const attempt = before.attempt + 1;
@@ -67,7 +70,7 @@ export function judgeFailure(error: unknown, context: FailureContext): Verdict {
   const counts = { attempt, counters: before.counters };
   const failures = unruled(counts);
   if (failures > context.maxRetries) return { outcome: "exhausted", counts };
-  return { outcome: "retry", wait: backoffWait(backoff, failures, random), counts, rule: false };
+  return { outcome: "retry", wait: backoffWait(backoff, failures, random), counts, why: "error" };
 }
 
 function judgeByRule(retry: NonNullable<ErrorRule["retry"]>, before: FailureCounts, random: number): Verdict {
@@ -77,7 +80,7 @@ function judgeByRule(retry: NonNullable<ErrorRule["retry"]>, before: FailureCoun
   counters[retry.index] = failures;
   const counts = { attempt: before.attempt + 1, counters };
   if (failures >= retry.attempts) return { outcome: "exhausted", counts };
-  return { outcome: "retry", wait: retry.wait(failures, random), counts, rule: true };
+  return { outcome: "retry", wait: retry.wait(failures, random), counts, why: "rule" };
 }
 
 /** Failures that no rule was for: rules have their own counts, and take nothing from the queue's. */

@@ -112,7 +112,8 @@ export class HealthMonitor {
 
   #lookAt(executor: PartitionExecutor, now: number): void {
     if (!this.#shouldStart(executor)) return void this.#standing.delete(executor);
-    const { mark, lastStarted: last } = executor;
+    const { mark } = executor;
+    const [last] = executor.last;
     const before = this.#standing.get(executor);
     if (before?.mark === mark && before.last === last) return;
     this.#standing.set(executor, { mark, last, since: now });
@@ -121,7 +122,7 @@ export class HealthMonitor {
   /** Whether it has work that nothing known keeps it from. */
   #shouldStart({ topic, state, running, isWaiting, buffered }: PartitionExecutor): boolean {
     const { isQuiet, flow } = this.#source;
-    if (isQuiet || running !== undefined || isWaiting || flow.isHeld(topic)) return false;
+    if (isQuiet || running.size > 0 || isWaiting || flow.isHeld(topic)) return false;
     return state === "loading" || state === "stopped" || (state === "running" && buffered > 0);
   }
 

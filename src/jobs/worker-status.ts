@@ -1,16 +1,18 @@
-import type { PartitionExecutor } from "./partition-executor.ts";
+import type { PartitionExecutor, PartitionState } from "./partition-executor.ts";
 
 /** What a worker is doing with one partition. */
 export interface PartitionStatus {
   readonly topic: string;
   readonly partition: number;
-  readonly state: "loading" | "running" | "stopped" | "draining" | "ended";
+  readonly state: PartitionState;
   /** The next offset to finish. */
   readonly offset: number;
   /** Jobs that were fetched and have not been started. */
   readonly waiting: number;
-  /** Offset of the running job. */
-  readonly running: number | undefined;
+  /** Offsets of the running jobs, as they were started: one at most, but where the queue has lanes. */
+  readonly running: readonly number[];
+  /** Of a queue with virtual partitions: how many lanes there are, and how many have jobs that have not ended. */
+  readonly lanes?: { readonly max: number; readonly used: number } | undefined;
   /** The next job waits for its time, as after a failure. */
   readonly isWaiting: boolean;
 }
@@ -28,7 +30,8 @@ export interface WorkerStatus {
 }
 
 export function partitionStatus(executor: PartitionExecutor): PartitionStatus {
-  const { topic, partition, state, mark: offset, buffered, running, isWaiting } = executor;
-  const waiting = running === undefined ? buffered : Math.max(0, buffered - 1);
-  return { topic, partition, state, offset, waiting, running: running?.offset, isWaiting };
+  const { topic, partition, state, mark: offset, buffered, isWaiting, lanes } = executor;
+  const running = [...executor.running].map((attempt) => attempt.offset);
+  const waiting = Math.max(0, buffered - running.length);
+  return { topic, partition, state, offset, waiting, running, isWaiting, ...(lanes === undefined ? {} : { lanes }) };
 }

@@ -167,7 +167,7 @@ export class Worker implements PartitionHolder {
         revoked: async (partitions, release) => {
           events.emit("revoked", { partitions });
           const reason = new DOMException("the partition was revoked", "AbortError");
-          await this.#executors.release(partitions, revokeGrace, reason, release);
+          await this.#executors.release(partitions, { grace: revokeGrace, reason, released: release });
         },
         lost: (partitions) => {
           events.emit("lost", { partitions });
@@ -309,6 +309,7 @@ export class Worker implements PartitionHolder {
   async #close(): Promise<void> {
     const { shutdownTimeout } = this.#settings;
     const deadline = this.#clock.monotonic() + shutdownTimeout;
+    const wasWorking = this.#state === "working";
     this.#state = "closing";
     this.#executors.close();
     const reason = new DOMException("the worker is shutting down", "AbortError");
@@ -317,7 +318,11 @@ export class Worker implements PartitionHolder {
     );
     let late: readonly string[];
     try {
-      late = await this.#executors.release([...this.#executors], shutdownTimeout, reason);
+      late = await this.#executors.release([...this.#executors], {
+        grace: shutdownTimeout,
+        reason,
+        finishBatch: wasWorking,
+      });
       await this.#letGo();
       // What runs beyond its partition's loss or release may still use what the process closes next.
       const left = Math.max(0, deadline - this.#clock.monotonic());

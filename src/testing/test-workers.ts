@@ -172,9 +172,8 @@ export class TestWorkers implements Workforce {
       if (worker === undefined) continue;
       const { running, partitions, leftovers } = worker.status();
       if (running === 0) continue;
-      for (const { topic, partition, running: offset } of partitions) {
-        if (offset !== undefined) words.push(`${this.#nameAt(topic, partition, offset)} (${name})`);
-      }
+      for (const { topic, partition, running: offsets } of partitions)
+        for (const offset of offsets) words.push(`${this.#nameAt(topic, partition, offset)} (${name})`);
       for (const place of leftovers) words.push(`a job of ${place}, which ${name} does not own any more`);
     }
     return words;

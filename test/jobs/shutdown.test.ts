@@ -346,8 +346,8 @@ test("status tells of partitions, what waits, what runs and in which state", asy
   assert.deepEqual(
     [...partitions].sort((a, b) => a.partition - b.partition),
     [
-      { topic: "q", partition: 0, state: "running", offset: 0, waiting: 0, running: undefined, isWaiting: false },
-      { topic: "q", partition: 1, state: "running", offset: 1, waiting: 2, running: 1, isWaiting: false },
+      { topic: "q", partition: 0, state: "running", offset: 0, waiting: 0, running: [], isWaiting: false },
+      { topic: "q", partition: 1, state: "running", offset: 1, waiting: 2, running: [1], isWaiting: false },
     ],
   );
   const closing = worker.close();

@@ -21,7 +21,7 @@ test("S4.3 Discard ends the job whatever its rules say, and RetryLater waits wit
   assert.deepEqual(judgeFailure(new Discard("gone"), context({ rules })), { outcome: "discard" });
   const before = { attempt: 4, counters: [1] };
   assert.deepEqual(judgeFailure(new RetryLater({ wait: "30s" }), context({ rules, before })), {
-    ...{ outcome: "retry", wait: 30_000, counts: before, rule: true },
+    ...{ outcome: "retry", wait: 30_000, counts: before, why: "rule" },
   });
   assert.throws(() => new RetryLater({ wait: "soon" as "1s" }), { name: "InvalidOptionError" });
 });
@@ -30,7 +30,7 @@ test("S4.7 a job of another deploy is waited for without its attempts being coun
   for (const error of [new UnknownJobError("new", []), new NewerVersionError("job", 3, 2)]) {
     for (const [unknownWaits, wait] of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000].entries()) {
       const verdict = judgeFailure(error, context({ unknownFor: 599_999, unknownWaits }));
-      assert.deepEqual(verdict, { outcome: "retry", wait, counts: NO_FAILURES, rule: false });
+      assert.deepEqual(verdict, { outcome: "retry", wait, counts: NO_FAILURES, why: "deploy" });
     }
     const late = judgeFailure(error, context({ unknownFor: 600_000, unknownWaits: 30, maxRetries: 0 }));
     assert.deepEqual(late, { outcome: "exhausted", counts: { attempt: 1, counters: [] } });

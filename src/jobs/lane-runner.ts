@@ -1,0 +1,266 @@
+import type { Timer } from "../net/clock.ts";
+import { MAX_FAILING, MAX_SPAN } from "./commit-metadata.ts";
+import type { JobRunner, RunnerParts } from "./job-runner.ts";
+import { type Lane, LaneBatch } from "./lane-batch.ts";
+import { placeInLanes } from "./lane-placement.ts";
+import type { Outcome } from "./partition-attempts.ts";
+import { type ReceivedJob, readJob } from "./received-job.ts";
+import { type BufferedRecord, RecordBuffer } from "./record-buffer.ts";
+import { placeText } from "./record-place.ts";
+import type { VirtualPartitions } from "./virtual-partitions.ts";
+import { NotBlockedError } from "./worker-errors.ts";
+
+/**
+ * Runs the jobs of a partition in lanes (S5): a batch at a time, spread over lanes that run beside each other. An error
+ * that no rule is for holds the whole batch until its backoff is over; a wait that a rule asks for holds its lane.
+ */
+export class LaneRunner implements JobRunner {
+  readonly #parts: RunnerParts;
+  readonly #settings: VirtualPartitions;
+  readonly #buffer = new RecordBuffer();
+  #batch: LaneBatch | undefined;
+  /** Nothing starts before it fires, at `until` (monotonic ms). */
+  #halt: { readonly timer: Timer; readonly until: number } | undefined;
+  /** The batch in hand is all that still runs: told once nothing of it can go on without a wait. */
+  #whenDone: (() => void) | undefined;
+  /** The batch is left as it is. */
+  #isLeft = false;
+
+  constructor(parts: RunnerParts, settings: VirtualPartitions) {
+    this.#parts = parts;
+    this.#settings = settings;
+  }
+
+  get buffered(): number {
+    return this.#buffer.length + (this.#batch?.left ?? 0);
+  }
+  get bufferedBytes(): number {
+    return this.#buffer.byteLength + (this.#batch?.byteLength ?? 0);
+  }
+  get waitingSince(): number | undefined {
+    return this.#batch?.since ?? this.#buffer.first?.timestamp;
+  }
+  get isWaiting(): boolean {
+    return this.#halt !== undefined || this.#batch?.isWaiting === true;
+  }
+  get lanes(): { readonly max: number; readonly used: number } {
+    const used = this.#batch?.lanes.filter(({ length }) => length > 0).length ?? 0;
+    return { max: this.#settings.max, used };
+  }
+
+  take(records: readonly BufferedRecord[]): void {
+    this.#buffer.push(records);
+    if (this.#batch === undefined) this.#parts.moved();
+  }
+
+  pump(): void {
+    while (this.#startNext());
+    this.#tellDone();
+  }
+
+  /** Whether something began, so that more may. */
+  #startNext(): boolean {
+    const { notes, attempts } = this.#parts;
+    if (this.#halt !== undefined || this.#isLeft || notes.isNoting || !this.#parts.mayStart()) return false;
+    this.#batch ??= this.#nextBatch();
+    if (this.#batch === undefined) return false;
+    if (this.#batch.suspects.length > 0) return !attempts.isWorking && this.#startSuspect(this.#batch);
+    const lane = this.#nextLane(this.#batch);
+    return lane !== undefined && this.#startIn(this.#batch, lane);
+  }
+
+  #nextBatch(): LaneBatch | undefined {
+    const { context, failures, topic, partition, notRunning } = this.#parts;
+    const { first } = this.#buffer;
+    if (first === undefined || notRunning() !== undefined) return undefined;
+    const records = this.#buffer.takeFirst(context.maxBatchJobs, first.offset + MAX_SPAN);
+    const jobs = records.map((record) => readJob({ topic, partition }, record));
+    const known =
+      failures.size === 0
+        ? undefined
+        : {
+            isSuspect: (offset: number) => failures.isSuspect(offset),
+            isBegun: (offset: number) => failures.has(offset),
+          };
+    return new LaneBatch(records, jobs, this.#place(jobs), known);
+  }
+
+  #place(jobs: readonly (ReceivedJob | undefined)[]): readonly number[] {
+    const { context, topic, partition } = this.#parts;
+    try {
+      return placeInLanes(jobs, this.#settings, context.app.settings.serializer);
+    } catch (error) {
+      context.events.emit("error", { error, during: "spreading jobs over lanes", topic, partition });
+      return jobs.map(() => 0);
+    }
+  }
+
+  /** Metadata tells of so many jobs at most: one that has not failed starts only where it could be told of, too (S3.8). */
+  #nextLane({ ready }: LaneBatch): Lane | undefined {
+    const { failures, attempts } = this.#parts;
+    if (failures.size === 0) return ready[0];
+    const fresh = [...attempts.running].filter(({ offset }) => !failures.has(offset)).length;
+    if (failures.size + fresh < MAX_FAILING) return ready[0];
+    const begun = ready.find(({ first }) => failures.has(first!.record.offset));
+    // Where nothing else could ever make room, one goes on.
+    return begun ?? (attempts.isWorking || this.isWaiting ? undefined : ready[0]);
+  }
+
+  #startIn(batch: LaneBatch, lane: Lane): boolean {
+    const { gate, attempts } = this.#parts;
+    const { record, received } = lane.first!;
+    const admission = gate.admit(record);
+    if (admission === "later") return false;
+    if (admission === "note") return this.#note(batch);
+    batch.ready.splice(batch.ready.indexOf(lane), 1);
+    lane.isBusy = true;
+    if (admission === "now") attempts.start(record, received, (outcome) => this.#ended(batch, lane, outcome));
+    else if ("end" in admission) this.#settle(batch, lane, admission.end);
+    else this.#waitFor(batch, lane, admission.wait);
+    return true;
+  }
+
+  /** What starts next in each lane is told of together. */
+  #note({ ready }: LaneBatch): false {
+    const { notes, failures } = this.#parts;
+    const room = Math.max(1, MAX_FAILING - failures.size);
+    const records = ready.map(({ first }) => first!.record).filter(({ offset }) => !notes.isNoted(offset));
+    notes.note(records.slice(0, room), () => this.#parts.pump());
+    return false;
+  }
+
+  #startSuspect(batch: LaneBatch): boolean {
+    const { gate, attempts, notes } = this.#parts;
+    const { record, received } = batch.suspects[0]!;
+    const admission = gate.admit(record);
+    if (admission === "later") return false;
+    if (admission === "note") notes.note([record], () => this.#parts.pump());
+    else if (typeof admission === "object" && "wait" in admission) this.#haltFor(admission.wait, record.offset);
+    else {
+      const { lane } = batch.beginSuspect();
+      if (admission === "now") attempts.start(record, received, (outcome) => this.#ended(batch, lane, outcome));
+      else this.#settle(batch, lane, admission.end);
+    }
+    return false;
+  }
+
+  #ended(batch: LaneBatch, lane: Lane, outcome: Outcome): void {
+    if (outcome === "finished") return this.#finished(batch, lane);
+    // The partition is being given up: its lane goes no further.
+    if (outcome === "aborted") return;
+    if ("end" in outcome) return this.#settle(batch, lane, outcome.end);
+    const { offset } = lane.first!.record;
+    if (this.#parts.notRunning() !== undefined) {
+      // It is not waited for, nor are those behind it run.
+      if (outcome.isError) this.#isLeft = true;
+      return;
+    }
+    if (!outcome.isError) return this.#waitFor(batch, lane, outcome.wait);
+    batch.goOn(lane);
+    this.#haltFor(outcome.wait, offset);
+  }
+
+  #settle(batch: LaneBatch, lane: Lane, end: () => Promise<boolean>): void {
+    this.#parts.attempts.settle(lane.first!.record.offset, end, (isFinished) => {
+      if (isFinished) this.#finished(batch, lane);
+      else batch.goOn(lane);
+    });
+  }
+
+  #finished(batch: LaneBatch, lane: Lane): void {
+    const { offset } = lane.first!.record;
+    this.#parts.failures.finished(offset);
+    this.#parts.finishedAhead(offset);
+    batch.finished(lane);
+    if (batch.left > 0) return;
+    this.#batch = undefined;
+    this.#parts.moved();
+  }
+
+  /** The lane's first job waits for its time, and so do those behind it. */
+  #waitFor(batch: LaneBatch, lane: Lane, ms: number): void {
+    const { context, failures, pump } = this.#parts;
+    lane.wait = context.clock.timer(ms, () => {
+      lane.wait = undefined;
+      // It has waited: a wall clock that was set back meanwhile must not make it wait again.
+      failures.waited(lane.first!.record.offset);
+      batch.goOn(lane);
+      pump();
+    });
+  }
+
+  /** Nothing starts for so many ms, at the end of which the job at `offset` has waited. */
+  #haltFor(ms: number, offset: number): void {
+    const { context, failures, pump } = this.#parts;
+    const until = context.clock.monotonic() + ms;
+    if (this.#halt !== undefined && this.#halt.until >= until) return;
+    this.#endHalt();
+    const timer = context.clock.timer(ms, () => {
+      this.#halt = undefined;
+      failures.waited(offset);
+      pump();
+    });
+    this.#halt = { timer, until };
+  }
+
+  #endHalt(): void {
+    this.#halt?.timer.cancel();
+    this.#halt = undefined;
+  }
+
+  standsAt(fetchedTo: number): number {
+    return this.#batch?.start ?? this.#buffer.first?.offset ?? fetchedTo;
+  }
+
+  finishBatch(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenDone = resolve;
+      this.pump();
+    });
+  }
+
+  #tellDone(): void {
+    if (this.#whenDone === undefined) return;
+    const canGoOn = !this.#isLeft && this.#halt === undefined && this.#batch !== undefined;
+    const { suspects = [], ready = [] } = this.#batch ?? {};
+    const isWorking = this.#parts.attempts.isWorking || this.#parts.notes.isNoting;
+    if (canGoOn && (isWorking || suspects.length > 0 || ready.length > 0)) return;
+    this.#whenDone();
+    this.#whenDone = undefined;
+  }
+
+  forgetWaiting(): number | undefined {
+    const first = this.#buffer.truncate(0);
+    this.#batch?.drop();
+    this.#isLeft = true;
+    this.#tellDone();
+    return first?.offset;
+  }
+
+  cancelWaits(): void {
+    this.#endHalt();
+    for (const lane of this.#batch?.lanes ?? []) {
+      lane.wait?.cancel();
+      lane.wait = undefined;
+    }
+  }
+
+  async skip(offset: number, topic: string | undefined): Promise<void> {
+    const { attempts, failures } = this.#parts;
+    const place = placeText({ topic: this.#parts.topic, partition: this.#parts.partition, offset });
+    await attempts.idle(offset);
+    const stopped = this.#parts.notRunning();
+    if (stopped !== undefined) throw new NotBlockedError(place, `this worker does not run its partition (${stopped})`);
+    const batch = this.#batch;
+    const lane = batch?.lanes.find(({ first }) => first?.record.offset === offset);
+    if (batch === undefined || lane === undefined || failures.countsOf(offset, undefined).attempt === 0)
+      throw new NotBlockedError(place, "it has not failed, or is not the first job of its lane");
+    lane.wait?.cancel();
+    lane.wait = undefined;
+    if (batch.ready.includes(lane)) batch.ready.splice(batch.ready.indexOf(lane), 1);
+    lane.isBusy = true;
+    this.#endHalt();
+    this.#settle(batch, lane, failures.skip(lane.first!.record, topic));
+    await attempts.idle(offset);
+  }
+}
