@@ -28,8 +28,8 @@ export interface JobRunner {
    */
   standsAt(fetchedTo: number, done?: number): number;
 
-  /** Starts what may still start of the batch in hand. Resolves once nothing of it can, without a wait. */
-  finishBatch(): Promise<void>;
+  /** In lanes: starts what may still start of the batch in hand. Resolves once nothing of it can, without a wait. */
+  finishBatch?(): Promise<void>;
 
   /** Lets go of what has not started. Gives the first offset of that from which on nothing was begun. */
   forgetWaiting(): number | undefined;

@@ -262,12 +262,12 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     const began = this.#state !== "loading";
     const { clock } = this.#context;
     const deadline = clock.monotonic() + grace;
-    if (finishBatch && this.#state === "running" && !this.#context.flow.isHeld(this.topic)) {
+    if (finishBatch && this.#runner.finishBatch !== undefined && this.#mayFinish()) {
       this.#state = "finishing";
       this.#context.flow.remove(this);
       await within(clock, grace, this.#runner.finishBatch(), () => {});
     }
-    if ((this.#state as PartitionState) !== "ended") this.#drain();
+    this.#drain();
     await within(clock, Math.max(0, deadline - clock.monotonic()), this.idle(), () => {});
     // Lost while it was waited for: then nothing of it may be committed.
     if ((this.#state as PartitionState) === "ended") return [];
@@ -277,7 +277,13 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     return late.filter((offset) => offset >= this.#mark && !this.#finishedAhead.has(offset));
   }
 
+  /** A queue whose jobs the user has held starts nothing more. */
+  #mayFinish(): boolean {
+    return this.#state === "running" && !this.#context.flow.isHeld(this.topic);
+  }
+
   #drain(): void {
+    if (this.#state === "ended") return;
     this.#state = "draining";
     this.#cancelWaits();
     this.#forgetWaiting();

@@ -88,8 +88,6 @@ export class SerialRunner implements JobRunner {
     return Math.max(second?.offset ?? fetchedTo, first.offset + 1);
   }
 
-  async finishBatch(): Promise<void> {}
-
   forgetWaiting(): number | undefined {
     return this.#buffer.truncate(this.#parts.attempts.isWorking ? 1 : 0)?.offset;
   }
