@@ -111,6 +111,7 @@ export type {
   StandardSchemaV1,
 } from "./src/jobs/standard-schema.ts";
 export type { AppTopics, TopicPlan } from "./src/jobs/topics.ts";
+export type { ArrivedJob, VirtualPartitionsOptions } from "./src/jobs/virtual-partitions.ts";
 export type { WorkOptions } from "./src/jobs/work-options.ts";
 export type { Worker } from "./src/jobs/worker.ts";
 export {
