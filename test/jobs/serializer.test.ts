@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApp } from "../../src/jobs/app.ts";
 import {
+  BulkEnqueueError,
   EnqueueTimeoutError,
   PayloadError,
   PayloadRefusedError,
@@ -89,6 +90,19 @@ test("S2.3 what the serializer cannot write, or never writes, is refused and pas
   const tx = app.transaction((tx) => tx.performLater(job.of("unwritable")));
   await assert.rejects(run(tx), PayloadError);
   await assert.rejects(job.performNow("unwritable"), PayloadError);
+});
+
+test("a job of a bulk that waits for others has failed before anybody looks, and that is no stray rejection", async (t) => {
+  const { app, run, jobs } = await startEnqueueBench(t, { serializer: slow() }, { q: 1 });
+  const variant = app.producer.with({ acks: "leader" });
+  const producer = ({ payload }: { readonly payload: unknown }) => (payload === "unwritable" ? variant : app.producer);
+  const job = app.job<unknown>({ name: "j", queue: "q", partitioner: () => "k", producer, perform });
+  const error = await run(
+    app.performAllLater([1, "unwritable", 2].map((n) => job.of(n))).catch((error: unknown) => error),
+  );
+  assert.ok(error instanceof BulkEnqueueError);
+  assert.ok(error.results[1] instanceof PayloadError);
+  assert.deepEqual(numbers(await jobs("q", 0)), [1, 2]);
 });
 
 test("a serializer that promises what is no value is refused", async (t) => {
