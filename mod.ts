@@ -81,6 +81,7 @@ export {
   PayloadTooLargeError,
   TopicMissingError,
   UnknownJobError,
+  UnreadableHereError,
   UnreadableRecordError,
 } from "./src/jobs/errors.ts";
 export type { AppEventName, AppEvents, AppListener, JobInfo, TopicPartition } from "./src/jobs/events.ts";
@@ -101,7 +102,7 @@ export type { QueuePatternOptions } from "./src/jobs/queue-patterns.ts";
 export type { RecordPlace } from "./src/jobs/record-place.ts";
 export type { DeadLetterFailure } from "./src/jobs/redrive-plan.ts";
 export type { AttemptPlace } from "./src/jobs/running-attempts.ts";
-export type { Serializer } from "./src/jobs/serializer.ts";
+export type { SerializedPayload, Serializer } from "./src/jobs/serializer.ts";
 export type {
   InputOf,
   OutputOf,

@@ -138,6 +138,19 @@ export class UnreadableRecordError extends JobError {
   }
 }
 
+/**
+ * For a serializer's `decode` to throw: the value is sound, but this process lacks what it takes to read it, such as a
+ * key. As with an unknown job, workers wait for it to be deployed, for `unknownJobGrace`, without counting attempts.
+ */
+export class UnreadableHereError extends JobError {
+  override readonly name: string = "UnreadableHereError";
+
+  /** `problem`: what is missing, and what to do. It gets into logs and dead letters. */
+  constructor(problem: string, cause?: unknown) {
+    super("UNREADABLE_HERE", problem, cause);
+  }
+}
+
 /** Queues whose topics do not exist. Nothing but `topics apply` creates them. */
 export class TopicMissingError extends JobError {
   override readonly name = "TopicMissingError";
