@@ -79,6 +79,7 @@ export {
   type PayloadIssue,
   PayloadRefusedError,
   PayloadTooLargeError,
+  StateTopicError,
   TopicMissingError,
   UnknownJobError,
   UnreadableHereError,
@@ -95,6 +96,7 @@ export type { AppProducer } from "./src/jobs/lazy-producer.ts";
 export type { LogFields, Logger } from "./src/jobs/logger.ts";
 export type { InterceptedJob, Middleware } from "./src/jobs/middleware.ts";
 export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
+export type { ListParkedOptions, ParkedJobs, ParkedKeyJobs, ParkedSelection } from "./src/jobs/parked-jobs.ts";
 export type { PreparedJob } from "./src/jobs/prepared-job.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { DeadLetterQueueOptions, OnDataLoss, QueueOptions, WhenExhausted } from "./src/jobs/queue-options.ts";
@@ -120,6 +122,7 @@ export {
   JobsExpiredError,
   JobTimeoutError,
   NotBlockedError,
+  NotParkedError,
   OffsetBeyondLogError,
   ProcessDiedError,
   ShutdownTimeoutError,

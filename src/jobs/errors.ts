@@ -163,6 +163,17 @@ export class TopicMissingError extends JobError {
   }
 }
 
+/** The topic in which a group keeps its parked jobs is missing and could not be created, or would lose them. */
+export class StateTopicError extends JobError {
+  override readonly name = "StateTopicError";
+  readonly topic: string;
+
+  constructor(topic: string, problem: string, cause?: unknown) {
+    super("STATE_TOPIC", `the group's state topic ${topic} ${problem}`, cause);
+    this.topic = topic;
+  }
+}
+
 /** Several of the app's `queuePatterns` match one topic: whose settings it has could only be guessed. */
 export class OverlappingPatternsError extends JobError {
   override readonly name = "OverlappingPatternsError";

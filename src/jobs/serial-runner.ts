@@ -36,10 +36,10 @@ export class SerialRunner implements JobRunner {
   }
 
   pump(): void {
-    const { attempts, notes, gate } = this.#parts;
+    const { attempts, notes, gate, parking } = this.#parts;
+    if (attempts.isWorking || notes.isNoting || !this.#parts.mayStart() || parking?.startNext()) return;
     const record = this.#buffer.first;
-    if (record === undefined || attempts.isWorking || this.#wait !== undefined) return;
-    if (notes.isNoting || !this.#parts.mayStart()) return;
+    if (record === undefined || this.#wait !== undefined) return;
     const admission = gate.admit(record);
     if (admission === "now") attempts.start(record, undefined, this.#ended);
     else if (admission === "note") notes.note([record], () => this.#parts.pump());

@@ -18,6 +18,8 @@ export class StartGate {
   readonly #failures: PartitionFailures;
   readonly #notes: StartNotes;
   readonly #lease: LeaseWait;
+  /** What ends a job that may not run, as jobs before it are parked. */
+  parked: ((record: BufferedRecord) => (() => Promise<boolean>) | undefined) | undefined;
 
   constructor(context: WorkerContext, user: SlotUser, failures: PartitionFailures, notes: StartNotes) {
     this.#context = context;
@@ -29,6 +31,8 @@ export class StartGate {
 
   admit(record: BufferedRecord): Admission {
     const { offset } = record;
+    const parked = this.parked?.(record);
+    if (parked !== undefined) return this.#lease.isValid ? { end: parked } : "later";
     const wait = this.#waitOf(offset);
     if (wait > 0) return { wait };
     if (!this.#lease.isValid) return "later";
@@ -39,6 +43,16 @@ export class StartGate {
       return end === undefined ? "note" : { end };
     }
     return slots.take(this.#user, this.#failures.runsAlone(offset)) ? "now" : "later";
+  }
+
+  /** Whether a job that was parked, and released, may start: a slot was taken for it then. */
+  admitsParked(): boolean {
+    const { turn, slots } = this.#context;
+    if (!this.#notes.isOpen) {
+      this.#notes.note([], () => this.#user.slotFree());
+      return false;
+    }
+    return this.#lease.isValid && !turn.isOver(this.#user) && slots.take(this.#user);
   }
 
   /** A job that failed under an earlier owner waits as long as it would have there. */
