@@ -15,6 +15,7 @@ import { failingJobsConformance } from "./jobs-that-fail.ts";
 import { lanesConformance } from "./lanes.ts";
 import { leaderEpochsConformance } from "./leader-epochs.ts";
 import { offsetsConformance } from "./offsets.ts";
+import { parkingConformance } from "./parking.ts";
 import { patternConformance } from "./patterns.ts";
 import { produceConformance } from "./produce.ts";
 import { protocolConformance } from "./protocol.ts";
@@ -49,6 +50,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   failingJobsConformance,
   jobsConformance,
   lanesConformance,
+  parkingConformance,
   deadLettersConformance,
 ];
 
