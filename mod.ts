@@ -110,6 +110,7 @@ export type {
   StandardSchemaResult,
   StandardSchemaV1,
 } from "./src/jobs/standard-schema.ts";
+export type { StartOptions, ThrottleOptions } from "./src/jobs/start-settings.ts";
 export type { AppTopics, TopicPlan } from "./src/jobs/topics.ts";
 export type { WorkOptions } from "./src/jobs/work-options.ts";
 export type { Worker } from "./src/jobs/worker.ts";
