@@ -9,6 +9,7 @@ import type { JobRunner } from "./job-runner.ts";
 import { LaneRunner } from "./lane-runner.ts";
 import { type AttemptSource, PartitionAttempts } from "./partition-attempts.ts";
 import { PartitionFailures } from "./partition-failures.ts";
+import type { QueueShare } from "./queue-share.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import { SerialRunner } from "./serial-runner.ts";
 import { StartGate } from "./start-gate.ts";
@@ -47,6 +48,7 @@ export type PartitionState = "loading" | "running" | "stopped" | "finishing" | "
 export class PartitionExecutor implements AttemptSource, Buffered {
   readonly topic: string;
   readonly partition: number;
+  readonly share: QueueShare;
   readonly #context: WorkerContext;
   readonly #failures: PartitionFailures;
   readonly #notes: StartNotes;
@@ -65,6 +67,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.#context = context;
     this.topic = topic;
     this.partition = partition;
+    this.share = context.slots.share(topic);
     this.#failures = new PartitionFailures(context, this);
     this.#notes = new StartNotes(context, this, this.#failures);
     this.#attempts = new PartitionAttempts(context, this, this.#failures);
@@ -188,8 +191,11 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   }
 
   /** As `app.skip`: a `NotBlockedError` says why it may not be. */
-  skip(offset: number, topic: string | undefined): Promise<void> {
-    return this.#runner.skip(offset, topic);
+  async skip(offset: number, topic: string | undefined): Promise<void> {
+    await this.#runner.skip(offset, topic);
+    // It may have been about to run alone, for which all others wait.
+    this.#context.slots.forgetAlone(this);
+    this.pump();
   }
 
   /** Says of a job that it blocks the partition, if it is time for that. */

@@ -1,6 +1,6 @@
-import type { SlotUser } from "./job-slots.ts";
 import { LeaseWait } from "./lease-wait.ts";
 import type { PartitionFailures } from "./partition-failures.ts";
+import type { SlotUser } from "./queue-share.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { StartNotes } from "./start-notes.ts";
 import type { WorkerContext } from "./worker-context.ts";

@@ -63,7 +63,7 @@ export class Worker implements PartitionHolder {
     this.#topics = topics;
     this.#settings = settings;
     this.#clock = clock;
-    this.#slots = new JobSlots(settings.concurrency);
+    this.#slots = new JobSlots(settings.concurrency, (queue) => queueSettings(app.settings, queue));
     this.#flow = new FlowControl(() => this.#fetcher, settings.maxBatchJobs, settings.maxBufferedBytes);
     this.#group = this.#makeGroup(cluster, groupId);
     this.#committer = new Committer(this.#group, clock, settings.commitInterval, (error, { topic, partition }) =>
@@ -104,7 +104,7 @@ export class Worker implements PartitionHolder {
       clock: this.#clock,
       events,
       slots: this.#slots,
-      turn: new Turn(this.#clock),
+      turn: new Turn(this.#clock, this.#slots),
       flow: this.#flow,
       lease: this.#group.lease,
       committer: this.#committer,
@@ -265,6 +265,8 @@ export class Worker implements PartitionHolder {
    */
   pause(queue: string): void {
     this.#flow.holdQueue(this.#checkQueue(queue));
+    // A job that was to run alone would hold up the other queues until the end of the pause.
+    for (const executor of this.#executors) if (executor.topic === queue) this.#slots.forget(executor);
   }
 
   /** Goes on with a queue that was paused. Throws an `UnknownQueueError` for one that it does not work on. */
