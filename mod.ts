@@ -118,6 +118,7 @@ export {
   JobSkippedError,
   JobsExpiredError,
   JobTimeoutError,
+  JobTooOldError,
   NotBlockedError,
   OffsetBeyondLogError,
   ProcessDiedError,

@@ -41,6 +41,11 @@ export interface AppEvents {
     readonly to: { readonly topic: string; readonly partition: number };
   };
   /**
+   * A job was `age` milliseconds old when it was to start, more than its queue's `expire`, and has ended without being
+   * run. `job.attempt` is the one that was not made.
+   */
+  expired: { readonly job: JobInfo; readonly age: number };
+  /**
    * A job holds up its partition: it has failed three times or more, or can never be read. Told again each minute until
    * it succeeds or `app.skip` lets it go.
    */
@@ -94,6 +99,7 @@ const NAMES: Readonly<Record<AppEventName, true>> = {
   failed: true,
   discarded: true,
   dead: true,
+  expired: true,
   blocked: true,
   retried: true,
   assigned: true,

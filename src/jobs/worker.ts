@@ -17,6 +17,7 @@ import type { RecordPlace } from "./record-place.ts";
 import { RetentionWatch } from "./retention-watch.ts";
 import { runningNow } from "./running-attempts.ts";
 import { watchShutdown } from "./shutdown-watch.ts";
+import { Throttles } from "./throttle.ts";
 import { watchTopics } from "./topic-watch.ts";
 import { Turn } from "./turn.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -104,6 +105,7 @@ export class Worker implements PartitionHolder {
       clock: this.#clock,
       events,
       slots: this.#slots,
+      throttles: new Throttles(this.#clock),
       turn: new Turn(this.#clock, this.#slots),
       flow: this.#flow,
       lease: this.#group.lease,
