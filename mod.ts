@@ -79,8 +79,10 @@ export {
   type PayloadIssue,
   PayloadRefusedError,
   PayloadTooLargeError,
+  StateTopicError,
   TopicMissingError,
   UnknownJobError,
+  UnreadableHereError,
   UnreadableRecordError,
 } from "./src/jobs/errors.ts";
 export type { AppEventName, AppEvents, AppListener, JobInfo, TopicPartition } from "./src/jobs/events.ts";
@@ -94,6 +96,7 @@ export type { AppProducer } from "./src/jobs/lazy-producer.ts";
 export type { LogFields, Logger } from "./src/jobs/logger.ts";
 export type { InterceptedJob, Middleware } from "./src/jobs/middleware.ts";
 export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
+export type { ListParkedOptions, ParkedJobs, ParkedKeyJobs, ParkedSelection } from "./src/jobs/parked-jobs.ts";
 export type { PreparedJob } from "./src/jobs/prepared-job.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { DeadLetterQueueOptions, OnDataLoss, QueueOptions, WhenExhausted } from "./src/jobs/queue-options.ts";
@@ -101,7 +104,7 @@ export type { QueuePatternOptions } from "./src/jobs/queue-patterns.ts";
 export type { RecordPlace } from "./src/jobs/record-place.ts";
 export type { DeadLetterFailure } from "./src/jobs/redrive-plan.ts";
 export type { AttemptPlace } from "./src/jobs/running-attempts.ts";
-export type { Serializer } from "./src/jobs/serializer.ts";
+export type { SerializedPayload, Serializer } from "./src/jobs/serializer.ts";
 export type {
   InputOf,
   OutputOf,
@@ -112,6 +115,7 @@ export type {
 } from "./src/jobs/standard-schema.ts";
 export type { StartOptions, ThrottleOptions } from "./src/jobs/start-settings.ts";
 export type { AppTopics, TopicPlan } from "./src/jobs/topics.ts";
+export type { ArrivedJob, VirtualPartitionsOptions } from "./src/jobs/virtual-partitions.ts";
 export type { WorkOptions } from "./src/jobs/work-options.ts";
 export type { Worker } from "./src/jobs/worker.ts";
 export {
@@ -120,6 +124,7 @@ export {
   JobTimeoutError,
   JobTooOldError,
   NotBlockedError,
+  NotParkedError,
   OffsetBeyondLogError,
   ProcessDiedError,
   ShutdownTimeoutError,

@@ -32,6 +32,9 @@ export class JobSlots {
   get free(): number {
     return this.#free;
   }
+  get taken(): number {
+    return this.#size - this.#free;
+  }
 
   share(queue: string): QueueShare {
     const share = this.#shares.get(queue) ?? new QueueShare(this.#settingsOf(queue));

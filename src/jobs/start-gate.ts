@@ -4,7 +4,7 @@ import type { PartitionFailures } from "./partition-failures.ts";
 import type { SlotUser } from "./queue-share.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { StartNotes } from "./start-notes.ts";
-import { StartRules } from "./start-rules.ts";
+import { type Hindrance, StartRules } from "./start-rules.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /**
@@ -22,6 +22,8 @@ export class StartGate {
   readonly #lease: LeaseWait;
   /** Undefined: the queue's options have none, so that nothing is spent on them. */
   readonly #rules: StartRules | undefined;
+  /** What ends a job that may not run, as jobs before it are parked. */
+  parked: ((record: BufferedRecord) => (() => Promise<boolean>) | undefined) | undefined;
 
   constructor(context: WorkerContext, user: SlotUser & MoveSource, failures: PartitionFailures, notes: StartNotes) {
     this.#context = context;
@@ -35,17 +37,15 @@ export class StartGate {
 
   admit(record: BufferedRecord): Admission {
     const { offset } = record;
+    const parked = this.parked?.(record);
+    if (parked !== undefined) return this.#lease.isValid ? this.#hindered({ end: parked }) : "later";
     const wait = this.#waitOf(offset);
     if (wait > 0) return { wait };
     if (!this.#lease.isValid) return "later";
     const { turn, slots } = this.#context;
     if (turn.isOver(this.#user)) return "later";
     const hindrance = this.#rules?.judge(record);
-    if (hindrance !== undefined) {
-      // It may have asked for all slots before its time was up: others would wait for it.
-      slots.forgetAlone(this.#user);
-      return hindrance;
-    }
+    if (hindrance !== undefined) return this.#hindered(hindrance);
     if (!this.#notes.isNoted(offset)) {
       const end = this.#notes.endOf(record);
       return end === undefined ? "note" : { end };
@@ -53,6 +53,12 @@ export class StartGate {
     if (!slots.take(this.#user, this.#failures.runsAlone(offset))) return "later";
     this.#rules?.started(offset);
     return "now";
+  }
+
+  /** It may have asked for all slots before that came up: others would wait for it. */
+  #hindered(hindrance: Hindrance): Hindrance {
+    this.#context.slots.forgetAlone(this.#user);
+    return hindrance;
   }
 
   /** Whether the queue's options let the job start. */
@@ -64,6 +70,21 @@ export class StartGate {
   waited(offset: number): void {
     this.#failures.waited(offset);
     this.#rules?.waited(offset);
+  }
+
+  /** Whether a job that was parked, and released, may start. Its age is nothing to go by: somebody wants it run. */
+  admitParked(offset: number): "now" | "later" | { readonly wait: number } {
+    const { turn, slots } = this.#context;
+    if (!this.#notes.isOpen) {
+      this.#notes.note([], () => this.#user.slotFree());
+      return "later";
+    }
+    if (!this.#lease.isValid || turn.isOver(this.#user)) return "later";
+    const wait = this.#rules?.throttled ?? 0;
+    if (wait > 0) return { wait };
+    if (!slots.take(this.#user)) return "later";
+    this.#rules?.started(offset);
+    return "now";
   }
 
   /** A job that failed under an earlier owner waits as long as it would have there. */

@@ -49,8 +49,13 @@ export class StartRules {
       if (age < this.#delay && !this.#waited.has(record.offset))
         return { wait: Math.min(this.#delay, this.#delay - age) };
     }
-    const wait = this.#throttle?.wait ?? 0;
+    const wait = this.throttled;
     return wait > 0 ? { wait } : undefined;
+  }
+
+  /** Milliseconds for which the throttle lets nothing start. */
+  get throttled(): number {
+    return this.#throttle?.wait ?? 0;
   }
 
   /** A wait of the job at `offset` is over, whatever asked for it. */

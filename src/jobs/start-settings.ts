@@ -27,7 +27,8 @@ export interface StartOptions {
   /**
    * A job that is older at its start, by the same clocks, ends without being run: `afterDiscard` is called with a
    * `JobTooOldError`, and an `expired` event tells of it. It is judged before each start: one that has failed may expire
-   * before it is tried again, and no dead letter is made of it. Longer than `delay`. Default: never.
+   * before it is tried again, and no dead letter is made of it; one that was parked and is released does not. Longer than
+   * `delay`. Default: never.
    */
   readonly expire?: Duration | undefined;
   /** How many jobs of the queue run at once in one worker, within the worker's own `concurrency`. Default: no limit of its own. */

@@ -17,6 +17,8 @@ import type { RecordPlace } from "./record-place.ts";
 import { RetentionWatch } from "./retention-watch.ts";
 import { runningNow } from "./running-attempts.ts";
 import { watchShutdown } from "./shutdown-watch.ts";
+import { StateReader } from "./state-reader.ts";
+import { stateTopic } from "./state-topic.ts";
 import { Throttles } from "./throttle.ts";
 import { watchTopics } from "./topic-watch.ts";
 import { Turn } from "./turn.ts";
@@ -42,6 +44,7 @@ export class Worker implements PartitionHolder {
   readonly #committer: Committer;
   readonly #moves: Moves;
   readonly #slots: JobSlots;
+  readonly #stateReader: StateReader | undefined;
   readonly #leftovers = new Leftovers();
   readonly #flow: FlowControl;
   readonly #upkeep: Upkeep;
@@ -58,7 +61,14 @@ export class Worker implements PartitionHolder {
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(app: AppState, cluster: Cluster, groupId: string, settings: WorkSettings, topics: WorkerTopics) {
+  constructor(
+    app: AppState,
+    cluster: Cluster,
+    groupId: string,
+    settings: WorkSettings,
+    topics: WorkerTopics,
+    statePartitions: number | undefined,
+  ) {
     const { clock } = cluster;
     this.#app = app;
     this.#topics = topics;
@@ -79,6 +89,8 @@ export class Worker implements PartitionHolder {
       () => app.slot.use().transactions,
       (error, { topic, partition }) => app.events.emit("error", { error, during: "moving a job", topic, partition }),
     );
+    if (statePartitions !== undefined)
+      this.#stateReader = new StateReader(app, stateTopic(groupId), statePartitions, () => this.#fetcher);
     this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group, settings);
     const retention = new RetentionWatch(app.slot.use().kafka.admin(), clock, app.events, () => topics.topics);
     this.#upkeep = new Upkeep(clock, app.events, this.#executors, this.#flow, retention);
@@ -115,6 +127,7 @@ export class Worker implements PartitionHolder {
         return worker.#state !== "working";
       },
       moves: this.#moves,
+      state: this.#stateReader,
       unknownJobGrace: this.#settings.unknownJobGrace,
       maxBatchJobs: this.#settings.maxBatchJobs,
       queueOf: (topic) => queueSettings(settings, topic),
@@ -194,8 +207,7 @@ export class Worker implements PartitionHolder {
   }
 
   #makeFetcher(cluster: Cluster): Fetcher {
-    const flow = this.#flow;
-    const { fetchWait } = this.#app;
+    const [flow, { fetchWait }] = [this.#flow, this.#app];
     return new Fetcher(
       cluster,
       {
@@ -213,9 +225,14 @@ export class Worker implements PartitionHolder {
       {
         fetched: (chunk) => {
           const batch = this.#fetcher.read(chunk);
-          if (batch !== undefined) this.#executors.get(batch)?.take(batch);
+          if (batch === undefined) return;
+          if (batch.topic === this.#stateReader?.topic) this.#stateReader.take(batch);
+          else this.#executors.get(batch)?.take(batch);
         },
-        outOfRange: (partition, offset) => void this.#executors.outOfRange(partition, offset),
+        outOfRange: (partition, offset) => {
+          if (partition.topic === this.#stateReader?.topic) void this.#stateReader.outOfRange(partition.partition);
+          else void this.#executors.outOfRange(partition, offset);
+        },
         failed: (partition, error) => {
           const { topic, partition: number } = partition;
           if (error.retriable)
@@ -249,8 +266,7 @@ export class Worker implements PartitionHolder {
   }
 
   status(): WorkerStatus {
-    const partitions = [...this.#executors].map(partitionStatus);
-    const running = this.#settings.concurrency - this.#slots.free;
+    const [partitions, running] = [[...this.#executors].map(partitionStatus), this.#slots.taken];
     const bufferedBytes = [...this.#executors].reduce((sum, executor) => sum + executor.bufferedBytes, 0);
     const [pausedQueues, leftovers] = [this.#flow.heldQueues, this.#leftovers.partitions];
     return { state: this.#state, running, bufferedBytes, partitions, pausedQueues, leftovers };
@@ -267,8 +283,7 @@ export class Worker implements PartitionHolder {
    */
   pause(queue: string): void {
     this.#flow.holdQueue(this.#checkQueue(queue));
-    // A job that was to run alone would hold up the other queues until the end of the pause.
-    for (const executor of this.#executors) if (executor.topic === queue) this.#slots.forget(executor);
+    for (const executor of this.#executors) if (executor.topic === queue) executor.held();
   }
 
   /** Goes on with a queue that was paused. Throws an `UnknownQueueError` for one that it does not work on. */
@@ -344,6 +359,7 @@ export class Worker implements PartitionHolder {
     this.#fetcher.close();
     this.#committer.close();
     this.#moves.close();
+    this.#stateReader?.close();
     this.#upkeep.close();
     this.#health.close();
     this.#unwatch();

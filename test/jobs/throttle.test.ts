@@ -180,3 +180,24 @@ test("S3.12 a queue by pattern is throttled, too", async (t) => {
   await bench.until(() => bench.starts.length === 7);
   assert.equal(mostIn(times(bench.starts), 1_000), 3);
 });
+
+test("S3.12 S4.6 jobs that were parked are throttled as others once they are released, whatever their age", async (t) => {
+  const bench = await startWorkerBench(t);
+  let isBroken = true;
+  const options = { whenExhausted: "park", maxRetries: 0, expire: "30s", delay: "1s", throttle } as const;
+  const process = bench.process("w", queue(options)).job("q", () => {
+    if (isBroken) throw new Error("does not work");
+  });
+  const worker = await process.work({ stuckAfter: "500ms" });
+  await bench.produce("q", 0, range(8));
+  await bench.until(() => drained(bench));
+  assert.equal(bench.starts.length, 1, "the first has failed, and the others are parked behind it");
+  await bench.time.advance(60_000);
+  isBroken = false;
+  await bench.run(process.app.parked.release({ queue: "q" }));
+  await bench.until(() => bench.starts.length >= 6);
+  assert.deepEqual(worker.health(), { ok: true, problems: [] });
+  await bench.until(() => bench.starts.length === 9);
+  assert.equal(mostIn(times(bench.starts), 1_000), 3);
+  assert.deepEqual(process.seen("expired"), []);
+});
