@@ -113,6 +113,7 @@ export type {
   StandardSchemaResult,
   StandardSchemaV1,
 } from "./src/jobs/standard-schema.ts";
+export type { StartOptions, ThrottleOptions } from "./src/jobs/start-settings.ts";
 export type { AppTopics, TopicPlan } from "./src/jobs/topics.ts";
 export type { ArrivedJob, VirtualPartitionsOptions } from "./src/jobs/virtual-partitions.ts";
 export type { WorkOptions } from "./src/jobs/work-options.ts";
@@ -121,6 +122,7 @@ export {
   JobSkippedError,
   JobsExpiredError,
   JobTimeoutError,
+  JobTooOldError,
   NotBlockedError,
   NotParkedError,
   OffsetBeyondLogError,

@@ -27,6 +27,8 @@ export interface JobDefaults {
   readonly maxRetries: number;
   readonly retryRule: { readonly wait: number; readonly attempts: number; readonly jitter: number };
   readonly unknownJobGrace: number;
+  /** A queue's share of free slots. */
+  readonly weight: number;
   /** Jobs a second that a redrive brings back. */
   readonly redriveRate: number;
   /** Dead letters that are listed. */
@@ -55,6 +57,7 @@ export const DEFAULTS: JobDefaults = {
   maxRetries: 3,
   retryRule: { wait: 3_000, attempts: 5, jitter: 0.15 },
   unknownJobGrace: 600_000,
+  weight: 1,
   redriveRate: 100,
   deadLetterList: 100,
 };

@@ -41,6 +41,11 @@ export interface AppEvents {
     readonly to: { readonly topic: string; readonly partition: number };
   };
   /**
+   * A job was `age` milliseconds old when it was to start, more than its queue's `expire`, and has ended without being
+   * run. `job.attempt` is the one that was not made.
+   */
+  expired: { readonly job: JobInfo; readonly age: number };
+  /**
    * A job was put aside, into the group's state topic: it failed for good, or (without an `error`) one of its key before it
    * did. It waits there until `app.parked` releases it.
    */
@@ -99,6 +104,7 @@ const NAMES: Readonly<Record<AppEventName, true>> = {
   failed: true,
   discarded: true,
   dead: true,
+  expired: true,
   blocked: true,
   parked: true,
   retried: true,

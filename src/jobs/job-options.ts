@@ -88,7 +88,7 @@ export interface JobOptions<I = void, O = I> {
   readonly retryOn?: readonly RetryRule[] | undefined;
   /** Ends the job at certain errors, as if it had thrown `Discard`. Before `retryOn` where both match. */
   readonly discardOn?: readonly DiscardRule[] | undefined;
-  /** Called once when a job ends without success: discarded, skipped, or put into the dead letter topic. */
+  /** Called once when a job ends without success: discarded, skipped, expired, or put into the dead letter topic. */
   afterDiscard?(job: DiscardedJob<O>, error: unknown): unknown;
   /** How long an attempt may take before its signal aborts with a `TimeoutError`. Default: as long as it likes. */
   readonly timeout?: Duration | undefined;

@@ -1,35 +1,61 @@
-/** Whoever waits to start a job. */
-export interface SlotUser {
-  /** A slot may be free: ask again. */
-  slotFree(): void;
-}
+import { QueueShare, type SlotUser } from "./queue-share.ts";
+import type { StartSettings } from "./start-settings.ts";
 
-/** Caps how many jobs run at once. Those that wait are served in the order in which they asked. */
+/**
+ * Caps how many jobs run at once, in all and of each queue. Where several queues wait, each gets free slots by its weight
+ * (start-time fair queueing); within a queue those that wait are served in the order in which they asked.
+ */
 export class JobSlots {
   readonly #size: number;
+  readonly #settingsOf: (queue: string) => Pick<StartSettings, "concurrency" | "weight">;
+  readonly #shares = new Map<string, QueueShare>();
   #free: number;
-  readonly #waiting = new Set<SlotUser>();
+  /** Queues of which somebody waits. */
+  readonly #waiting = new Set<QueueShare>();
   /** Those that want all slots: while one waits, no other gets any. */
   readonly #waitingAlone = new Set<SlotUser>();
   #isAlone = false;
+  /** Where the queue stood whose job was started last. */
+  #level = 0;
+  /** Slots are being handed out: only who is `offered` one takes it, the others wait for theirs. */
+  #isServing = false;
+  #offered: SlotUser | undefined;
+  /** Somebody found no slot since `askAll` was called last. */
+  #isShort = false;
 
-  constructor(size: number) {
+  constructor(size: number, settingsOf: (queue: string) => Pick<StartSettings, "concurrency" | "weight">) {
     this.#size = size;
     this.#free = size;
+    this.#settingsOf = settingsOf;
   }
 
   get free(): number {
     return this.#free;
   }
+  get taken(): number {
+    return this.#size - this.#free;
+  }
+
+  share(queue: string): QueueShare {
+    const share = this.#shares.get(queue) ?? new QueueShare(this.#settingsOf(queue));
+    this.#shares.set(queue, share);
+    return share;
+  }
 
   /** Takes a slot; false: `user` is told when to ask again. `alone`: nothing else is to run beside its job. */
   take(user: SlotUser, alone = false): boolean {
     if (alone) return this.#takeAll(user);
-    if (this.#free > 0 && this.#waitingAlone.size === 0) {
+    const { share } = user;
+    const isItsTurn = !this.#isServing || this.#offered === user;
+    if (this.#free > 0 && isItsTurn && !share.isFull && this.#waitingAlone.size === 0) {
+      this.#offered = undefined;
       this.#free--;
+      this.#level = share.start(this.#level);
       return true;
     }
-    this.#waiting.add(user);
+    if (this.#free === 0) this.#isShort = true;
+    share.waiting.add(user);
+    this.#waiting.add(share);
     return false;
   }
 
@@ -41,32 +67,88 @@ export class JobSlots {
     }
     this.#waitingAlone.delete(user);
     this.#free = 0;
+    this.#level = user.share.start(this.#level);
     this.#isAlone = true;
     return true;
   }
 
-  release(): void {
+  /** A job of the queue has ended. */
+  release(share: QueueShare): void {
     this.#free = this.#isAlone ? this.#size : this.#free + 1;
     this.#isAlone = false;
+    share.end();
     this.#serve();
   }
 
+  /**
+   * Has each of them ask. Where slots are short all ask before any gets one, so that weights decide, and not who was
+   * called first.
+   */
+  askAll(users: Iterable<SlotUser>): void {
+    const isShort = this.#isShort && !this.#isServing;
+    this.#isShort = false;
+    if (isShort) this.#isServing = true;
+    try {
+      for (const user of users) user.slotFree();
+    } finally {
+      if (isShort) this.#isServing = false;
+    }
+    if (!isShort) return;
+    this.#serve();
+    this.#isShort = this.#free === 0;
+  }
+
   #serve(): void {
-    for (const user of this.#waitingAlone) {
-      if (this.#free === this.#size) user.slotFree();
+    // Whoever serves already sees this slot, too.
+    if (this.#isServing) return;
+    this.#isServing = true;
+    try {
+      while (this.#serveNext());
+    } finally {
+      this.#isServing = false;
+    }
+  }
+
+  /** Whether there may be more to do. */
+  #serveNext(): boolean {
+    if (this.#free === 0) return false;
+    const [alone] = this.#waitingAlone;
+    if (alone !== undefined) {
+      if (this.#free === this.#size) alone.slotFree();
       // Whoever cannot take them yet, as without a lease, asks again by itself, and keeps its turn until then.
-      if (this.#waitingAlone.has(user) || this.#free === 0) return;
+      return !this.#waitingAlone.has(alone);
     }
-    for (const user of this.#waiting) {
-      if (this.#free === 0 || this.#waitingAlone.size > 0) return;
-      this.#waiting.delete(user);
-      user.slotFree();
+    const user = this.#next();
+    if (user === undefined) return false;
+    this.#leave(user);
+    this.#offered = user;
+    user.slotFree();
+    this.#offered = undefined;
+    return true;
+  }
+
+  #next(): SlotUser | undefined {
+    let next: QueueShare | undefined;
+    for (const share of this.#waiting) {
+      if (share.isFull) continue;
+      if (next === undefined || share.standing(this.#level) < next.standing(this.#level)) next = share;
     }
+    return next?.waiting.values().next().value;
+  }
+
+  #leave(user: SlotUser): void {
+    user.share.waiting.delete(user);
+    if (user.share.waiting.size === 0) this.#waiting.delete(user.share);
+  }
+
+  /** Wants no longer to be alone, where it did: what it has to do is something else now. */
+  forgetAlone(user: SlotUser): void {
+    if (this.#waitingAlone.has(user)) this.forget(user);
   }
 
   /** Stops waiting. */
   forget(user: SlotUser): void {
-    this.#waiting.delete(user);
+    this.#leave(user);
     if (this.#waitingAlone.delete(user)) this.#serve();
   }
 }

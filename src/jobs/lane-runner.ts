@@ -124,9 +124,11 @@ export class LaneRunner implements JobRunner {
 
   /** What starts next in each lane is told of together. */
   #note({ ready }: LaneBatch): false {
-    const { notes, failures } = this.#parts;
+    const { notes, failures, gate } = this.#parts;
     const room = Math.max(1, MAX_FAILING - failures.size);
-    const records = ready.map(({ first }) => first!.record).filter(({ offset }) => !notes.isNoted(offset));
+    const records = ready
+      .map(({ first }) => first!.record)
+      .filter((record) => !notes.isNoted(record.offset) && gate.isDue(record));
     notes.note(records.slice(0, room), () => this.#parts.pump());
     return false;
   }
@@ -181,11 +183,10 @@ export class LaneRunner implements JobRunner {
 
   /** The lane's first job waits for its time, and so do those behind it. */
   #waitFor(batch: LaneBatch, lane: Lane, ms: number): void {
-    const { context, failures, pump } = this.#parts;
+    const { context, gate, pump } = this.#parts;
     lane.wait = context.clock.timer(ms, () => {
       lane.wait = undefined;
-      // It has waited: a wall clock that was set back meanwhile must not make it wait again.
-      failures.waited(lane.first!.record.offset);
+      gate.waited(lane.first!.record.offset);
       batch.goOn(lane);
       pump();
     });
@@ -193,13 +194,13 @@ export class LaneRunner implements JobRunner {
 
   /** Nothing starts for so many ms, at the end of which the job at `offset` has waited. */
   #haltFor(ms: number, offset: number): void {
-    const { context, failures, pump } = this.#parts;
+    const { context, gate, pump } = this.#parts;
     const until = context.clock.monotonic() + ms;
     if (this.#halt !== undefined && this.#halt.until >= until) return;
     this.#endHalt();
     const timer = context.clock.timer(ms, () => {
       this.#halt = undefined;
-      failures.waited(offset);
+      gate.waited(offset);
       pump();
     });
     this.#halt = { timer, until };

@@ -292,7 +292,12 @@ export class Parking {
       this.#settle(key, offset, () => this.#noteSuspect(key, record, job));
       return true;
     }
-    if (!gate.admitsParked()) return false;
+    const admission = gate.admitParked(offset);
+    if (admission === "later") return false;
+    if (admission !== "now") {
+      this.#waitFor(key, admission.wait);
+      return false;
+    }
     key.isBusy = true;
     attempts.start(record, job, (outcome) => this.#ended(key, record, outcome));
     return true;

@@ -2,6 +2,7 @@ import { Attempt, type AttemptHost } from "./attempt.ts";
 import type { MoveSource } from "./moves.ts";
 import type { PartitionFailures, Sequel } from "./partition-failures.ts";
 import { jobInfo, performReceived } from "./perform.ts";
+import type { QueueShare } from "./queue-share.ts";
 import { ReceivedJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -14,6 +15,8 @@ export type Outcome = "finished" | "aborted" | Sequel;
 
 /** The partition that attempts are made for. */
 export interface AttemptSource extends MoveSource, AttemptHost {
+  /** Of its queue, in the worker's slots. */
+  readonly share: QueueShare;
   /** An attempt, or what ends a job, is over, and its outcome has been seen to. */
   settled(): void;
 }
@@ -87,7 +90,7 @@ export class PartitionAttempts {
     if (attempt.handingOver !== undefined)
       return void attempt.handingOver.then(() => this.#ended(attempt, ended, judge));
     attempt.settled(this.#context.clock.monotonic());
-    this.#context.slots.release();
+    this.#context.slots.release(this.#source.share);
     this.#running.delete(attempt);
     this.#lastEnded = attempt;
     if (this.#isOver) this.#leftOver(attempt);

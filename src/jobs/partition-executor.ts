@@ -11,6 +11,7 @@ import { finishing } from "./moves.ts";
 import { Parking } from "./parking.ts";
 import { type AttemptSource, PartitionAttempts } from "./partition-attempts.ts";
 import { PartitionFailures } from "./partition-failures.ts";
+import type { QueueShare } from "./queue-share.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import { SerialRunner } from "./serial-runner.ts";
 import { StartGate } from "./start-gate.ts";
@@ -50,6 +51,7 @@ export type PartitionState = "loading" | "running" | "stopped" | "finishing" | "
 export class PartitionExecutor implements AttemptSource, Buffered {
   readonly topic: string;
   readonly partition: number;
+  readonly share: QueueShare;
   readonly #context: WorkerContext;
   readonly #failures: PartitionFailures;
   readonly #notes: StartNotes;
@@ -71,6 +73,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.#context = context;
     this.topic = topic;
     this.partition = partition;
+    this.share = context.slots.share(topic);
     this.#failures = new PartitionFailures(context, this);
     this.#notes = new StartNotes(context, this, this.#failures);
     this.#attempts = new PartitionAttempts(context, this, this.#failures);
@@ -189,6 +192,11 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.pump();
   }
 
+  /** The user lets nothing of the queue start: others must not wait until a job of it has run alone. */
+  held(): void {
+    this.#context.slots.forget(this);
+  }
+
   /** Starts what may start now; whatever keeps something from starting calls this again once it is over. */
   pump(): void {
     if (this.#state === "running" || this.#state === "finishing") this.#runner.pump();
@@ -221,8 +229,11 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   }
 
   /** As `app.skip`: a `NotBlockedError` says why it may not be. */
-  skip(offset: number, topic: string | undefined): Promise<void> {
-    return this.#runner.skip(offset, topic);
+  async skip(offset: number, topic: string | undefined): Promise<void> {
+    await this.#runner.skip(offset, topic);
+    // It may have been about to run alone, for which all others wait.
+    this.#context.slots.forgetAlone(this);
+    this.pump();
   }
 
   /** Says of a job that it blocks the partition, if it is time for that. */

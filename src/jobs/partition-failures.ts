@@ -346,7 +346,7 @@ function placeOf({ topic, partition }: MoveSource, { offset }: BufferedRecord): 
 }
 
 /** What events tell of a record that names no job. */
-function unreadableInfo({ topic, partition }: MoveSource, { offset }: BufferedRecord, attempt: number): JobInfo {
+export function unreadableInfo({ topic, partition }: MoveSource, { offset }: BufferedRecord, attempt: number): JobInfo {
   return {
     id: placeText({ topic, partition, offset }),
     name: "",

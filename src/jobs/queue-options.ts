@@ -11,6 +11,7 @@ import {
 import { DEFAULTS } from "./defaults.ts";
 import { parseDuration } from "./duration.ts";
 import { InvalidOptionError } from "./errors.ts";
+import { resolveStartSettings, START_OPTIONS, type StartOptions, type StartSettings } from "./start-settings.ts";
 import { checkTopicName } from "./topic-name.ts";
 import {
   resolveVirtualPartitions,
@@ -29,7 +30,7 @@ export type WhenExhausted = "block" | "skip" | "park";
 export type OnDataLoss = "stop" | "continue";
 
 /** What differs from the defaults for one queue. */
-export interface QueueOptions {
+export interface QueueOptions extends StartOptions {
   /** How many partitions its topic has. Checked before the first enqueue and at the worker's start. Default: whatever the topic has. */
   readonly partitions?: number | undefined;
   /** For `topics apply`. Default: the brokers' own setting. */
@@ -61,7 +62,7 @@ export interface QueueOptions {
 }
 
 /** A queue with every setting filled in. */
-export interface QueueSettings {
+export interface QueueSettings extends StartSettings {
   readonly name: string;
   /** The pattern that they come from, as it was written. */
   readonly pattern?: string | undefined;
@@ -85,6 +86,7 @@ const QUEUE_OPTIONS = [
   ...(["partitions", "replicationFactor", "config", "allowPartitionMismatch", "backoff"] as const),
   "virtualPartitions",
   ...(["deadLetterQueue", "whenExhausted", "maxRetries", "onDataLoss"] as const),
+  ...START_OPTIONS,
 ] as const;
 const DEAD_LETTER_OPTIONS = ["topic", "maxRetries"] as const;
 const BACKOFF_OPTIONS = ["initial", "max", "jitter"] as const;
@@ -106,6 +108,7 @@ export function resolveQueue(name: string, value: unknown, path: string): QueueS
     virtualPartitions: resolveVirtualPartitions(options.virtualPartitions, within(path, "virtualPartitions")),
     backoff: resolveBackoff(options.backoff, within(path, "backoff")),
     ...resolveExhaustion(name, options, path),
+    ...resolveStartSettings(options, path),
     onDataLoss: optionalChoice(options.onDataLoss, within(path, "onDataLoss"), ["stop", "continue"] as const) ?? "stop",
     allowPartitionMismatch:
       optionalBoolean(options.allowPartitionMismatch, within(path, "allowPartitionMismatch")) ?? false,

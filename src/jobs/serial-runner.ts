@@ -51,8 +51,7 @@ export class SerialRunner implements JobRunner {
   #waitFor(ms: number, offset: number): void {
     this.#wait = this.#parts.context.clock.timer(ms, () => {
       this.#wait = undefined;
-      // It has waited: a wall clock that was set back meanwhile must not make it wait again.
-      this.#parts.failures.waited(offset);
+      this.#parts.gate.waited(offset);
       this.#parts.pump();
     });
   }

@@ -1,8 +1,10 @@
-import type { SlotUser } from "./job-slots.ts";
 import { LeaseWait } from "./lease-wait.ts";
+import type { MoveSource } from "./moves.ts";
 import type { PartitionFailures } from "./partition-failures.ts";
+import type { SlotUser } from "./queue-share.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { StartNotes } from "./start-notes.ts";
+import { type Hindrance, StartRules } from "./start-rules.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /**
@@ -18,41 +20,71 @@ export class StartGate {
   readonly #failures: PartitionFailures;
   readonly #notes: StartNotes;
   readonly #lease: LeaseWait;
+  /** Undefined: the queue's options have none, so that nothing is spent on them. */
+  readonly #rules: StartRules | undefined;
   /** What ends a job that may not run, as jobs before it are parked. */
   parked: ((record: BufferedRecord) => (() => Promise<boolean>) | undefined) | undefined;
 
-  constructor(context: WorkerContext, user: SlotUser, failures: PartitionFailures, notes: StartNotes) {
+  constructor(context: WorkerContext, user: SlotUser & MoveSource, failures: PartitionFailures, notes: StartNotes) {
     this.#context = context;
     this.#user = user;
     this.#failures = failures;
     this.#notes = notes;
     this.#lease = new LeaseWait(context.lease, () => user.slotFree());
+    const rules = new StartRules(context, user, failures);
+    this.#rules = rules.isEmpty ? undefined : rules;
   }
 
   admit(record: BufferedRecord): Admission {
     const { offset } = record;
     const parked = this.parked?.(record);
-    if (parked !== undefined) return this.#lease.isValid ? { end: parked } : "later";
+    if (parked !== undefined) return this.#lease.isValid ? this.#hindered({ end: parked }) : "later";
     const wait = this.#waitOf(offset);
     if (wait > 0) return { wait };
     if (!this.#lease.isValid) return "later";
     const { turn, slots } = this.#context;
     if (turn.isOver(this.#user)) return "later";
+    const hindrance = this.#rules?.judge(record);
+    if (hindrance !== undefined) return this.#hindered(hindrance);
     if (!this.#notes.isNoted(offset)) {
       const end = this.#notes.endOf(record);
       return end === undefined ? "note" : { end };
     }
-    return slots.take(this.#user, this.#failures.runsAlone(offset)) ? "now" : "later";
+    if (!slots.take(this.#user, this.#failures.runsAlone(offset))) return "later";
+    this.#rules?.started(offset);
+    return "now";
   }
 
-  /** Whether a job that was parked, and released, may start: a slot was taken for it then. */
-  admitsParked(): boolean {
+  /** It may have asked for all slots before that came up: others would wait for it. */
+  #hindered(hindrance: Hindrance): Hindrance {
+    this.#context.slots.forgetAlone(this.#user);
+    return hindrance;
+  }
+
+  /** Whether the queue's options let the job start. */
+  isDue(record: BufferedRecord): boolean {
+    return this.#rules?.judge(record) === undefined;
+  }
+
+  /** A wait of the job at `offset` is over: a wall clock that was set back meanwhile must not make it wait again. */
+  waited(offset: number): void {
+    this.#failures.waited(offset);
+    this.#rules?.waited(offset);
+  }
+
+  /** Whether a job that was parked, and released, may start. Its age is nothing to go by: somebody wants it run. */
+  admitParked(offset: number): "now" | "later" | { readonly wait: number } {
     const { turn, slots } = this.#context;
     if (!this.#notes.isOpen) {
       this.#notes.note([], () => this.#user.slotFree());
-      return false;
+      return "later";
     }
-    return this.#lease.isValid && !turn.isOver(this.#user) && slots.take(this.#user);
+    if (!this.#lease.isValid || turn.isOver(this.#user)) return "later";
+    const wait = this.#rules?.throttled ?? 0;
+    if (wait > 0) return { wait };
+    if (!slots.take(this.#user)) return "later";
+    this.#rules?.started(offset);
+    return "now";
   }
 
   /** A job that failed under an earlier owner waits as long as it would have there. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../net/clock.ts";
-import type { SlotUser } from "./job-slots.ts";
+import type { JobSlots } from "./job-slots.ts";
+import type { SlotUser } from "./queue-share.ts";
 
 /** Milliseconds of jobs in a row after which the event loop has its turn: heartbeats and answers must not wait for a backlog of quick jobs. */
 const TURN_MS = 10;
@@ -7,11 +8,13 @@ const TURN_MS = 10;
 /** Keeps jobs that need no I/O from running on and on in microtasks. */
 export class Turn {
   readonly #clock: Clock;
+  readonly #slots: JobSlots;
   #startedAt = Number.NEGATIVE_INFINITY;
   #waiting = new Set<SlotUser>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, slots: JobSlots) {
     this.#clock = clock;
+    this.#slots = slots;
   }
 
   /** True: `user` is told when to ask again. */
@@ -26,6 +29,6 @@ export class Turn {
     this.#startedAt = this.#clock.monotonic();
     const waiting = this.#waiting;
     this.#waiting = new Set();
-    for (const user of waiting) user.slotFree();
+    this.#slots.askAll(waiting);
   }
 }

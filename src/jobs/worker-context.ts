@@ -9,6 +9,7 @@ import type { Leftovers } from "./leftovers.ts";
 import type { Moves } from "./moves.ts";
 import type { QueueSettings } from "./queue-options.ts";
 import type { StateReader } from "./state-reader.ts";
+import type { Throttles } from "./throttle.ts";
 import type { Turn } from "./turn.ts";
 
 /** What a worker's partitions share. */
@@ -17,6 +18,7 @@ export interface WorkerContext {
   readonly clock: Clock;
   readonly events: EventHub;
   readonly slots: JobSlots;
+  readonly throttles: Throttles;
   readonly turn: Turn;
   readonly flow: FlowControl;
   readonly lease: Lease;

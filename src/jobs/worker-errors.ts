@@ -83,6 +83,18 @@ export class JobSkippedError extends JobError {
   }
 }
 
+/** A job was older than its queue's `expire` when it was to start, and has ended without being run. */
+export class JobTooOldError extends JobError {
+  override readonly name = "JobTooOldError";
+
+  constructor(age: number, expire: number) {
+    super(
+      "JOB_TOO_OLD",
+      `the job was ${age} ms old when it was to start: its queue has them expire after ${expire} ms`,
+    );
+  }
+}
+
 /** What was to be released or discarded is not parked. */
 export class NotParkedError extends JobError {
   override readonly name = "NotParkedError";

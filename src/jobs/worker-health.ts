@@ -120,9 +120,10 @@ export class HealthMonitor {
   }
 
   /** Whether it has work that nothing known keeps it from. */
-  #shouldStart({ topic, state, running, isWaiting, buffered }: PartitionExecutor): boolean {
+  #shouldStart({ topic, state, running, isWaiting, share, buffered }: PartitionExecutor): boolean {
     const { isQuiet, flow } = this.#source;
-    if (isQuiet || running.size > 0 || isWaiting || flow.isHeld(topic)) return false;
+    // That as many jobs of the queue run as its options allow is no standstill of the partitions that wait for them.
+    if (isQuiet || running.size > 0 || isWaiting || share.isFull || flow.isHeld(topic)) return false;
     return state === "loading" || state === "stopped" || (state === "running" && buffered > 0);
   }
 

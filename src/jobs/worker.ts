@@ -19,6 +19,7 @@ import { runningNow } from "./running-attempts.ts";
 import { watchShutdown } from "./shutdown-watch.ts";
 import { StateReader } from "./state-reader.ts";
 import { stateTopic } from "./state-topic.ts";
+import { Throttles } from "./throttle.ts";
 import { watchTopics } from "./topic-watch.ts";
 import { Turn } from "./turn.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -73,7 +74,7 @@ export class Worker implements PartitionHolder {
     this.#topics = topics;
     this.#settings = settings;
     this.#clock = clock;
-    this.#slots = new JobSlots(settings.concurrency);
+    this.#slots = new JobSlots(settings.concurrency, (queue) => queueSettings(app.settings, queue));
     this.#flow = new FlowControl(() => this.#fetcher, settings.maxBatchJobs, settings.maxBufferedBytes);
     this.#group = this.#makeGroup(cluster, groupId);
     this.#committer = new Committer(this.#group, clock, settings.commitInterval, (error, { topic, partition }) =>
@@ -116,7 +117,8 @@ export class Worker implements PartitionHolder {
       clock: this.#clock,
       events,
       slots: this.#slots,
-      turn: new Turn(this.#clock),
+      throttles: new Throttles(this.#clock),
+      turn: new Turn(this.#clock, this.#slots),
       flow: this.#flow,
       lease: this.#group.lease,
       committer: this.#committer,
@@ -205,8 +207,7 @@ export class Worker implements PartitionHolder {
   }
 
   #makeFetcher(cluster: Cluster): Fetcher {
-    const flow = this.#flow;
-    const { fetchWait } = this.#app;
+    const [flow, { fetchWait }] = [this.#flow, this.#app];
     return new Fetcher(
       cluster,
       {
@@ -265,8 +266,7 @@ export class Worker implements PartitionHolder {
   }
 
   status(): WorkerStatus {
-    const partitions = [...this.#executors].map(partitionStatus);
-    const running = this.#settings.concurrency - this.#slots.free;
+    const [partitions, running] = [[...this.#executors].map(partitionStatus), this.#slots.taken];
     const bufferedBytes = [...this.#executors].reduce((sum, executor) => sum + executor.bufferedBytes, 0);
     const [pausedQueues, leftovers] = [this.#flow.heldQueues, this.#leftovers.partitions];
     return { state: this.#state, running, bufferedBytes, partitions, pausedQueues, leftovers };
@@ -283,6 +283,7 @@ export class Worker implements PartitionHolder {
    */
   pause(queue: string): void {
     this.#flow.holdQueue(this.#checkQueue(queue));
+    for (const executor of this.#executors) if (executor.topic === queue) executor.held();
   }
 
   /** Goes on with a queue that was paused. Throws an `UnknownQueueError` for one that it does not work on. */

@@ -41,7 +41,7 @@ export function assertPerformedInOrder(log: JobLog, job: JobDefinition, keyOf: (
   if (completed(runs).length === 0) {
     fail(`no job "${job.name}" was performed, so nothing can be said of order${listOf([], log.enqueued)}`);
   }
-  const keyed = gatherByKey(log.enqueuedOf(job), runs, (each) => keyOf(each as SeenRun), job.schema === undefined);
+  const keyed = gatherByKey(log.runnableOf(job), runs, (each) => keyOf(each as SeenRun), job.schema === undefined);
   for (const group of keyed) {
     const problem = disorderOf(group);
     if (problem === undefined) continue;

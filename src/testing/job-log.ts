@@ -60,6 +60,7 @@ export class JobLog {
   readonly runs: LoggedRun[] = [];
   readonly #serializer: Serializer;
   readonly #sent: Sent[] = [];
+  readonly #expired = new Set<string>();
   #notes = 0;
 
   constructor(serializer: Serializer) {
@@ -114,6 +115,11 @@ export class JobLog {
     run.ended = this.#notes++;
   }
 
+  expired(id: string): void {
+    this.#notes++;
+    this.#expired.add(id);
+  }
+
   /** What runs on a worker that is killed is of no account any more. */
   died(worker: string): void {
     for (const run of this.runs) if (run.worker === worker) this.ended(run, "died");
@@ -121,6 +127,12 @@ export class JobLog {
 
   enqueuedOf({ name }: JobDefinition): SeenJob[] {
     return this.enqueued.filter((job) => job.name === name);
+  }
+
+  /** Those that have run, or still may. */
+  runnableOf(job: JobDefinition): SeenJob[] {
+    const ran = new Set(this.runsOf(job).map(({ id }) => id));
+    return this.enqueuedOf(job).filter(({ id }) => ran.has(id) || !this.#expired.has(id));
   }
 
   runsOf({ name }: JobDefinition): LoggedRun[] {

@@ -136,6 +136,7 @@ export class WorkerInstance {
       const { error, during } = event as AppEvents["error"];
       this.#parts.failed(error, during);
     }
+    if (name === "expired") this.#parts.log.expired((event as AppEvents["expired"]).job.id);
     if (name === "failed") {
       const { error, job } = event as AppEvents["failed"];
       this.#parts.failed(error, `job ${job.id} of "${job.name}"`);

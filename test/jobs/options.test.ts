@@ -15,6 +15,12 @@ function refusal(options: unknown): InvalidOptionError {
   assert.fail(`${JSON.stringify(options)} was not refused`);
 }
 
+/** Of a queue whose jobs start whenever they can. */
+const UNRULED = {
+  ...{ throttle: undefined, delay: 0, expire: Number.POSITIVE_INFINITY },
+  ...{ concurrency: Number.POSITIVE_INFINITY, weight: 1 },
+};
+
 test("S9 what no option says has its default", () => {
   const settings = resolveAppOptions(undefined);
   assert.equal(settings.group, undefined);
@@ -28,6 +34,7 @@ test("S9 what no option says has its default", () => {
     backoff: { initial: 1_000, max: 30_000, jitter: 0.2 },
     ...{ deadLetterTopic: undefined, whenExhausted: "block", maxRetries: Number.POSITIVE_INFINITY, onDataLoss: "stop" },
     allowPartitionMismatch: false,
+    ...UNRULED,
   });
 });
 
@@ -58,8 +65,21 @@ test("queue options replace the defaults", () => {
     backoff: { initial: 2_000, max: 60_000, jitter: 0 },
     ...{ deadLetterTopic: "q-dead", whenExhausted: "skip", maxRetries: 7, onDataLoss: "continue" },
     allowPartitionMismatch: true,
+    ...UNRULED,
   });
   assert.deepEqual(queueSettings(settings, "slow").backoff, { initial: 3_600_000, max: 3_600_000, jitter: 0.2 });
+});
+
+test("S3.12 when a queue's jobs may start is given by name or by pattern", () => {
+  const options = { throttle: { limit: 100, interval: "1s" }, delay: "5s", expire: "7d", concurrency: 4, weight: 0.5 };
+  const settings = resolveAppOptions({ queues: { q: options }, queuePatterns: [{ match: /^tenant-/, ...options }] });
+  for (const name of ["q", "tenant-7"]) {
+    const { throttle, delay, expire, concurrency, weight } = queueSettings(settings, name);
+    assert.deepEqual(
+      { throttle, delay, expire, concurrency, weight },
+      { throttle: { limit: 100, interval: 1_000 }, delay: 5_000, expire: 604_800_000, concurrency: 4, weight: 0.5 },
+    );
+  }
 });
 
 test("S4.4 what a queue does with a job that failed for good depends on its dead letter topic", () => {
@@ -116,6 +136,22 @@ test("an option of the wrong kind is refused by its path", () => {
     [{ queues: { q: { backoff: { jitter: 2 } } } }, "queues.q.backoff.jitter"],
     [{ queues: { q: { backoff: { initial: "1m", max: "1s" } } } }, "queues.q.backoff.max"],
     [{ queues: { q: { allowPartitionMismatch: 1 } } }, "queues.q.allowPartitionMismatch"],
+    [{ queues: { q: { throttle: 5 } } }, "queues.q.throttle"],
+    [{ queues: { q: { throttle: { interval: "1s" } } } }, "queues.q.throttle.limit"],
+    [{ queues: { q: { throttle: { limit: 0, interval: "1s" } } } }, "queues.q.throttle.limit"],
+    [{ queues: { q: { throttle: { limit: 1 } } } }, "queues.q.throttle.interval"],
+    [{ queues: { q: { throttle: { limit: 1, interval: "1w" } } } }, "queues.q.throttle.interval"],
+    [{ queues: { q: { throttle: { limit: 1, interval: 0.5 } } } }, "queues.q.throttle.interval"],
+    [{ queues: { q: { throttle: { limit: 1, interval: 1, per: "job" } } } }, "queues.q.throttle.per"],
+    [{ queues: { q: { delay: "-1s" } } }, "queues.q.delay"],
+    [{ queues: { q: { expire: 0 } } }, "queues.q.expire"],
+    [{ queues: { q: { delay: "1h", expire: "60m" } } }, "queues.q.expire"],
+    [{ queues: { q: { concurrency: 0 } } }, "queues.q.concurrency"],
+    [{ queues: { q: { concurrency: "2" } } }, "queues.q.concurrency"],
+    [{ queues: { q: { weight: 0 } } }, "queues.q.weight"],
+    [{ queues: { q: { weight: 101 } } }, "queues.q.weight"],
+    [{ queues: { q: { weight: Number.NaN } } }, "queues.q.weight"],
+    [{ queuePatterns: [{ match: /^t/, weight: "heavy" }] }, "queuePatterns[0].weight"],
     [{ producer: { acks: "1" } }, "producer.acks"],
     [{ producer: { deliveryTimeout: 0 } }, "producer.deliveryTimeout"],
     [{ transactionTimeout: "soon" }, "transactionTimeout"],
