@@ -27,6 +27,7 @@ export interface JobDefaults {
   readonly maxRetries: number;
   readonly retryRule: { readonly wait: number; readonly attempts: number; readonly jitter: number };
   readonly unknownJobGrace: number;
+  readonly dedupeWindow: number;
   /** Jobs a second that a redrive brings back. */
   readonly redriveRate: number;
   /** Dead letters that are listed. */
@@ -55,6 +56,7 @@ export const DEFAULTS: JobDefaults = {
   maxRetries: 3,
   retryRule: { wait: 3_000, attempts: 5, jitter: 0.15 },
   unknownJobGrace: 600_000,
+  dedupeWindow: 600_000,
   redriveRate: 100,
   deadLetterList: 100,
 };

@@ -1,3 +1,4 @@
+import type { Dedupe } from "./dedupe.ts";
 import type { SlotUser } from "./job-slots.ts";
 import { LeaseWait } from "./lease-wait.ts";
 import type { PartitionFailures } from "./partition-failures.ts";
@@ -18,13 +19,21 @@ export class StartGate {
   readonly #failures: PartitionFailures;
   readonly #notes: StartNotes;
   readonly #lease: LeaseWait;
+  readonly #dedupe: Dedupe | undefined;
 
-  constructor(context: WorkerContext, user: SlotUser, failures: PartitionFailures, notes: StartNotes) {
+  constructor(
+    context: WorkerContext,
+    user: SlotUser,
+    failures: PartitionFailures,
+    notes: StartNotes,
+    dedupe: Dedupe | undefined,
+  ) {
     this.#context = context;
     this.#user = user;
     this.#failures = failures;
     this.#notes = notes;
     this.#lease = new LeaseWait(context.lease, () => user.slotFree());
+    this.#dedupe = dedupe;
   }
 
   admit(record: BufferedRecord): Admission {
@@ -34,6 +43,8 @@ export class StartGate {
     if (!this.#lease.isValid) return "later";
     const { turn, slots } = this.#context;
     if (turn.isOver(this.#user)) return "later";
+    const duplicate = this.#dedupe?.endOf(record);
+    if (duplicate !== undefined) return { end: duplicate };
     if (!this.#notes.isNoted(offset)) {
       const end = this.#notes.endOf(record);
       return end === undefined ? "note" : { end };

@@ -120,10 +120,14 @@ export class HealthMonitor {
   }
 
   /** Whether it has work that nothing known keeps it from. */
-  #shouldStart({ topic, state, running, isWaiting, buffered }: PartitionExecutor): boolean {
+  #shouldStart({ topic, state, running, isWaiting, buffered, readBack }: PartitionExecutor): boolean {
     const { isQuiet, flow } = this.#source;
     if (isQuiet || running.size > 0 || isWaiting || flow.isHeld(topic)) return false;
-    return state === "loading" || state === "stopped" || (state === "running" && buffered > 0);
+    return (
+      state === "loading" ||
+      state === "stopped" ||
+      (state === "running" && (buffered > 0 || readBack?.isUnderWay === true))
+    );
   }
 
   #blocked(duration: number, now: number): void {
