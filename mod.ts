@@ -80,8 +80,10 @@ export {
   type PayloadIssue,
   PayloadRefusedError,
   PayloadTooLargeError,
+  StateTopicError,
   TopicMissingError,
   UnknownJobError,
+  UnreadableHereError,
   UnreadableRecordError,
 } from "./src/jobs/errors.ts";
 export type { AppEventName, AppEvents, AppListener, JobInfo, TopicPartition } from "./src/jobs/events.ts";
@@ -95,6 +97,7 @@ export type { AppProducer } from "./src/jobs/lazy-producer.ts";
 export type { LogFields, Logger } from "./src/jobs/logger.ts";
 export type { InterceptedJob, Middleware } from "./src/jobs/middleware.ts";
 export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
+export type { ListParkedOptions, ParkedJobs, ParkedKeyJobs, ParkedSelection } from "./src/jobs/parked-jobs.ts";
 export type { PreparedJob } from "./src/jobs/prepared-job.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { DeadLetterQueueOptions, OnDataLoss, QueueOptions, WhenExhausted } from "./src/jobs/queue-options.ts";
@@ -102,7 +105,7 @@ export type { QueuePatternOptions } from "./src/jobs/queue-patterns.ts";
 export type { RecordPlace } from "./src/jobs/record-place.ts";
 export type { DeadLetterFailure } from "./src/jobs/redrive-plan.ts";
 export type { AttemptPlace } from "./src/jobs/running-attempts.ts";
-export type { Serializer } from "./src/jobs/serializer.ts";
+export type { SerializedPayload, Serializer } from "./src/jobs/serializer.ts";
 export type {
   InputOf,
   OutputOf,
@@ -112,6 +115,7 @@ export type {
   StandardSchemaV1,
 } from "./src/jobs/standard-schema.ts";
 export type { AppTopics, TopicPlan } from "./src/jobs/topics.ts";
+export type { ArrivedJob, VirtualPartitionsOptions } from "./src/jobs/virtual-partitions.ts";
 export type { WorkOptions } from "./src/jobs/work-options.ts";
 export type { Worker } from "./src/jobs/worker.ts";
 export {
@@ -119,6 +123,7 @@ export {
   JobsExpiredError,
   JobTimeoutError,
   NotBlockedError,
+  NotParkedError,
   OffsetBeyondLogError,
   ProcessDiedError,
   ShutdownTimeoutError,

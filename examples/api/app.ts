@@ -8,6 +8,7 @@ export const app = createApp({
   queues: {
     users: { partitions: 12 },
     reports: {
+      virtualPartitions: { max: 8 },
       deadLetterQueue: { topic: "reports-dead", maxRetries: 3 },
       backoff: { initial: "1s", max: "30s", jitter: 0.2 },
     },

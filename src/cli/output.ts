@@ -45,3 +45,9 @@ export function note(io: CliIo, text: string): void {
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
+
+/** Text in one line of at most so many characters. */
+export function oneLine(text: string, most: number): string {
+  const line = text.replace(/\s+/g, " ");
+  return line.length <= most ? line : `${line.slice(0, most - 1)}…`;
+}

@@ -75,8 +75,9 @@ export async function sendTogether(
   try {
     const records = enqueues.map(({ record }) => record);
     const sending = send(records);
-    runtime.tellSent(records, sending);
+    const told = runtime.tellSent(records, sending);
     places = await sending;
+    await told;
   } catch (error) {
     throw nameFailure(error, enqueues);
   } finally {
@@ -150,9 +151,10 @@ class EnqueueCollection implements AppTransaction {
   /** All that may take its time, and all that runs code of a user's, is done before the transaction is opened. */
   async #prepare(draft: EnqueueDraft, run: EnqueueRun | undefined): Promise<CollectedEnqueue> {
     const { id, queue } = draft;
-    const [partition, headers] = await Promise.all([this.#partition(draft), run?.headers, draft.validating]);
+    const preparing = [this.#partition(draft), run?.headers, draft.pendingValue] as const;
+    const [partition, headers, value] = await Promise.all(preparing);
     const handle: OpenHandle = { state: "enqueued", id, queue, topic: queue, partition: -1, offset: -1 };
-    return { draft, record: completeRecord(draft, partition, headers), handle };
+    return { draft, record: completeRecord(draft, partition, headers, value), handle };
   }
 
   /** Asked for even where the client decides: a queue that does not exist has to fail before anything is sent. */

@@ -15,6 +15,7 @@ import { JobRegistry } from "./job-registry.ts";
 import { type AppProducer, LazyProducer } from "./lazy-producer.ts";
 import { type Middleware, MiddlewareList } from "./middleware.ts";
 import { type AppOptions, resolveAppOptions } from "./options.ts";
+import { type ParkedJobs, parkedJobs } from "./parked-jobs.ts";
 import { performNow } from "./perform-now.ts";
 import type { PreparedJob } from "./prepared-job.ts";
 import type { RecordPlace } from "./record-place.ts";
@@ -67,6 +68,8 @@ export interface App {
    * partition, or in any while the group has no workers. Rejects with a `NotBlockedError` where there is no such job.
    */
   skip(place: RecordPlace, options?: SkipOptions): Promise<void>;
+  /** Jobs that were put aside with those of their key behind them: to be looked at, run or let go of. */
+  readonly parked: ParkedJobs;
   /** Jobs that failed for good and wait in dead letter topics: to be looked at, brought back or let go of. */
   readonly dead: DeadLetters;
   /**
@@ -142,6 +145,7 @@ function makeApp(state: AppState): App {
     topics: appTopics(state),
     blocked: () => blockedJobs(state),
     skip: (place, options) => skipJob(state, place, options),
+    parked: parkedJobs(state),
     dead: deadLetters(state),
     work: (options) => (closing === undefined ? startWorker(state, options) : Promise.reject(new AppClosedError())),
     close,

@@ -91,8 +91,6 @@ class BulkEnqueue {
 
   /** Producers keep no order among each other: where a partition's next job has another one, it waits for the last. */
   async #addAmongVariants(draft: EnqueueDraft): Promise<void> {
-    // It is looked at when the job is dispatched; until then its rejection would count as unhandled.
-    draft.validating?.catch(() => {});
     const { producer, queue, route, key } = draft;
     try {
       if (this.#lastSent === undefined) {

@@ -56,7 +56,7 @@ export class Dispatcher {
       const { result, acknowledged } = this.#waitInLine(runtime, draft, method, line, routing, run);
       return { acknowledged, result: run.around(result, (error) => this.middlewareFailed(draft, error)) };
     }
-    if (routing === undefined && draft.validating === undefined && line.line.isEmpty) {
+    if (routing === undefined && draft.pendingValue === undefined && line.line.isEmpty) {
       const sent = line.sink.send(draft.record);
       return this.#outcome(runtime, draft, method, sent, method === "produceSync" ? BUFFERED : buffering(line, sent));
     }
@@ -79,10 +79,10 @@ export class Dispatcher {
   ): Dispatch {
     let record: ProducerRecord = draft.record;
     const preparing =
-      routing === undefined && draft.validating === undefined && run === undefined
+      routing === undefined && draft.pendingValue === undefined && run === undefined
         ? undefined
-        : Promise.all([routing, run?.headers, draft.validating]).then(([partition, headers]) => {
-            record = completeRecord(draft, partition, headers);
+        : Promise.all([routing, run?.headers, draft.pendingValue]).then(([partition, headers, value]) => {
+            record = completeRecord(draft, partition, headers, value);
           });
     let sent!: Promise<RecordMetadata>;
     const buffered = new Promise<void>((accept, refuse) => {

@@ -12,8 +12,8 @@ import { keyText } from "./key.ts";
 import { LazyProducer, type ProducerSource } from "./lazy-producer.ts";
 import type { MiddlewareList } from "./middleware.ts";
 import type { Route } from "./queue-line.ts";
-import { encodePayload, jsonSerializer, roundTrip, type Serializer } from "./serializer.ts";
-import { isPromise, validate } from "./standard-schema.ts";
+import { encodePayload, jsonSerializer, roundTrip, type SerializedPayload, type Serializer } from "./serializer.ts";
+import { isPromise, type StandardSchemaV1, validate } from "./standard-schema.ts";
 
 /** What a draft is made with. */
 export interface DraftTools {
@@ -36,12 +36,12 @@ export interface EnqueueDraft {
   readonly key: string | undefined;
   readonly producer: LazyProducer;
   readonly route: Route;
-  /** Without the user's headers where middleware has yet to decide on them. */
+  /** Without the user's headers where middleware has yet to decide on them, and without its value where that is pending. */
   readonly record: ProducerRecord;
   /** What middleware gets; undefined where there is none. */
   readonly intercepted: EnqueuingJob | undefined;
-  /** The schema has not decided yet. */
-  readonly validating: Promise<unknown> | undefined;
+  /** The record's value, where the serializer has not written it or the schema has not decided yet. */
+  readonly pendingValue: Promise<SerializedPayload> | undefined;
 }
 
 /**
@@ -57,20 +57,25 @@ export function draftEnqueue(tools: DraftTools, { definition, settings, payload 
   const producer = chooseProducer(tools, seen, definition);
   const { schema } = definition;
   const checked = schema === undefined && tools.serializer === jsonSerializer;
-  const encoded = encodePayload(tools.serializer, payload, checked);
-  const validated = schema === undefined ? undefined : validate(schema, roundTrip(tools.serializer, encoded), name);
+  const { value: written, isVoid } = encodePayload(tools.serializer, payload, checked);
+  const judge = (value: SerializedPayload): SerializedPayload | Promise<SerializedPayload> =>
+    schema === undefined ? value : judged(schema, roundTrip(tools.serializer, value, isVoid), name, value);
+  const value = isPromise(written) ? written.then(judge) : judge(written);
+  const pendingValue = isPromise(value) ? value : undefined;
+  // Whoever sends the draft hears of it; one that is never sent is nobody's failure.
+  pendingValue?.catch(() => {});
   const isRecordKey = type === "key";
   const intercepted = tools.middleware.enqueue.length > 0 ? seen : undefined;
   const record: ProducerRecord = {
     topic: queue,
     key: isRecordKey ? key : undefined,
-    value: encoded.value,
+    value: isPromise(value) ? null : value,
     headers: writeHeaders({
       name,
       id,
       enqueuedAt: isoTime(tools.clock.now()),
       key: isRecordKey ? undefined : key,
-      isVoid: encoded.isVoid,
+      isVoid,
       version: definition.version,
       contexts: tools.contexts.headers(),
       user: intercepted === undefined ? settings.headers : undefined,
@@ -81,8 +86,20 @@ export function draftEnqueue(tools: DraftTools, { definition, settings, payload 
     key === undefined && settings.id !== undefined
       ? { job: name, key: id, type: "partitionKey" }
       : { job: name, key, type };
-  const validating = isPromise(validated) ? validated : undefined;
-  return { definition, id, queue, key, producer, route, record, intercepted, validating };
+  return { definition, id, queue, key, producer, route, record, intercepted, pendingValue };
+}
+
+/** The value, once the schema has let pass what a worker will read from it. */
+function judged(
+  schema: StandardSchemaV1,
+  read: unknown,
+  job: string,
+  value: SerializedPayload,
+): SerializedPayload | Promise<SerializedPayload> {
+  const verdict = isPromise(read)
+    ? read.then((payload) => validate(schema, payload, job))
+    : validate(schema, read, job);
+  return isPromise(verdict) ? verdict.then(() => value) : value;
 }
 
 /** Runs the enqueue middleware, if there is any. From here on a draft has to be seen through. */
@@ -95,11 +112,13 @@ export function completeRecord(
   { record }: EnqueueDraft,
   partition: number | undefined,
   headers: JobHeaders | undefined,
+  value: SerializedPayload | undefined,
 ): ProducerRecord {
   const own = record.headers as readonly HeaderInput[];
   return {
     ...record,
     partition,
+    value: value ?? record.value,
     headers: headers === undefined ? own : [...own, ...Object.entries(headers)],
   };
 }

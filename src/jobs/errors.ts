@@ -138,6 +138,19 @@ export class UnreadableRecordError extends JobError {
   }
 }
 
+/**
+ * For a serializer's `decode` to throw: the value is sound, but this process lacks what it takes to read it, such as a
+ * key. As with an unknown job, workers wait for it to be deployed, for `unknownJobGrace`, without counting attempts.
+ */
+export class UnreadableHereError extends JobError {
+  override readonly name: string = "UnreadableHereError";
+
+  /** `problem`: what is missing, and what to do. It gets into logs and dead letters. */
+  constructor(problem: string, cause?: unknown) {
+    super("UNREADABLE_HERE", problem, cause);
+  }
+}
+
 /** Queues whose topics do not exist. Nothing but `topics apply` creates them. */
 export class TopicMissingError extends JobError {
   override readonly name = "TopicMissingError";
@@ -147,6 +160,17 @@ export class TopicMissingError extends JobError {
     const what = topics.length === 1 ? `topic ${topics[0]} does not exist` : `topics ${topics.join(", ")} do not exist`;
     super("TOPIC_MISSING", `${what}: create it with \`ottla topics apply MODULE\` or app.topics.apply()`, cause);
     this.topics = topics;
+  }
+}
+
+/** The topic in which a group keeps its parked jobs is missing and could not be created, or would lose them. */
+export class StateTopicError extends JobError {
+  override readonly name = "StateTopicError";
+  readonly topic: string;
+
+  constructor(topic: string, problem: string, cause?: unknown) {
+    super("STATE_TOPIC", `the group's state topic ${topic} ${problem}`, cause);
+    this.topic = topic;
   }
 }
 

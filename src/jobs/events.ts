@@ -46,6 +46,11 @@ export interface AppEvents {
     readonly to: { readonly topic: string; readonly partition: number };
   };
   /**
+   * A job was put aside, into the group's state topic: it failed for good, or (without an `error`) one of its key before it
+   * did. It waits there until `app.parked` releases it.
+   */
+  parked: { readonly job: JobInfo; readonly error?: unknown };
+  /**
    * A job holds up its partition: it has failed three times or more, or can never be read. Told again each minute until
    * it succeeds or `app.skip` lets it go.
    */
@@ -101,6 +106,7 @@ const NAMES: Readonly<Record<AppEventName, true>> = {
   duplicate: true,
   dead: true,
   blocked: true,
+  parked: true,
   retried: true,
   assigned: true,
   revoked: true,

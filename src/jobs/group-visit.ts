@@ -8,9 +8,9 @@ import type { TransactionPool } from "../client/transaction-pool.ts";
 import { type Clock, sleep } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import { saysFinished } from "./commit-metadata.ts";
-import { Committer } from "./committer.ts";
+import { type CommitSource, Committer } from "./committer.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { type MoveSource, Moves } from "./moves.ts";
+import { type Move, Moves } from "./moves.ts";
 
 /** A partition that is the visitor's, until it is wanted elsewhere. */
 export class VisitedPartition implements TopicPartition {
@@ -200,7 +200,7 @@ export class GroupVisit {
     for (const signal of signals) signal.addEventListener("abort", stop);
     if (signals.some(({ aborted }) => aborted)) stop();
     try {
-      const moved = await moves.move(source, move.offsets[0]!, move.records);
+      const moved = await moves.move(source, handMove(move), () => move.records);
       if (!moved && final !== undefined) throw final;
       return moved;
     } finally {
@@ -217,14 +217,14 @@ export class GroupVisit {
   }
 }
 
-function moveSource({ topic, partition }: TopicPartition, { commit, offsets }: HandMove): MoveSource {
+function moveSource({ topic, partition }: TopicPartition, { commit }: HandMove): CommitSource {
+  return { topic, partition, commitNow: () => commit, commitRefused: () => {} };
+}
+
+function handMove({ commit, offsets }: HandMove): Move {
   return {
-    topic,
-    partition,
-    commitNow: () => commit,
-    commitAsFinished: () => commit,
+    commit: () => commit,
     moved: () => {},
-    saysFinished: (committed) => offsets.every((offset) => saysFinished(committed, offset)),
-    commitRefused: () => {},
+    wasMade: (committed) => committed !== undefined && offsets.every((offset) => saysFinished(committed, offset)),
   };
 }

@@ -3,9 +3,10 @@ import type { ProducerRecord, RecordMetadata } from "../client/producer-record.t
 import { collectEnqueues, sendTogether } from "./app-transaction.ts";
 import type { Attempt } from "./attempt.ts";
 import { HandOverLostError } from "./calling-errors.ts";
+import type { CommitSource } from "./committer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { TransactionWork } from "./enqueue-transaction.ts";
-import type { MoveSource, Moves } from "./moves.ts";
+import type { FinishingMove, Move, Moves } from "./moves.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /** Failures of a transaction that no repetition mends. */
@@ -21,27 +22,32 @@ const FINAL: ReadonlySet<string> = new Set([
  */
 export async function handOver<T>(
   { app, moves }: WorkerContext,
-  source: MoveSource,
+  source: CommitSource,
+  finished: FinishingMove,
   attempt: Attempt,
   work: TransactionWork<T>,
 ): Promise<T> {
   const { value, enqueues } = await collectEnqueues(app, new Dispatcher(app), work);
   if (attempt.isAborted) throw new HandOverLostError(attempt.job ?? "");
-  await sendTogether(app, enqueues, (records) => move(moves, source, attempt, records));
+  await sendTogether(app, enqueues, async (records) => {
+    const all = (): readonly ProducerRecord[] => [...records, ...finished.records()];
+    return (await moveAll(moves, source, finished.move, attempt, all)).slice(0, records.length);
+  });
   return value;
 }
 
-async function move(
+async function moveAll(
   moves: Moves,
-  source: MoveSource,
+  source: CommitSource,
+  move: Move,
   attempt: Attempt,
-  records: readonly ProducerRecord[],
+  records: () => readonly ProducerRecord[],
 ): Promise<readonly RecordMetadata[]> {
   let places: readonly RecordMetadata[] = [];
   const placed = (given: readonly RecordMetadata[]): void => {
     places = given;
   };
   const isFinal = ({ code }: KafkaError): boolean => FINAL.has(code);
-  if (await moves.move(source, attempt.offset, records, { placed, isFinal })) return places;
+  if (await moves.move(source, move, records, { placed, isFinal })) return places;
   throw new HandOverLostError(attempt.job ?? "");
 }

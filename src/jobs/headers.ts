@@ -32,6 +32,12 @@ export const RESUMPTION_HEADER = "ottla-resumption";
 /** How often it was brought back from a dead letter topic. */
 export const REDRIVE_HEADER = "ottla-redrive";
 
+/** Of a parked job, whose record's key is not its own: what it is parked by, and the key of its record, if it has one. */
+export const PARKED_BY_HEADER = "ottla-parked-by";
+export const RECORD_KEY_HEADER = "ottla-record-key";
+/** Its record has no value: a record without one deletes another in a compacted topic. */
+export const NO_VALUE_HEADER = "ottla-no-value";
+
 /** A header as a producer takes it. */
 export type HeaderEntry = readonly [name: string, value: string];
 

@@ -1,3 +1,4 @@
+import type { Parking } from "./parking.ts";
 import type { PartitionAttempts } from "./partition-attempts.ts";
 import type { PartitionFailures } from "./partition-failures.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
@@ -28,8 +29,8 @@ export interface JobRunner {
    */
   standsAt(fetchedTo: number, done?: number): number;
 
-  /** Starts what may still start of the batch in hand. Resolves once nothing of it can, without a wait. */
-  finishBatch(): Promise<void>;
+  /** In lanes: starts what may still start of the batch in hand. Resolves once nothing of it can, without a wait. */
+  finishBatch?(): Promise<void>;
 
   /** Lets go of what has not started. Gives the first offset of that from which on nothing was begun. */
   forgetWaiting(): number | undefined;
@@ -50,6 +51,8 @@ export interface RunnerParts {
   readonly notes: StartNotes;
   readonly gate: StartGate;
   readonly attempts: PartitionAttempts;
+  /** Undefined: the queue parks nothing. */
+  readonly parking: Pick<Parking, "startNext"> | undefined;
   /** Whether the partition runs, so far as it, its queue and its worker are concerned. */
   mayStart(): boolean;
   /** Why it does not run; undefined: it does. */

@@ -1,6 +1,8 @@
+import { InvalidOptionError } from "./errors.ts";
 import { keyText } from "./key.ts";
 import type { ReceivedJob } from "./received-job.ts";
 import { decodePayload, type Serializer } from "./serializer.ts";
+import { isPromise } from "./standard-schema.ts";
 import { type ArrivedJob, checkLane, type VirtualPartitions } from "./virtual-partitions.ts";
 
 /**
@@ -16,7 +18,7 @@ export function placeInLanes(
   const counts = new Array<number>(max).fill(0);
   const laneOf = new Map<string, number>();
   return jobs.map((job) => {
-    const key = job === undefined || partitioner === undefined ? job?.key : keyBy(partitioner, job, serializer);
+    const key = job === undefined || partitioner === undefined ? job?.key : partitionedBy(partitioner, job, serializer);
     let lane = key === undefined ? undefined : laneOf.get(key);
     if (lane === undefined) {
       lane = key === undefined || reducer === undefined ? leastOf(counts) : checkLane(reducer(key, max), key, max);
@@ -27,7 +29,12 @@ export function placeInLanes(
   });
 }
 
-function keyBy(partitioner: NonNullable<VirtualPartitions["partitioner"]>, job: ReceivedJob, serializer: Serializer) {
+/** What order is kept for, as a queue's own partitioner of lanes says. Throws what that throws. */
+export function partitionedBy(
+  partitioner: NonNullable<VirtualPartitions["partitioner"]>,
+  job: ReceivedJob,
+  serializer: Serializer,
+): string {
   return keyText(job.name, "key", partitioner(arrived(job, serializer)));
 }
 
@@ -45,7 +52,13 @@ function arrived(job: ReceivedJob, serializer: Serializer): ArrivedJob {
       return job.enqueuedAt;
     },
     get payload() {
-      return decodePayload(serializer, job.value, job.isVoid);
+      const payload = decodePayload(serializer, job.value, job.isVoid);
+      if (!isPromise(payload)) return payload;
+      payload.then(undefined, () => {});
+      throw new InvalidOptionError(
+        "virtualPartitions.partitioner",
+        "the app's serializer reads payloads asynchronously, a partitioner cannot: go by the key or a header",
+      );
     },
   };
 }

@@ -61,7 +61,9 @@ export class LaneRunner implements JobRunner {
   /** Whether something began, so that more may. */
   #startNext(): boolean {
     const { notes, attempts } = this.#parts;
-    if (this.#halt !== undefined || this.#isLeft || notes.isNoting || !this.#parts.mayStart()) return false;
+    if (this.#isLeft || notes.isNoting || !this.#parts.mayStart()) return false;
+    if (this.#parts.notRunning() === undefined && this.#parts.parking?.startNext()) return true;
+    if (this.#halt !== undefined) return false;
     this.#batch ??= this.#nextBatch();
     if (this.#batch === undefined) return false;
     if (this.#batch.suspects.length > 0) return !attempts.isWorking && this.#startSuspect(this.#batch);

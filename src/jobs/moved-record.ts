@@ -4,12 +4,17 @@ import type { JobRecord } from "./received-job.ts";
 import { placeText, type RecordPlace } from "./record-place.ts";
 import type { FailureCounts } from "./verdict.ts";
 
-/** A dead letter says why it is one in at most so many characters: headers count against the size of a record. */
+/** A moved job says why in at most so many characters: headers count against the size of a record. */
 const MAX_ERROR_CHARS = 1_000;
 
 /** The job as a dead letter: its own bytes, key, headers and partition number, where it came from, and why (S4.5). */
 export function deadLetter(record: JobRecord, from: RecordPlace, topic: string, error: unknown): ProducerRecord {
-  return moved(record, from, topic, [[ERROR_HEADER, errorText(error).slice(0, MAX_ERROR_CHARS)]]);
+  return moved(record, from, topic, [errorHeader(error)]);
+}
+
+/** Why the job was moved. */
+export function errorHeader(error: unknown): HeaderInput {
+  return [ERROR_HEADER, errorText(error).slice(0, MAX_ERROR_CHARS)];
 }
 
 /** The job once more in its own partition, behind those that are there already, with the failures it has had (S4.2). */

@@ -7,6 +7,7 @@ import { partitionKey } from "../client/topic-partition.ts";
 import { TransactionOutcomeUnknownError } from "../client/transaction-errors.ts";
 import type { TransactionPool } from "../client/transaction-pool.ts";
 import { type Clock, sleep } from "../net/clock.ts";
+import { saysFinished } from "./commit-metadata.ts";
 import type { CommitSource, CommitTrouble, Committer } from "./committer.ts";
 
 /** A partition whose jobs can be moved out of it. */
@@ -15,8 +16,31 @@ export interface MoveSource extends CommitSource {
   commitAsFinished(offset: number): OffsetToCommit;
   /** The job at `offset` was moved: no commit that is made from now on may say that it is not finished. */
   moved(offset: number): void;
-  /** Whether what is committed says that the job at `offset` is finished. */
-  saysFinished(committed: CommittedOffset, offset: number): boolean;
+}
+
+/** What one move means for its partition, besides the records that it writes. */
+export interface Move {
+  /** What is committed with them. */
+  commit(): OffsetToCommit;
+  /** It was made. Called in its turn of the chain: before anything else is committed for the partition. */
+  moved(): void;
+  /** Where nobody says how its transaction ended: whether it was made. Nothing of the partition is open any more. */
+  wasMade(committed: CommittedOffset | undefined): boolean | Promise<boolean>;
+}
+
+/** How a job is finished by a move, and what is written for that. Asked for in its turn of the chain. */
+export interface FinishingMove {
+  readonly move: Move;
+  records(): readonly ProducerRecord[];
+}
+
+/** The move by which the job at `offset` is finished: its mark tells of it. */
+export function finishing(source: MoveSource, offset: number): Move {
+  return {
+    commit: () => source.commitAsFinished(offset),
+    moved: () => source.moved(offset),
+    wasMade: (committed) => committed !== undefined && saysFinished(committed, offset),
+  };
 }
 
 export interface MoveOptions {
@@ -58,21 +82,21 @@ export class Moves {
     this.#troubled = troubled;
   }
 
-  /** Resolves once `records` are there and the job at `offset` is committed as finished. False: the partition was given up before. */
+  /** Resolves once the move is made, and the records are there. False: the partition was given up before. */
   async move(
-    source: MoveSource,
-    offset: number,
-    records: readonly ProducerRecord[],
+    source: CommitSource,
+    move: Move,
+    records: () => readonly ProducerRecord[],
     { placed, isFinal }: MoveOptions = {},
   ): Promise<boolean> {
     const { signal } = this.#closing;
     for (let failures = 1; !signal.aborted; failures++) {
       let failure: KafkaError | undefined;
       const hadTurn = await this.#committer.inTurn(source, async () => {
-        const commit = source.commitAsFinished(offset);
+        const commit = move.commit();
         try {
-          await this.#try(source, offset, commit, records, placed);
-          source.moved(offset);
+          await this.#try(source, move, commit, records(), placed);
+          move.moved();
           return commit;
         } catch (error) {
           failure = asKafkaError(error, "moving a job");
@@ -90,8 +114,8 @@ export class Moves {
 
   /** Throws where nothing was moved. */
   async #try(
-    source: MoveSource,
-    offset: number,
+    source: CommitSource,
+    move: Move,
     commit: OffsetToCommit,
     records: readonly ProducerRecord[],
     placed: MoveOptions["placed"],
@@ -102,7 +126,7 @@ export class Moves {
       const places = await this.#pool().sendTransaction({ records, offsets: { groupMetadata, offsets: [commit] } });
       placed?.(places);
     } catch (error) {
-      if (error instanceof TransactionOutcomeUnknownError && (await this.#wasMoved(source, offset))) return;
+      if (error instanceof TransactionOutcomeUnknownError && (await this.#wasMade(source, move))) return;
       const cause = (error as { readonly cause?: unknown }).cause;
       // What the refusal means for the membership may end the partition's chain.
       if (cause instanceof ProtocolError) this.#group.refused(cause.errorCode, membership.generationId);
@@ -111,13 +135,12 @@ export class Moves {
   }
 
   /** A stable fetch waits until the transaction has ended, one way or the other. */
-  async #wasMoved(source: MoveSource, offset: number): Promise<boolean> {
+  async #wasMade(source: CommitSource, move: Move): Promise<boolean> {
     const { signal } = this.#closing;
     for (let failures = 1; ; failures++) {
       try {
         const found = await fetchOffsets(this.#group.coordinator, [source], VERDICT_TIMEOUT, signal);
-        const committed = found.get(partitionKey(source.topic, source.partition));
-        return committed !== undefined && source.saysFinished(committed, offset);
+        return await move.wasMade(found.get(partitionKey(source.topic, source.partition)));
       } catch (error) {
         if (signal.aborted) throw error;
         this.#troubled(asKafkaError(error, "asking whether a job was moved"), source);

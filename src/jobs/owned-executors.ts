@@ -122,15 +122,17 @@ export class OwnedExecutors {
 
   async #beginOne(executor: PartitionExecutor, point: StartPoint | Error): Promise<void> {
     const { topic, partition } = executor;
-    const { events, committer, leftovers, flow } = this.#context;
+    const { events, committer, leftovers, flow, state } = this.#context;
     if (point instanceof Error) return executor.stop(point, "reading what was committed");
     await this.#takeOver.settled(point, this.#stop.signal);
     await leftovers.none(topic, partition);
     if (executor.state !== "loading") return;
+    const parked = executor.parks ? await state!.load(executor).catch(() => undefined) : undefined;
+    if (executor.state !== "loading" || (executor.parks && parked === undefined)) return;
     if (point.committed === undefined) events.emit("startedAtEarliest", { topic, partition });
     committer.add(executor, point.committed);
     flow.add(executor, point.offset);
-    executor.begin(point);
+    executor.begin(point, parked);
   }
 
   #byLeader(executors: Executors): Iterable<Executors> {

@@ -1,13 +1,15 @@
-import type { CommittedOffset, OffsetToCommit } from "../client/group-offsets.ts";
+import type { OffsetToCommit } from "../client/group-offsets.ts";
 import { within } from "../client/within.ts";
 import type { Attempt } from "./attempt.ts";
-import { encodeCommitMetadata, type FailingJob, saysFinished } from "./commit-metadata.ts";
+import { encodeCommitMetadata, type FailingJob } from "./commit-metadata.ts";
 import { Dedupe } from "./dedupe.ts";
 import type { TransactionWork } from "./enqueue-transaction.ts";
 import type { Buffered } from "./flow-control.ts";
 import { handOver } from "./hand-over.ts";
 import type { JobRunner } from "./job-runner.ts";
 import { LaneRunner } from "./lane-runner.ts";
+import { finishing } from "./moves.ts";
+import { Parking } from "./parking.ts";
 import { type AttemptSource, PartitionAttempts } from "./partition-attempts.ts";
 import { PartitionFailures } from "./partition-failures.ts";
 import type { ReadBack } from "./read-back.ts";
@@ -16,6 +18,7 @@ import { SerialRunner } from "./serial-runner.ts";
 import { StartGate } from "./start-gate.ts";
 import { StartNotes } from "./start-notes.ts";
 import type { StartPoint } from "./start-point.ts";
+import type { LoadedState } from "./state-reader.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /** What one fetch brought. */
@@ -53,6 +56,9 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   readonly #failures: PartitionFailures;
   readonly #notes: StartNotes;
   readonly #attempts: PartitionAttempts;
+  readonly #gate: StartGate;
+  /** Undefined: its queue parks nothing. */
+  readonly #parking: Parking | undefined;
   readonly #runner: JobRunner;
   readonly #dedupe: Dedupe | undefined;
   #state: PartitionState = "loading";
@@ -73,7 +79,21 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.#attempts = new PartitionAttempts(context, this, this.#failures);
     const { dedupeWindow } = context.queueOf(topic);
     this.#dedupe = dedupeWindow === undefined ? undefined : new Dedupe(context, this, dedupeWindow);
+    this.#gate = new StartGate(context, this, this.#failures, this.#notes);
+    this.#parking = this.#makeParking();
+    this.#gate.duplicate = this.#dedupe === undefined ? undefined : (record) => this.#dedupe!.endOf(record);
     this.#runner = this.#makeRunner();
+  }
+
+  #makeParking(): Parking | undefined {
+    const { state, queueOf } = this.#context;
+    if (state === undefined || queueOf(this.topic).whenExhausted !== "park") return undefined;
+    const [failures, attempts, gate] = [this.#failures, this.#attempts, this.#gate];
+    const parts = { context: this.#context, state, source: this, failures, attempts, gate, pump: () => this.pump() };
+    const parking = new Parking(parts);
+    failures.parking = parking;
+    gate.parked = (record) => parking.endOf(record);
+    return parking;
   }
 
   #makeRunner(): JobRunner {
@@ -81,7 +101,8 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     const { virtualPartitions } = context.queueOf(this.topic);
     const parts = {
       ...{ context, topic: this.topic, partition: this.partition, failures, notes, attempts },
-      gate: new StartGate(context, this, failures, notes, this.#dedupe),
+      gate: this.#gate,
+      parking: this.#parking,
       mayStart: () => this.#mayStart(),
       notRunning: () => (this.#state === "running" ? undefined : this.#state),
       finishedAhead: (offset: number) => this.moved(offset),
@@ -119,7 +140,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   }
   /** Whether a timer will start a job. */
   get isWaiting(): boolean {
-    return this.#runner.isWaiting;
+    return this.#runner.isWaiting || this.#parking?.isWaiting === true;
   }
   /** Reads what came before the first job; undefined: nothing has to know of it. */
   get readBack(): ReadBack | undefined {
@@ -129,8 +150,20 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     return this.#runner.lanes;
   }
 
-  /** Where to begin is known, and nothing of an earlier ownership runs any more. */
-  begin(start: StartPoint): void {
+  /** Whether it needs to know what is parked before it begins. */
+  get parks(): boolean {
+    return this.#parking !== undefined;
+  }
+  /** Keys and jobs that are parked. */
+  get parked(): { readonly keys: number; readonly jobs: number } | undefined {
+    return this.#parking?.counts;
+  }
+
+  /**
+   * Where to begin is known, and nothing of an earlier ownership runs any more. `parked`: what the group's state topic
+   * says, read after that.
+   */
+  begin(start: StartPoint, parked?: LoadedState): void {
     if (this.#state !== "loading") return;
     this.#state = "running";
     this.#topicId = start.topicId;
@@ -140,6 +173,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.#failures.begin(start.failing);
     this.#notes.begin(start.open);
     if (start.committed === undefined) this.#dedupe?.readBack.omit();
+    if (parked !== undefined) this.#parking?.begin(parked, start.open);
     this.pump();
   }
 
@@ -212,7 +246,9 @@ export class PartitionExecutor implements AttemptSource, Buffered {
 
   /** For `job.transaction`. */
   handOver<T>(attempt: Attempt, work: TransactionWork<T>): Promise<T> {
-    return handOver(this.#context, this, attempt, work);
+    const { offset } = attempt;
+    const finished = this.#parking?.finishing(offset) ?? { move: finishing(this, offset), records: () => [] };
+    return handOver(this.#context, this, finished, attempt, work);
   }
 
   commitNow(): OffsetToCommit {
@@ -237,10 +273,6 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     return { topic, partition, offset, leaderEpoch: this.#leaderEpoch, metadata };
   }
 
-  saysFinished(committed: CommittedOffset, offset: number): boolean {
-    return saysFinished(committed, offset);
-  }
-
   commitRefused(error: Error): void {
     this.stop(error, "committing what is finished");
   }
@@ -263,6 +295,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
 
   #cancelWaits(): void {
     this.#runner.cancelWaits();
+    this.#parking?.cancelWaits();
     this.#context.slots.forget(this);
   }
 
@@ -275,12 +308,12 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     const began = this.#state !== "loading";
     const { clock } = this.#context;
     const deadline = clock.monotonic() + grace;
-    if (finishBatch && this.#state === "running" && !this.#context.flow.isHeld(this.topic)) {
+    if (finishBatch && this.#runner.finishBatch !== undefined && this.#mayFinish()) {
       this.#state = "finishing";
       this.#context.flow.remove(this);
       await within(clock, grace, this.#runner.finishBatch(), () => {});
     }
-    if ((this.#state as PartitionState) !== "ended") this.#drain();
+    this.#drain();
     await within(clock, Math.max(0, deadline - clock.monotonic()), this.idle(), () => {});
     // Lost while it was waited for: then nothing of it may be committed.
     if ((this.#state as PartitionState) === "ended") return [];
@@ -290,7 +323,13 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     return late.filter((offset) => offset >= this.#mark && !this.#finishedAhead.has(offset));
   }
 
+  /** A queue whose jobs the user has held starts nothing more. */
+  #mayFinish(): boolean {
+    return this.#state === "running" && !this.#context.flow.isHeld(this.topic);
+  }
+
   #drain(): void {
+    if (this.#state === "ended") return;
     this.#state = "draining";
     this.#cancelWaits();
     this.#forgetWaiting();
@@ -311,6 +350,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.#state = "ended";
     this.#cancelWaits();
     this.#context.committer.remove(this);
+    this.#parking?.end();
     this.#forgetWaiting();
     this.#attempts.end(reason);
   }

@@ -6,7 +6,7 @@ import type { JobInfo } from "./events.ts";
 import { carriedFailures, FailureBook } from "./failure-book.ts";
 import { Discard, RetryLater } from "./job-controls.ts";
 import { deadLetter, requeued } from "./moved-record.ts";
-import type { MoveSource } from "./moves.ts";
+import { type FinishingMove, finishing, type MoveSource } from "./moves.ts";
 import { jobInfo } from "./perform.ts";
 import { type ReceivedJob, readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
@@ -39,7 +39,19 @@ export interface FailedAttempt {
  * What comes after a failure: a wait in place (ms), or work after which the job is finished, unless it gives false.
  * `isError`: no rule asked for the wait, nor the job itself.
  */
-export type Sequel = { readonly wait: number; readonly isError: boolean } | { readonly end: () => Promise<boolean> };
+export type Sequel =
+  | { readonly wait: number; readonly isError: boolean; readonly counts: FailureCounts }
+  | { readonly end: () => Promise<boolean> };
+
+/** Where the jobs of a queue go that parks what has failed for good (S4.6). */
+export interface ParkingPlace {
+  /** Whether the job is parked: it was released, and runs from there. */
+  has(offset: number): boolean;
+  /** Parks the job, once more where it was. False: the partition was given up before. */
+  park(failure: FailedAttempt): Promise<boolean>;
+  /** How a job that is parked is finished; undefined: it is not parked. */
+  finishing(offset: number): FinishingMove | undefined;
+}
 
 /** How often (ms) that is said. */
 const BLOCKED_EVERY = 60_000;
@@ -55,6 +67,8 @@ interface BlockedJob {
 export class PartitionFailures {
   readonly #context: WorkerContext;
   readonly #source: MoveSource;
+  /** Where the queue parks jobs. */
+  parking: ParkingPlace | undefined;
   #book = new FailureBook();
   /** Jobs that this process cannot run yet, by offset: since when (monotonic ms), and how often that was found. */
   readonly #unknown = new Map<number, { readonly since: number; waits: number }>();
@@ -158,13 +172,15 @@ export class PartitionFailures {
     const { record, job, error } = failure;
     const verdict = this.#judge(failure);
     if (this.#alone?.offset === record.offset) this.#alone = undefined;
-    if (verdict.outcome === "discard") return { end: () => this.#discard(failure) };
+    if (verdict.outcome === "discard") return { end: () => this.discard(failure) };
     const { whenExhausted, deadLetterTopic } = this.#context.queueOf(this.#source.topic);
     if (!(error instanceof RetryLater)) this.#tellFailure(failure);
     if (verdict.outcome === "exhausted") {
       const isHopeless = error instanceof UnreadableRecordError;
       if (deadLetterTopic !== undefined && (isHopeless || whenExhausted === "skip"))
         return { end: () => this.#bury(failure, deadLetterTopic) };
+      const { parking } = this;
+      if (parking !== undefined && !isHopeless) return { end: () => parking.park(failure) };
     }
     const wait = verdict.outcome === "retry" ? verdict.wait : this.#backoff(verdict.counts.attempt);
     // What has no order to keep makes room for the others (S4.2).
@@ -176,13 +192,16 @@ export class PartitionFailures {
       job.key === undefined
     )
       return { end: () => this.#requeue(failure, verdict.counts) };
-    this.#book.set(record.offset, verdict.counts, Math.ceil(this.#context.clock.now() + wait));
-    this.#context.committer.touch(this.#source, true);
+    // Of a parked job its record tells, and not the partition's commit.
+    if (this.parking?.has(record.offset) !== true) {
+      this.#book.set(record.offset, verdict.counts, Math.ceil(this.#context.clock.now() + wait));
+      this.#context.committer.touch(this.#source, true);
+    }
     this.#context.events.emit("retried", { job: this.#info(failure), wait });
     const isBlocked =
       verdict.outcome === "exhausted" || (verdict.why !== "rule" && unruled(verdict.counts) >= BLOCKED_FROM);
     if (isBlocked && whenExhausted === "block") this.#blocks(failure);
-    return { wait, isError: verdict.outcome === "exhausted" || verdict.why === "error" };
+    return { wait, isError: verdict.outcome === "exhausted" || verdict.why === "error", counts: verdict.counts };
   }
 
   #judge(failure: FailedAttempt): Verdict {
@@ -219,7 +238,8 @@ export class PartitionFailures {
     return backoffWait(backoff, failures, this.#context.clock.random());
   }
 
-  async #discard(failure: FailedAttempt): Promise<boolean> {
+  /** Ends the job without success. */
+  async discard(failure: FailedAttempt): Promise<boolean> {
     const { record, job, number, error } = failure;
     const { app, events } = this.#context;
     const info = this.#info(failure);
@@ -238,7 +258,8 @@ export class PartitionFailures {
     const { app, events, moves } = this.#context;
     const source = this.#source;
     const letter = deadLetter(record, placeOf(source, record), topic, error);
-    if (!(await moves.move(source, record.offset, [letter]))) return false;
+    const { move, records } = this.#finishing(record.offset);
+    if (!(await moves.move(source, move, () => [letter, ...records()]))) return false;
     const info = this.#info(failure);
     const to = { topic, partition: source.partition };
     if (!events.has("dead"))
@@ -258,9 +279,14 @@ export class PartitionFailures {
     const { record } = failure;
     const { events, moves } = this.#context;
     const again = requeued(record, placeOf(this.#source, record), counts);
-    if (!(await moves.move(this.#source, record.offset, [again]))) return false;
+    const { move, records } = this.#finishing(record.offset);
+    if (!(await moves.move(this.#source, move, () => [again, ...records()]))) return false;
     events.emit("retried", { job: this.#info(failure), wait: 0 });
     return true;
+  }
+
+  #finishing(offset: number): FinishingMove {
+    return this.parking?.finishing(offset) ?? { move: finishing(this.#source, offset), records: () => [] };
   }
 
   /** Lets a job go that blocks its partition. */
@@ -270,7 +296,7 @@ export class PartitionFailures {
     const error = this.#blocked.get(record.offset)?.error ?? new JobSkippedError();
     if (topic !== undefined) return () => this.#bury({ record, job, number, error, duration: 0 }, topic);
     return () =>
-      this.#discard({ record, job, number, error: new Discard("it was skipped", { cause: error }), duration: 0 });
+      this.discard({ record, job, number, error: new Discard("it was skipped", { cause: error }), duration: 0 });
   }
 
   #info({ record, job, number }: FailedAttempt): JobInfo {

@@ -25,16 +25,17 @@ export async function performNow(app: AppState, { definition, settings, payload 
   const id = settings.id ?? uuidv7(clock);
   const seen = { id, name, queue, payload, headers: settings.headers ?? {} };
   const key = partitioner === undefined ? undefined : keyText(name, partitionKeyType, partitioner(seen));
-  const encoded = encodePayload(serializer, payload, schema === undefined && serializer === jsonSerializer);
   const contexts = app.contexts.headers();
+  const encoded = encodePayload(serializer, payload, schema === undefined && serializer === jsonSerializer);
+  const value = await encoded.value;
   const headers = await enqueueHeaders(app.middleware, seen);
   const fields = {
     ...{ id, name, queue, key, headers },
     ...{ topic: queue, partition: -1, offset: -1, attempt: 1 },
     enqueuedAt: new Date(clock.now()),
   };
-  const perform = (): Promise<void> => {
-    const read = roundTrip(serializer, encoded);
+  const perform = async (): Promise<void> => {
+    const read = await roundTrip(serializer, value, encoded.isVoid);
     const handOver = <T>(_attempt: Attempt, work: TransactionWork<T>): Promise<T> =>
       enqueueTogether(app, new Dispatcher(app), work);
     return performPayload(app, definition, read, fields, new Attempt(-1, clock.monotonic(), { handOver }));

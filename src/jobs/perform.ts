@@ -33,12 +33,13 @@ export async function readPayload(app: AppState, definition: JobDefinition, job:
 /** As it was enqueued, in the form that the job's present version has. */
 function upgraded({ settings }: AppState, { upgrade, version }: JobDefinition, job: ReceivedJob): unknown {
   const read = decodePayload(settings.serializer, job.value, job.isVoid);
-  return upgrade !== undefined && job.version < version ? upgrade(read, job.version) : read;
+  if (upgrade === undefined || job.version >= version) return read;
+  return isPromise(read) ? read.then((payload) => upgrade(payload, job.version)) : upgrade(read, job.version);
 }
 
 /**
  * One attempt (from 1) at a job from a record. Rejects with whatever fails: an `UnknownJobError`, a `NewerVersionError`,
- * an `UnreadableRecordError`, a `PayloadRefusedError`, or what the job throws.
+ * an `UnreadableRecordError`, an `UnreadableHereError`, a `PayloadRefusedError`, or what the job throws.
  */
 export async function performReceived(app: AppState, job: ReceivedJob, attempt: number, host: RunHost): Promise<void> {
   const definition = app.registry.get(job.name);

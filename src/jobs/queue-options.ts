@@ -26,7 +26,7 @@ export interface DeadLetterQueueOptions {
   readonly maxRetries?: number | undefined;
 }
 
-export type WhenExhausted = "block" | "skip";
+export type WhenExhausted = "block" | "skip" | "park";
 export type OnDataLoss = "stop" | "continue";
 
 /** What differs from the defaults for one queue. */
@@ -47,7 +47,9 @@ export interface QueueOptions {
   readonly deadLetterQueue?: DeadLetterQueueOptions | undefined;
   /**
    * What becomes of a job that has failed for good: `"block"` keeps trying it and holds its partition, so that order is
-   * kept; `"skip"` puts it into the dead letter topic and goes on. Default: `"skip"` with a dead letter topic, else `"block"`.
+   * kept; `"skip"` puts it into the dead letter topic and goes on; `"park"` puts it and all later jobs of its key aside, in
+   * order, until somebody releases them with `app.parked` (a job without a key alone). Default: `"skip"` with a dead letter
+   * topic, else `"block"`.
    */
   readonly whenExhausted?: WhenExhausted | undefined;
   /** How often a job is tried again that no rule of its own is for, before it has failed for good. Default 3; not with `"block"`. */
@@ -129,7 +131,7 @@ function resolveExhaustion(name: string, options: RawOptions, path: string): Exh
     throw new InvalidOptionError(within(deadLetterPath, "topic"), `"${name}" is the queue itself: name another topic`);
   }
   const whenExhausted =
-    optionalChoice(options.whenExhausted, within(path, "whenExhausted"), ["block", "skip"] as const) ??
+    optionalChoice(options.whenExhausted, within(path, "whenExhausted"), ["block", "skip", "park"] as const) ??
     (topic === undefined ? "block" : "skip");
   if (whenExhausted === "skip" && topic === undefined) {
     throw new InvalidOptionError(within(path, "whenExhausted"), '"skip" needs a deadLetterQueue: jobs would be lost');
@@ -138,7 +140,10 @@ function resolveExhaustion(name: string, options: RawOptions, path: string): Exh
     optionalInteger(value, within(at, "maxRetries"), 0, MAX_RETRIES);
   const given = retries(options.maxRetries, path) ?? retries(deadLetter.maxRetries, deadLetterPath);
   if (whenExhausted === "block" && given !== undefined) {
-    throw new InvalidOptionError(within(path, "maxRetries"), 'a queue that blocks tries for ever: "skip" has an end');
+    throw new InvalidOptionError(
+      within(path, "maxRetries"),
+      'a queue that blocks tries for ever: "skip" and "park" have an end',
+    );
   }
   const maxRetries = whenExhausted === "block" ? Number.POSITIVE_INFINITY : (given ?? DEFAULTS.maxRetries);
   return { deadLetterTopic: topic, whenExhausted, maxRetries };

@@ -103,9 +103,11 @@ export class Runtime {
     return lines;
   }
 
-  /** Tells whoever is told of jobs that are sent of some that go in one transaction. */
-  tellSent(records: readonly ProducerRecord[], places: Promise<readonly RecordMetadata[]>): void {
-    if (this.#sent !== undefined) tellAllSent(records, this.#sent, places);
+  /**
+   * Tells whoever is told of jobs that are sent of some that go in one transaction. Resolves once they have been heard of.
+   */
+  async tellSent(records: readonly ProducerRecord[], places: Promise<readonly RecordMetadata[]>): Promise<void> {
+    if (this.#sent !== undefined) await tellAllSent(records, this.#sent, places);
   }
 
   /** Enqueues that have begun and have not ended. */

@@ -36,10 +36,10 @@ export class SerialRunner implements JobRunner {
   }
 
   pump(): void {
-    const { attempts, notes, gate } = this.#parts;
+    const { attempts, notes, gate, parking } = this.#parts;
+    if (attempts.isWorking || notes.isNoting || !this.#parts.mayStart() || parking?.startNext()) return;
     const record = this.#buffer.first;
-    if (record === undefined || attempts.isWorking || this.#wait !== undefined) return;
-    if (notes.isNoting || !this.#parts.mayStart()) return;
+    if (record === undefined || this.#wait !== undefined) return;
     const admission = gate.admit(record);
     if (admission === "now") attempts.start(record, undefined, this.#ended);
     else if (admission === "note") notes.note([record], () => this.#parts.pump());
@@ -87,8 +87,6 @@ export class SerialRunner implements JobRunner {
     // Where the log was cut, what was fetched may end before it.
     return Math.max(second?.offset ?? fetchedTo, first.offset + 1);
   }
-
-  async finishBatch(): Promise<void> {}
 
   forgetWaiting(): number | undefined {
     return this.#buffer.truncate(this.#parts.attempts.isWorking ? 1 : 0)?.offset;

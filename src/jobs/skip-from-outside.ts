@@ -101,15 +101,13 @@ function withoutJob(
     metadata.topicId !== topicId
   )
     throw new NotBlockedError(placeText(place), "it has not failed");
-  if (committed.offset !== place.offset)
-    throw new NotBlockedError(placeText(place), `the first job of the partition is at ${committed.offset}`);
-  const finished = new Set(metadata.finished);
-  let offset = place.offset + 1;
+  const finished = new Set([...metadata.finished, place.offset]);
+  let { offset } = committed;
   while (finished.has(offset)) offset++;
   const rest = {
     ...metadata,
-    finished: metadata.finished.filter((each) => each >= offset),
-    failing: metadata.failing.filter((each) => each.offset >= offset),
+    finished: [...finished].filter((each) => each >= offset),
+    failing: metadata.failing.filter((each) => !finished.has(each.offset)),
   };
   const { topic, partition } = place;
   const { leaderEpoch } = committed;

@@ -1,4 +1,3 @@
-import type { Dedupe } from "./dedupe.ts";
 import type { SlotUser } from "./job-slots.ts";
 import { LeaseWait } from "./lease-wait.ts";
 import type { PartitionFailures } from "./partition-failures.ts";
@@ -19,37 +18,50 @@ export class StartGate {
   readonly #failures: PartitionFailures;
   readonly #notes: StartNotes;
   readonly #lease: LeaseWait;
-  readonly #dedupe: Dedupe | undefined;
+  /** What ends a job that is a duplicate. */
+  duplicate: ((record: BufferedRecord) => (() => Promise<boolean>) | undefined) | undefined;
+  /** What ends a job that may not run, as jobs before it are parked. */
+  parked: ((record: BufferedRecord) => (() => Promise<boolean>) | undefined) | undefined;
 
-  constructor(
-    context: WorkerContext,
-    user: SlotUser,
-    failures: PartitionFailures,
-    notes: StartNotes,
-    dedupe: Dedupe | undefined,
-  ) {
+  constructor(context: WorkerContext, user: SlotUser, failures: PartitionFailures, notes: StartNotes) {
     this.#context = context;
     this.#user = user;
     this.#failures = failures;
     this.#notes = notes;
     this.#lease = new LeaseWait(context.lease, () => user.slotFree());
-    this.#dedupe = dedupe;
   }
 
   admit(record: BufferedRecord): Admission {
     const { offset } = record;
+    // Before it could be parked: nobody would know later that it is one.
+    const duplicate = this.duplicate?.(record);
+    if (duplicate !== undefined) return this.#mayEnd() ? { end: duplicate } : "later";
+    const parked = this.parked?.(record);
+    if (parked !== undefined) return this.#lease.isValid ? { end: parked } : "later";
     const wait = this.#waitOf(offset);
     if (wait > 0) return { wait };
     if (!this.#lease.isValid) return "later";
     const { turn, slots } = this.#context;
     if (turn.isOver(this.#user)) return "later";
-    const duplicate = this.#dedupe?.endOf(record);
-    if (duplicate !== undefined) return { end: duplicate };
     if (!this.#notes.isNoted(offset)) {
       const end = this.#notes.endOf(record);
       return end === undefined ? "note" : { end };
     }
     return slots.take(this.#user, this.#failures.runsAlone(offset)) ? "now" : "later";
+  }
+
+  #mayEnd(): boolean {
+    return this.#lease.isValid && !this.#context.turn.isOver(this.#user);
+  }
+
+  /** Whether a job that was parked, and released, may start: a slot was taken for it then. */
+  admitsParked(): boolean {
+    const { turn, slots } = this.#context;
+    if (!this.#notes.isOpen) {
+      this.#notes.note([], () => this.#user.slotFree());
+      return false;
+    }
+    return this.#lease.isValid && !turn.isOver(this.#user) && slots.take(this.#user);
   }
 
   /** A job that failed under an earlier owner waits as long as it would have there. */

@@ -1,7 +1,9 @@
 import type { AppState } from "./app-state.ts";
 import { findDeadLetterTopics } from "./dead-letter-topics.ts";
 import { AppClosedError, InvalidOptionError } from "./errors.ts";
+import { queueSettings } from "./options.ts";
 import { patternsOf } from "./queue-patterns.ts";
+import { prepareStateTopic, stateTopic } from "./state-topic.ts";
 import { resolveWorkOptions } from "./work-options.ts";
 import { Worker } from "./worker.ts";
 import { WorkerTopics } from "./worker-topics.ts";
@@ -19,15 +21,24 @@ export async function startWorker(app: AppState, options: unknown): Promise<Work
   if (group === undefined) throw new InvalidOptionError("group", "missing: app.work() needs createApp({ group })");
   const { cluster } = app.slot.use().kafka;
   const topics = new WorkerTopics(app, cluster, settings);
+  let statePartitions: number | undefined;
   await untilClosed(app, topics, async (signal) => {
     await topics.find();
     await findDeadLetterTopics(app, cluster, topics.topics, signal);
+    if (parksAny(app, topics.topics)) statePartitions = await prepareStateTopic(app, stateTopic(group));
   });
-  const worker = new Worker(app, cluster, group, settings, topics);
+  const worker = new Worker(app, cluster, group, settings, topics, statePartitions);
   app.closers.add(worker.closer);
   app.workers.add(worker);
   worker.start();
   return worker;
+}
+
+/** Whether one of the queues parks jobs, or one may that a pattern matches later. */
+function parksAny({ settings }: AppState, queues: readonly string[]): boolean {
+  const of = queues.map((queue) => queueSettings(settings, queue));
+  const byPattern = settings.queuePatterns.map((pattern) => pattern.settings);
+  return [...of, ...byPattern].some(({ whenExhausted }) => whenExhausted === "park");
 }
 
 /** Throws an `AppClosedError` where the app is closed meanwhile: nobody would ever close the worker. */

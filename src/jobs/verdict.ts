@@ -1,6 +1,6 @@
 import { type Backoff, backoffWait } from "./backoff.ts";
 import { type ErrorRule, findRule } from "./error-rules.ts";
-import { NewerVersionError, UnknownJobError, UnreadableRecordError } from "./errors.ts";
+import { NewerVersionError, UnknownJobError, UnreadableHereError, UnreadableRecordError } from "./errors.ts";
 import { Discard, RetryLater } from "./job-controls.ts";
 
 /** How often a job has failed so far. */
@@ -47,7 +47,7 @@ export interface FailureContext {
 
 /** Whether a process that was deployed later may know what to do (S4.7). */
 export function isOfAnotherDeploy(error: unknown): boolean {
-  return error instanceof UnknownJobError || error instanceof NewerVersionError;
+  return error instanceof UnknownJobError || error instanceof NewerVersionError || error instanceof UnreadableHereError;
 }
 
 export function judgeFailure(error: unknown, context: FailureContext): Verdict {

@@ -8,6 +8,7 @@ import type { JobSlots } from "./job-slots.ts";
 import type { Leftovers } from "./leftovers.ts";
 import type { Moves } from "./moves.ts";
 import type { QueueSettings } from "./queue-options.ts";
+import type { StateReader } from "./state-reader.ts";
 import type { Turn } from "./turn.ts";
 
 /** What a worker's partitions share. */
@@ -24,6 +25,8 @@ export interface WorkerContext {
   /** Whether nothing is to start anywhere. */
   readonly isQuiet: boolean;
   readonly moves: Moves;
+  /** What the group keeps beyond offsets. Undefined: none of the worker's queues needs it. */
+  readonly state: StateReader | undefined;
   /** Milliseconds for which a job is waited for that this process does not know, as during a rolling deploy. */
   readonly unknownJobGrace: number;
   readonly maxBatchJobs: number;

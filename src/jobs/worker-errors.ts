@@ -83,6 +83,15 @@ export class JobSkippedError extends JobError {
   }
 }
 
+/** What was to be released or discarded is not parked. */
+export class NotParkedError extends JobError {
+  override readonly name = "NotParkedError";
+
+  constructor(what: string) {
+    super("NOT_PARKED", `not parked: ${what}: app.parked.list() and \`ottla parked list\` tell what is`);
+  }
+}
+
 /** There is no such job for `app.skip` to let go: it runs, has ended, or is not the first of its partition. */
 export class NotBlockedError extends JobError {
   override readonly name = "NotBlockedError";

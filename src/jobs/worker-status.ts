@@ -13,6 +13,8 @@ export interface PartitionStatus {
   readonly running: readonly number[];
   /** Of a queue with virtual partitions: how many lanes there are, and how many have jobs that have not ended. */
   readonly lanes?: { readonly max: number; readonly used: number } | undefined;
+  /** Of a queue that parks: how many keys are parked, and how many jobs of theirs. */
+  readonly parked?: { readonly keys: number; readonly jobs: number } | undefined;
   /** The next job waits for its time, as after a failure. */
   readonly isWaiting: boolean;
 }
@@ -30,8 +32,9 @@ export interface WorkerStatus {
 }
 
 export function partitionStatus(executor: PartitionExecutor): PartitionStatus {
-  const { topic, partition, state, mark: offset, buffered, isWaiting, lanes } = executor;
+  const { topic, partition, state, mark: offset, buffered, isWaiting, lanes, parked } = executor;
   const running = [...executor.running].map((attempt) => attempt.offset);
   const waiting = Math.max(0, buffered - running.length);
-  return { topic, partition, state, offset, waiting, running, isWaiting, ...(lanes === undefined ? {} : { lanes }) };
+  const more = { ...(lanes === undefined ? {} : { lanes }), ...(parked === undefined ? {} : { parked }) };
+  return { topic, partition, state, offset, waiting, running, isWaiting, ...more };
 }

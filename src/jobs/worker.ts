@@ -17,6 +17,8 @@ import type { RecordPlace } from "./record-place.ts";
 import { RetentionWatch } from "./retention-watch.ts";
 import { runningNow } from "./running-attempts.ts";
 import { watchShutdown } from "./shutdown-watch.ts";
+import { StateReader } from "./state-reader.ts";
+import { stateTopic } from "./state-topic.ts";
 import { watchTopics } from "./topic-watch.ts";
 import { Turn } from "./turn.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -41,6 +43,7 @@ export class Worker implements PartitionHolder {
   readonly #committer: Committer;
   readonly #moves: Moves;
   readonly #slots: JobSlots;
+  readonly #stateReader: StateReader | undefined;
   readonly #leftovers = new Leftovers();
   readonly #flow: FlowControl;
   readonly #upkeep: Upkeep;
@@ -57,7 +60,14 @@ export class Worker implements PartitionHolder {
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(app: AppState, cluster: Cluster, groupId: string, settings: WorkSettings, topics: WorkerTopics) {
+  constructor(
+    app: AppState,
+    cluster: Cluster,
+    groupId: string,
+    settings: WorkSettings,
+    topics: WorkerTopics,
+    statePartitions: number | undefined,
+  ) {
     const { clock } = cluster;
     this.#app = app;
     this.#topics = topics;
@@ -78,6 +88,8 @@ export class Worker implements PartitionHolder {
       () => app.slot.use().transactions,
       (error, { topic, partition }) => app.events.emit("error", { error, during: "moving a job", topic, partition }),
     );
+    if (statePartitions !== undefined)
+      this.#stateReader = new StateReader(app, stateTopic(groupId), statePartitions, () => this.#fetcher);
     this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group, settings);
     const retention = new RetentionWatch(app.slot.use().kafka.admin(), clock, app.events, () => topics.topics);
     this.#upkeep = new Upkeep(clock, app.events, this.#executors, this.#flow, retention);
@@ -113,6 +125,7 @@ export class Worker implements PartitionHolder {
         return worker.#state !== "working";
       },
       moves: this.#moves,
+      state: this.#stateReader,
       unknownJobGrace: this.#settings.unknownJobGrace,
       maxBatchJobs: this.#settings.maxBatchJobs,
       queueOf: (topic) => queueSettings(settings, topic),
@@ -211,9 +224,14 @@ export class Worker implements PartitionHolder {
       {
         fetched: (chunk) => {
           const batch = this.#fetcher.read(chunk);
-          if (batch !== undefined) this.#executors.get(batch)?.take(batch);
+          if (batch === undefined) return;
+          if (batch.topic === this.#stateReader?.topic) this.#stateReader.take(batch);
+          else this.#executors.get(batch)?.take(batch);
         },
-        outOfRange: (partition, offset) => void this.#executors.outOfRange(partition, offset),
+        outOfRange: (partition, offset) => {
+          if (partition.topic === this.#stateReader?.topic) void this.#stateReader.outOfRange(partition.partition);
+          else void this.#executors.outOfRange(partition, offset);
+        },
         failed: (partition, error) => {
           const { topic, partition: number } = partition;
           if (error.retriable)
@@ -340,6 +358,7 @@ export class Worker implements PartitionHolder {
     this.#fetcher.close();
     this.#committer.close();
     this.#moves.close();
+    this.#stateReader?.close();
     this.#upkeep.close();
     this.#health.close();
     this.#unwatch();

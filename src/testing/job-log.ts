@@ -2,6 +2,7 @@ import type { JobHeaders } from "../jobs/headers.ts";
 import type { JobDefinition, RunningJob } from "../jobs/job-options.ts";
 import type { ReceivedJob } from "../jobs/received-job.ts";
 import { decodePayload, type Serializer } from "../jobs/serializer.ts";
+import { isPromise } from "../jobs/standard-schema.ts";
 
 /** A job that was enqueued in a test. `I` is what was given to the enqueue, as JSON carries it. */
 export interface SeenJob<I = unknown> {
@@ -50,7 +51,7 @@ export interface LoggedRun extends SeenRun {
 }
 
 interface Sent {
-  /** Undefined: it was refused. */
+  /** Undefined: it was refused, or its payload is still being read. */
   job: SeenJob | undefined;
 }
 
@@ -75,24 +76,26 @@ export class JobLog {
     return this.#sent.flatMap(({ job }) => job ?? []);
   }
 
-  readonly sent = (job: ReceivedJob, acknowledged: Promise<ReceivedJob>): void => {
-    const sent: Sent = { job: this.#see(job) };
+  readonly sent = (job: ReceivedJob, acknowledged: Promise<ReceivedJob>): Promise<void> | undefined => {
+    const sent: Sent = { job: undefined };
     this.#sent.push(sent);
     const know = (known: SeenJob | undefined): void => {
       this.#notes++;
       sent.job = known;
     };
-    acknowledged.then(
-      (received) => know(this.#see(received)),
-      () => know(undefined),
-    );
+    const seen = (payload: unknown): void => {
+      sent.job = see(job, payload);
+      acknowledged.then(
+        (received) => know(see(received, payload)),
+        () => know(undefined),
+      );
+    };
+    const read = decodePayload(this.#serializer, job.value, job.isVoid);
+    if (!isPromise(read)) return void seen(read);
+    acknowledged.catch(() => {});
+    // What the enqueuer cannot read itself was enqueued all the same.
+    return read.then(seen, () => seen(undefined));
   };
-
-  #see(job: ReceivedJob): SeenJob {
-    const { id, name, topic: queue, key, headers, enqueuedAt, partition, offset } = job;
-    const payload = decodePayload(this.#serializer, job.value, job.isVoid);
-    return { id, name, queue, key, payload, headers, enqueuedAt, partition, offset };
-  }
 
   started(payload: unknown, job: RunningJob, worker: string, ownership: string, startedAt: Date): LoggedRun {
     const { id, name, queue, key, attempt, partition, offset } = job;
@@ -123,6 +126,11 @@ export class JobLog {
   runsOf({ name }: JobDefinition): LoggedRun[] {
     return this.runs.filter((run) => run.name === name);
   }
+}
+
+function see(job: ReceivedJob, payload: unknown): SeenJob {
+  const { id, name, topic: queue, key, headers, enqueuedAt, partition, offset } = job;
+  return { id, name, queue, key, payload, headers, enqueuedAt, partition, offset };
 }
 
 /** A run as it is now, without what only the judges of order look at. */

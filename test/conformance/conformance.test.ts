@@ -13,6 +13,7 @@ import { groupChangesConformance } from "./group-changes.ts";
 import { idempotenceConformance } from "./idempotence.ts";
 import { jobsConformance } from "./jobs.ts";
 import { failingJobsConformance } from "./jobs-that-fail.ts";
+import { lanesConformance } from "./lanes.ts";
 import { leaderEpochsConformance } from "./leader-epochs.ts";
 import { offsetsConformance } from "./offsets.ts";
 import { patternConformance } from "./patterns.ts";
@@ -48,6 +49,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   protocolConformance,
   failingJobsConformance,
   jobsConformance,
+  lanesConformance,
   deadLettersConformance,
   duplicatesConformance,
 ];

@@ -197,6 +197,27 @@ test("S2.9 lanes: a job is judged in the order of the log, though the other wait
   assert.deepEqual(bench.ran("q", 0).sort(), [0, 1, 3]);
 });
 
+test("S2.9 S4.6 a duplicate is one although its key is parked: it is not parked, and never runs", async (t) => {
+  const bench = await startWorkerBench(t);
+  let broken = true;
+  const queues: AppOptions["queues"] = { q: { dedupe: {}, backoff, whenExhausted: "park", maxRetries: 0 } };
+  const process = bench.process("w", { queues }).job("q", () => {
+    if (broken) throw new Error("broken");
+  });
+  await process.work();
+  await write(bench, [{ id: "a" }, { id: "a" }, { id: "b" }]);
+  await bench.until(() => drained(bench));
+  assert.deepEqual(told(process), [[1, 0]]);
+  assert.deepEqual(
+    process.seen("parked").map(({ job }) => job.offset),
+    [0, 2],
+  );
+  broken = false;
+  await bench.run(process.app.parked.release({ queue: "q" }));
+  await bench.until(() => process.seen("completed").length === 2);
+  assert.deepEqual(bench.ran("q", 0), [0, 0, 2]);
+});
+
 test("S2.9 a duplicate takes no slot, and needs no commit before it as a start does", async (t) => {
   const bench = await startWorkerBench(t);
   const process = bench.process("w", OPTIONS).job("q", (_payload, _job, { sleep }) => sleep(1_000));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { GroupProtocol } from "../../src/client/membership.ts";
-import { checkLedger } from "../support/check-ledger.ts";
+import { checkLaneLedger, checkLedger } from "../support/check-ledger.ts";
 import { GRACES, JobWorld } from "../support/job-world.ts";
 import { command, execute, NODES, PARTITIONS } from "../support/world-commands.ts";
 
@@ -15,6 +15,7 @@ const SEED = process.env.OTTLA_SEED === undefined ? {} : { seed: Number(process.
 interface Membership {
   readonly protocols: readonly GroupProtocol[];
   readonly isStatic?: boolean;
+  readonly lanes?: number;
 }
 
 const MEMBERSHIPS: Readonly<Record<string, Membership>> = {
@@ -23,6 +24,8 @@ const MEMBERSHIPS: Readonly<Record<string, Membership>> = {
   "both in one group": { protocols: ["classic", "consumer"] },
   "classic, static": { protocols: ["classic"], isStatic: true },
   "consumer, static": { protocols: ["consumer"], isStatic: true },
+  "classic, lanes": { protocols: ["classic"], lanes: 3 },
+  "consumer, lanes": { protocols: ["consumer"], lanes: 3 },
 };
 
 for (const [name, membership] of Object.entries(MEMBERSHIPS)) {
@@ -37,7 +40,8 @@ for (const [name, membership] of Object.entries(MEMBERSHIPS)) {
         try {
           for (const step of commands) await execute(world, step);
           await world.settle();
-          assert.deepEqual(checkLedger(world.ledger.entries, GRACES), []);
+          const check = membership.lanes === undefined ? checkLedger : checkLaneLedger;
+          assert.deepEqual(check(world.ledger.entries, GRACES), []);
           assert.deepEqual(world.lag(), new Array(PARTITIONS).fill(0), "every offset is committed at the end");
         } finally {
           await world.stop();

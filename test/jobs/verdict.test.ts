@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { resolveErrorRules } from "../../src/jobs/error-rules.ts";
-import { NewerVersionError, UnknownJobError, UnreadableRecordError } from "../../src/jobs/errors.ts";
+import {
+  NewerVersionError,
+  UnknownJobError,
+  UnreadableHereError,
+  UnreadableRecordError,
+} from "../../src/jobs/errors.ts";
 import { Discard, RetryLater } from "../../src/jobs/job-controls.ts";
 import { type FailureContext, type FailureCounts, judgeFailure, NO_FAILURES } from "../../src/jobs/verdict.ts";
 
@@ -27,7 +32,12 @@ test("S4.3 Discard ends the job whatever its rules say, and RetryLater waits wit
 });
 
 test("S4.7 a job of another deploy is waited for without its attempts being counted, and then fails like any other", () => {
-  for (const error of [new UnknownJobError("new", []), new NewerVersionError("job", 3, 2)]) {
+  const errors = [
+    new UnknownJobError("new", []),
+    new NewerVersionError("job", 3, 2),
+    new UnreadableHereError("no key"),
+  ];
+  for (const error of errors) {
     for (const [unknownWaits, wait] of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000].entries()) {
       const verdict = judgeFailure(error, context({ unknownFor: 599_999, unknownWaits }));
       assert.deepEqual(verdict, { outcome: "retry", wait, counts: NO_FAILURES, why: "deploy" });

@@ -29,23 +29,46 @@ interface Log {
 
 /** What of S8.1-5 does not hold in a run without lanes: one line for each violation. */
 export function checkLedger(entries: readonly LedgerEntry[], graces: Graces): string[] {
+  return check(entries, graces, BETWEEN);
+}
+
+/** What of a worker may stand between an assignment that it acts on and its first start. */
+const BETWEEN: ReadonlySet<LedgerEntry["what"]> = new Set(["commit", "away"]);
+/** One with lanes that closes starts what is left of the batch in hand. */
+const BETWEEN_IN_LANES: ReadonlySet<LedgerEntry["what"]> = new Set([...BETWEEN, "closing"]);
+
+function check(entries: readonly LedgerEntry[], graces: Graces, between: ReadonlySet<LedgerEntry["what"]>): string[] {
   const logs = gather(entries);
   const mayRunOn = exceptions(entries, graces);
   const problems: string[] = [];
   for (const [i, entry] of entries.entries()) {
     const say: Say = (rule, problem) => void problems.push(`${rule} #${i} ${problem}: ${JSON.stringify(entry)}`);
     if (entry.what === "died") for (const log of logs.values()) log.running.delete(entry.by);
-    if ("topic" in entry && !(entry.what === "assigned" && isStale(entries, i)))
+    if ("topic" in entry && !(entry.what === "assigned" && isStale(entries, i, between)))
       judge(entry, logs.get(partitionKey(entry.topic, entry.partition))!, say, mayRunOn);
   }
   return [...problems, ...unfinished(entries, logs)];
 }
 
+/** The same of a run with lanes, where order is kept for each key, and a partition's jobs of different keys run beside each other. */
+export function checkLaneLedger(entries: readonly LedgerEntry[], graces: Graces): string[] {
+  const keys = new Map<string, string>();
+  for (const entry of entries)
+    if ((entry.what === "enqueued" || entry.what === "start") && entry.key !== undefined)
+      keys.set(`${partitionKey(entry.topic, entry.partition)}/${entry.offset}`, entry.key);
+  return [...new Set(keys.values())].flatMap((key) => {
+    const isOf = (entry: LedgerEntry): boolean =>
+      !(entry.what === "enqueued" || entry.what === "start" || entry.what === "end") ||
+      keys.get(`${partitionKey(entry.topic, entry.partition)}/${entry.offset}`) === key;
+    return check(entries.filter(isOf), graces, BETWEEN_IN_LANES).map((problem) => `${key}: ${problem}`);
+  });
+}
+
 /** Whether an assignment reached a worker too late to be acted on, as after a pause: it started nothing before it knew. */
-function isStale(entries: readonly LedgerEntry[], at: number): boolean {
+function isStale(entries: readonly LedgerEntry[], at: number, between: ReadonlySet<LedgerEntry["what"]>): boolean {
   const { by, topic, partition } = entries[at] as Owned;
   const next = entries.slice(at + 1).find((entry) => {
-    if (entry.what === "commit" || entry.what === "away" || !("by" in entry) || entry.by !== by) return false;
+    if (between.has(entry.what) || !("by" in entry) || entry.by !== by) return false;
     return !("topic" in entry) || (entry.topic === topic && entry.partition === partition && entry.what !== "end");
   });
   return next?.what !== "start";

@@ -21,6 +21,8 @@ export interface WorldOptions {
   readonly latency?: number;
   /** Of each worker in turn. Default: what the broker offers. */
   readonly protocols?: readonly GroupProtocol[];
+  /** Of the queue; undefined: it has none. */
+  readonly lanes?: number | undefined;
   /** Whether workers are static members: a new one takes the name of one that has closed or died. */
   readonly isStatic?: boolean;
 }
@@ -107,7 +109,9 @@ export class JobWorld {
   } {
     const clock = this.time.instance();
     const transport = this.#network.transport(clock);
-    const app = createApp({ group: "workers", kafka: { clientId: name, requestTimeout: "5s" }, logger: QUIET });
+    const { lanes } = this.#options;
+    const queues = { [TOPIC]: lanes === undefined ? {} : { virtualPartitions: { max: lanes } } };
+    const app = createApp({ group: "workers", kafka: { clientId: name, requestTimeout: "5s" }, logger: QUIET, queues });
     fillRuntime(app, { clock, transport, brokers: this.broker.addresses });
     const job = app.job<Payload>({
       name: "work",
@@ -157,10 +161,10 @@ export class JobWorld {
   async enqueue(payloads: readonly Payload[]): Promise<void> {
     const { job } = this.#enqueuer;
     const results = await this.time.run(Promise.allSettled(payloads.map((payload) => job.performLater(payload))));
-    for (const result of results) {
+    for (const [i, result] of results.entries()) {
       if (result.status === "rejected") continue;
       const { topic, partition, offset, id } = result.value as EnqueuedJob;
-      this.ledger.add({ what: "enqueued", topic, partition, offset, id });
+      this.ledger.add({ what: "enqueued", topic, partition, offset, id, key: payloads[i]!.key });
     }
   }
 

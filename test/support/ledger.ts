@@ -20,6 +20,7 @@ interface Enqueued extends At, Timed {
   readonly what: "enqueued";
   readonly offset: number;
   readonly id: string;
+  readonly key?: string;
 }
 export interface Owned extends At, Timed {
   readonly what: "assigned" | "revoked" | "lost";

@@ -4,8 +4,9 @@ import { broker } from "./broker.ts";
 import { dead } from "./dead.ts";
 import { dev } from "./dev.ts";
 import { enqueue } from "./enqueue.ts";
+import { parked } from "./parked.ts";
 import { topics } from "./topics.ts";
 import { worker } from "./worker.ts";
 
 /** All commands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [dev, worker, enqueue, topics, blocked, dead, broker];
+export const COMMANDS: readonly Command[] = [dev, worker, enqueue, topics, blocked, parked, dead, broker];

@@ -9,7 +9,7 @@ import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import type { LoadedApp } from "../load-app.ts";
 import { durationOption, integerOption } from "../option-values.ts";
-import { count, jsonLine, note, painter, table } from "../output.ts";
+import { count, jsonLine, note, oneLine, painter, table } from "../output.ts";
 import { progressNotes } from "../progress.ts";
 import { reachBrokers } from "../reach-brokers.ts";
 import { type PlacedArguments, splitPlaces } from "../record-places.ts";
@@ -200,9 +200,4 @@ function tellFailures(failures: readonly DeadLetterFailure[], io: CliIo): number
   for (const failure of failures)
     note(io, `${paint("yellow", `${placeText(failure)} stays:`)} ${failure.error.message}`);
   return EXIT.lettersStay;
-}
-
-function oneLine(text: string, most: number): string {
-  const line = text.replace(/\s+/g, " ");
-  return line.length <= most ? line : `${line.slice(0, most - 1)}…`;
 }

@@ -41,8 +41,6 @@ async function runEnqueue(args: Arguments, io: CliIo): Promise<number> {
     const dispatcher = new Dispatcher(loaded.state);
     // Whatever can be wrong with the job itself is told before anything connects.
     const draft = dispatcher.draft(new PreparedCall(findJob(loaded, name), {}, payload));
-    // An asynchronous schema may refuse the payload before anybody looks; dispatching does.
-    draft.validating?.catch(() => {});
     await reachBrokers(loaded.state, timeout, io);
     // Acknowledged, whatever the job's dispatchMethod says: the next thing is the process's end.
     const result = await dispatcher.dispatch(draft, "produceSync").result;

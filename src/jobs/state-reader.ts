@@ -1,0 +1,194 @@
+import type { FetchedBatch, Fetcher } from "../client/fetcher.ts";
+import { listOffsets } from "../client/list-offsets.ts";
+import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
+import { sleep } from "../net/clock.ts";
+import type { AppState } from "./app-state.ts";
+import { readPartition } from "./partition-reader.ts";
+import type { JobRecord } from "./received-job.ts";
+import { keyOfState, type PartitionState, requestOf, type StateRequest, StateScan } from "./state-scan.ts";
+import { statePartition } from "./state-topic.ts";
+
+/** Longest wait (ms) for the brokers' word on where the topic ends. */
+const ASK_TIMEOUT = 30_000;
+/** Milliseconds before state that could not be read is asked for again. */
+const RETRY = 1_000;
+
+/** The owner of a queue's partition, as requests reach it. */
+export interface StateFollower extends TopicPartition {
+  requested(request: StateRequest): void;
+}
+
+/** What was kept for a partition of a queue when it was loaded. */
+export interface LoadedState extends PartitionState {
+  /** Where in the state topic's partition it was loaded to: what comes after it has to be followed. */
+  readonly upTo: number;
+}
+
+/** Partitions whose state is in one partition of the topic, and is wanted at once. */
+interface Load {
+  readonly wanted: Set<string>;
+  readonly result: Promise<{ readonly scan: StateScan; readonly upTo: number }>;
+}
+
+/** Reads a group's state topic for a worker: what is kept for a partition that it begins with, and requests from then on. */
+export class StateReader {
+  readonly topic: string;
+  readonly #app: AppState;
+  readonly #partitions: number;
+  readonly #fetcher: () => Fetcher;
+  /** Those that have not begun to read, by partition of the state topic. */
+  readonly #loads = new Map<number, Load>();
+  readonly #followers = new Map<StateFollower, { readonly at: number; seen: number }>();
+  readonly #position = new Map<number, number>();
+  readonly #stop = new AbortController();
+
+  constructor(app: AppState, topic: string, partitions: number, fetcher: () => Fetcher) {
+    this.#app = app;
+    this.topic = topic;
+    this.#partitions = partitions;
+    this.#fetcher = fetcher;
+  }
+
+  /** Where the state of a queue's partition is. */
+  placeOf(partition: TopicPartition): TopicPartition {
+    return { topic: this.topic, partition: statePartition(partition, this.#partitions) };
+  }
+
+  /**
+   * What is kept for the partition: read once this is called, so that all that its last owner wrote is among it. Loads
+   * that are asked for together are read together. Rejects only where the worker is closed.
+   */
+  async load(partition: TopicPartition): Promise<LoadedState> {
+    const at = this.placeOf(partition).partition;
+    let load = this.#loads.get(at);
+    if (load === undefined) {
+      load = this.#begin(at);
+      this.#loads.set(at, load);
+    }
+    load.wanted.add(partitionKey(partition.topic, partition.partition));
+    const { scan, upTo } = await load.result;
+    return { ...scan.of(partition), upTo };
+  }
+
+  #begin(at: number): Load {
+    const wanted = new Set<string>();
+    const { clock } = this.#app.slot.use();
+    const begun = new Promise<void>((resolve) => clock.soon(resolve));
+    const result = begun.then(() => {
+      this.#loads.delete(at);
+      return this.#read(at, wanted);
+    });
+    return { wanted, result };
+  }
+
+  async #read(partition: number, wanted: ReadonlySet<string>): Promise<{ scan: StateScan; upTo: number }> {
+    const { kafka, clock } = this.#app.slot.use();
+    const place = { topic: this.topic, partition };
+    const { signal } = this.#stop;
+    for (;;) {
+      try {
+        const scan = new StateScan((each) => wanted.has(partitionKey(each.topic, each.partition)));
+        const ends = await listOffsets(kafka.cluster, [place], "latest", ASK_TIMEOUT, signal, "readUncommitted");
+        const starts = await listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT, signal);
+        const [from, upTo] = [starts, ends].map((offsets) => offsets.get(partitionKey(this.topic, partition))!) as [
+          number,
+          number,
+        ];
+        for await (const { records } of readPartition(kafka, place, from, upTo, signal))
+          for (const record of records) scan.take(record);
+        signal.throwIfAborted();
+        return { scan, upTo };
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#app.events.emit("error", { error, during: "loading the group's state", ...place });
+        await sleep(clock, RETRY, signal);
+        signal.throwIfAborted();
+      }
+    }
+  }
+
+  /** The last record at or after `from`, which is parked under the key of `of`. Undefined: there is none. */
+  async find(of: TopicPartition, offset: number, from: number | undefined): Promise<JobRecord | undefined> {
+    const { kafka } = this.#app.slot.use();
+    const place = this.placeOf(of);
+    const { signal } = this.#stop;
+    const isIt = (record: JobRecord): boolean => {
+      const key = keyOfState(record);
+      return (
+        key?.kind === "park" && key.topic === of.topic && key.partition === of.partition && Number(key.id) === offset
+      );
+    };
+    if (from !== undefined) {
+      for await (const { records } of readPartition(kafka, place, from, from + 1, signal)) {
+        const found = records.find(isIt);
+        if (found !== undefined && found.value !== null) return found;
+      }
+    }
+    // Nobody has said where it is, or it was compacted away: a later one has its place.
+    const ends = await listOffsets(kafka.cluster, [place], "latest", ASK_TIMEOUT, signal);
+    const starts = await listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT, signal);
+    const key = partitionKey(place.topic, place.partition);
+    let last: JobRecord | undefined;
+    for await (const { records } of readPartition(kafka, place, starts.get(key)!, ends.get(key)!, signal))
+      last = records.findLast(isIt) ?? last;
+    return last?.value === null ? undefined : last;
+  }
+
+  /** Tells `follower` of requests from `from` on. */
+  follow(follower: StateFollower, from: number): void {
+    const at = this.placeOf(follower).partition;
+    this.#followers.set(follower, { at, seen: from });
+    const position = this.#position.get(at);
+    if (position !== undefined && position <= from) return;
+    this.#position.set(at, from);
+    this.#fetcher().add(this.topic, at, from);
+  }
+
+  unfollow(follower: StateFollower): void {
+    const at = this.#followers.get(follower)?.at;
+    if (at === undefined) return;
+    this.#followers.delete(follower);
+    if ([...this.#followers.values()].some((other) => other.at === at)) return;
+    this.#position.delete(at);
+    this.#fetcher().remove(this.topic, at);
+  }
+
+  /** What was fetched of the state topic. */
+  take({ partition, records, nextOffset }: FetchedBatch): void {
+    if (!this.#position.has(partition)) return;
+    this.#position.set(partition, nextOffset);
+    for (const record of records) {
+      const key = keyOfState(record);
+      const request = key === undefined ? undefined : requestOf(record, key);
+      if (request === undefined) continue;
+      for (const [follower, { seen }] of this.#followers)
+        if (follower.topic === key!.topic && follower.partition === key!.partition && record.offset >= seen)
+          follower.requested(request);
+    }
+    for (const following of this.#followers.values())
+      if (following.at === partition) following.seen = Math.max(following.seen, nextOffset);
+  }
+
+  /** The position is not in the log any more: reading goes on at its beginning. */
+  async outOfRange(partition: number): Promise<void> {
+    const place = { topic: this.topic, partition };
+    const { kafka, clock } = this.#app.slot.use();
+    const { signal } = this.#stop;
+    while (this.#position.has(partition) && !signal.aborted) {
+      try {
+        const starts = await listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT, signal);
+        const start = starts.get(partitionKey(this.topic, partition))!;
+        this.#position.set(partition, start);
+        return this.#fetcher().add(this.topic, partition, start);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#app.events.emit("error", { error, during: "following the group's state", ...place });
+        await sleep(clock, RETRY, signal);
+      }
+    }
+  }
+
+  close(): void {
+    this.#stop.abort();
+  }
+}
