@@ -57,6 +57,7 @@ export type {
   RedriveProgressOptions,
   RedriveResult,
 } from "./src/jobs/dead-letters.ts";
+export type { DedupeOptions } from "./src/jobs/dedupe-options.ts";
 export type { BufferedJob, DispatchedJob, EnqueuedJob } from "./src/jobs/dispatched-job.ts";
 export type { Duration } from "./src/jobs/duration.ts";
 export type { AppTransaction, TransactionWork } from "./src/jobs/enqueue-transaction.ts";

@@ -29,6 +29,7 @@ export interface JobDefaults {
   readonly unknownJobGrace: number;
   /** A queue's share of free slots. */
   readonly weight: number;
+  readonly dedupeWindow: number;
   /** Jobs a second that a redrive brings back. */
   readonly redriveRate: number;
   /** Dead letters that are listed. */
@@ -58,6 +59,7 @@ export const DEFAULTS: JobDefaults = {
   retryRule: { wait: 3_000, attempts: 5, jitter: 0.15 },
   unknownJobGrace: 600_000,
   weight: 1,
+  dedupeWindow: 600_000,
   redriveRate: 100,
   deadLetterList: 100,
 };

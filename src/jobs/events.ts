@@ -34,6 +34,11 @@ export interface AppEvents {
   failed: { readonly job: JobInfo; readonly error: unknown; readonly duration: number };
   /** A job ended without success: it said so itself, a rule did, or somebody skipped it. */
   discarded: { readonly job: JobInfo; readonly error: unknown };
+  /**
+   * A job was finished without being run: one with the same id came before it, in the same partition and within the
+   * `window` of its queue's `dedupe`. `first`: the offset of the first of them that is remembered.
+   */
+  duplicate: { readonly job: JobInfo; readonly first: number };
   /** A job failed for good and is in a dead letter topic, at `to`. */
   dead: {
     readonly job: JobInfo;
@@ -103,6 +108,7 @@ const NAMES: Readonly<Record<AppEventName, true>> = {
   completed: true,
   failed: true,
   discarded: true,
+  duplicate: true,
   dead: true,
   expired: true,
   blocked: true,

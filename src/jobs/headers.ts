@@ -27,6 +27,8 @@ export const RETRIES_HEADER = "ottla-retries";
 export const ORIGIN_HEADER = "ottla-origin";
 /** Why it is a dead letter. */
 export const ERROR_HEADER = "ottla-error";
+/** How often it was interrupted and goes on where it was. */
+export const RESUMPTION_HEADER = "ottla-resumption";
 /** How often it was brought back from a dead letter topic. */
 export const REDRIVE_HEADER = "ottla-redrive";
 

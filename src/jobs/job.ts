@@ -19,7 +19,8 @@ export interface JobSettings {
   readonly headers?: JobHeaders | undefined;
   /**
    * The job's id, in place of one that is made for it. It decides the partition of a job without a key, so that jobs of
-   * one id meet there; it is no key: such jobs keep no order.
+   * one id meet there; it is no key: such jobs keep no order. Where the queue has `dedupe`, a job is not run whose id came
+   * shortly before: give an id to one piece of work, always with the same key.
    */
   readonly id?: string | undefined;
 }

@@ -151,6 +151,7 @@ export class OwnedExecutors {
         const [starts, ends] = await Promise.all([ask("earliest"), ask("latest")]);
         const [start, end] = [starts.get(key)!, ends.get(key)!];
         if (offset >= start && offset <= end) return await this.#readAgain(executor, offset);
+        if (executor.readBack?.outOfRange(offset, start)) return;
         const error =
           offset < start
             ? new JobsExpiredError(topic, partition, executor.mark, start)

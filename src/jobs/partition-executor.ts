@@ -2,6 +2,7 @@ import type { OffsetToCommit } from "../client/group-offsets.ts";
 import { within } from "../client/within.ts";
 import type { Attempt } from "./attempt.ts";
 import { encodeCommitMetadata, type FailingJob } from "./commit-metadata.ts";
+import { Dedupe } from "./dedupe.ts";
 import type { TransactionWork } from "./enqueue-transaction.ts";
 import type { Buffered } from "./flow-control.ts";
 import { handOver } from "./hand-over.ts";
@@ -12,6 +13,7 @@ import { Parking } from "./parking.ts";
 import { type AttemptSource, PartitionAttempts } from "./partition-attempts.ts";
 import { PartitionFailures } from "./partition-failures.ts";
 import type { QueueShare } from "./queue-share.ts";
+import type { ReadBack } from "./read-back.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import { SerialRunner } from "./serial-runner.ts";
 import { StartGate } from "./start-gate.ts";
@@ -60,6 +62,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   /** Undefined: its queue parks nothing. */
   readonly #parking: Parking | undefined;
   readonly #runner: JobRunner;
+  readonly #dedupe: Dedupe | undefined;
   #state: PartitionState = "loading";
   #topicId = "";
   /** Everything below it is finished. */
@@ -77,8 +80,11 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.#failures = new PartitionFailures(context, this);
     this.#notes = new StartNotes(context, this, this.#failures);
     this.#attempts = new PartitionAttempts(context, this, this.#failures);
+    const { dedupeWindow } = context.queueOf(topic);
+    this.#dedupe = dedupeWindow === undefined ? undefined : new Dedupe(context, this, dedupeWindow);
     this.#gate = new StartGate(context, this, this.#failures, this.#notes);
     this.#parking = this.#makeParking();
+    this.#gate.duplicate = this.#dedupe === undefined ? undefined : (record) => this.#dedupe!.endOf(record);
     this.#runner = this.#makeRunner();
   }
 
@@ -139,6 +145,10 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   get isWaiting(): boolean {
     return this.#runner.isWaiting || this.#parking?.isWaiting === true;
   }
+  /** Reads what came before the first job; undefined: nothing has to know of it. */
+  get readBack(): ReadBack | undefined {
+    return this.#dedupe?.readBack;
+  }
   get lanes(): JobRunner["lanes"] {
     return this.#runner.lanes;
   }
@@ -165,18 +175,21 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     for (const offset of start.finished) this.#finishedAhead.add(offset);
     this.#failures.begin(start.failing);
     this.#notes.begin(start.open);
+    if (start.committed === undefined) this.#dedupe?.readBack.omit();
     if (parked !== undefined) this.#parking?.begin(parked, start.open);
     this.pump();
   }
 
   /** Takes what was fetched. Its end may lie beyond its last record: what is between is finished. */
-  take({ records, nextOffset, leaderEpoch }: FetchedJobs): void {
-    if (this.#state !== "running") return;
+  take(fetched: FetchedJobs): void {
+    if (this.#state !== "running" || this.#dedupe?.readBack.take(fetched)) return;
+    const { records, nextOffset, leaderEpoch } = fetched;
     const ahead = this.#finishedAhead;
     const left = ahead.size === 0 ? records : records.filter(({ offset }) => !ahead.has(offset));
     this.#fetchedTo = nextOffset;
     if (leaderEpoch >= 0) this.#leaderEpoch = leaderEpoch;
     this.#notes.took(left, nextOffset);
+    this.#dedupe?.judge(records, ahead);
     this.#runner.take(left);
     this.#context.flow.filled(this);
     this.pump();
@@ -185,6 +198,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   /** Jobs before `offset`, or from it on where that is a step back, are not in the log any more. Those that were fetched are run all the same. */
   jumpTo(offset: number): void {
     this.#fetchedTo = offset;
+    this.#dedupe?.forgetFrom(offset);
     if (this.#runner.buffered === 0) this.#moveMark();
   }
 

@@ -8,6 +8,7 @@ import {
   type RawOptions,
   within,
 } from "./check-options.ts";
+import { type DedupeOptions, resolveDedupe } from "./dedupe-options.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { parseDuration } from "./duration.ts";
 import { InvalidOptionError } from "./errors.ts";
@@ -39,6 +40,8 @@ export interface QueueOptions extends StartOptions {
   readonly config?: Readonly<Record<string, string>> | undefined;
   /** Runs the jobs of a partition in lanes, beside each other where their keys differ. Default: one at a time. */
   readonly virtualPartitions?: VirtualPartitionsOptions | undefined;
+  /** Does not run a job again that is enqueued again under the `id` that its caller gave it. `{}`: within 10 min. Default: runs all. */
+  readonly dedupe?: DedupeOptions | undefined;
   /** The waits after failed attempts. Default: 1 s, doubling to 30 s, ± 20 %. */
   readonly backoff?: BackoffOptions | undefined;
   /** Where jobs go that cannot be run. Its topic has at least as many partitions as the queue's. Default: there is none. */
@@ -72,6 +75,8 @@ export interface QueueSettings extends StartSettings {
   readonly config: Readonly<Record<string, string>>;
   /** Undefined: jobs run one at a time. */
   readonly virtualPartitions: VirtualPartitions | undefined;
+  /** Milliseconds; undefined: no job is a duplicate. */
+  readonly dedupeWindow: number | undefined;
   readonly backoff: Backoff;
   /** Undefined: there is none. */
   readonly deadLetterTopic: string | undefined;
@@ -84,7 +89,7 @@ export interface QueueSettings extends StartSettings {
 
 const QUEUE_OPTIONS = [
   ...(["partitions", "replicationFactor", "config", "allowPartitionMismatch", "backoff"] as const),
-  "virtualPartitions",
+  ...(["virtualPartitions", "dedupe"] as const),
   ...(["deadLetterQueue", "whenExhausted", "maxRetries", "onDataLoss"] as const),
   ...START_OPTIONS,
 ] as const;
@@ -106,6 +111,7 @@ export function resolveQueue(name: string, value: unknown, path: string): QueueS
       DEFAULTS.replicationFactor,
     config: { ...DEFAULTS.topicConfig, ...checkConfig(options.config, within(path, "config")) },
     virtualPartitions: resolveVirtualPartitions(options.virtualPartitions, within(path, "virtualPartitions")),
+    dedupeWindow: resolveDedupe(options.dedupe, within(path, "dedupe")),
     backoff: resolveBackoff(options.backoff, within(path, "backoff")),
     ...resolveExhaustion(name, options, path),
     ...resolveStartSettings(options, path),

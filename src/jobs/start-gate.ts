@@ -22,6 +22,8 @@ export class StartGate {
   readonly #lease: LeaseWait;
   /** Undefined: the queue's options have none, so that nothing is spent on them. */
   readonly #rules: StartRules | undefined;
+  /** What ends a job that is a duplicate. */
+  duplicate: ((record: BufferedRecord) => (() => Promise<boolean>) | undefined) | undefined;
   /** What ends a job that may not run, as jobs before it are parked. */
   parked: ((record: BufferedRecord) => (() => Promise<boolean>) | undefined) | undefined;
 
@@ -37,6 +39,9 @@ export class StartGate {
 
   admit(record: BufferedRecord): Admission {
     const { offset } = record;
+    // Before it could be parked: nobody would know later that it is one.
+    const duplicate = this.duplicate?.(record);
+    if (duplicate !== undefined) return this.#mayEnd() ? this.#hindered({ end: duplicate }) : "later";
     const parked = this.parked?.(record);
     if (parked !== undefined) return this.#lease.isValid ? this.#hindered({ end: parked }) : "later";
     const wait = this.#waitOf(offset);
@@ -53,6 +58,10 @@ export class StartGate {
     if (!slots.take(this.#user, this.#failures.runsAlone(offset))) return "later";
     this.#rules?.started(offset);
     return "now";
+  }
+
+  #mayEnd(): boolean {
+    return this.#lease.isValid && !this.#context.turn.isOver(this.#user);
   }
 
   /** It may have asked for all slots before that came up: others would wait for it. */

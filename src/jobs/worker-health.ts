@@ -120,11 +120,15 @@ export class HealthMonitor {
   }
 
   /** Whether it has work that nothing known keeps it from. */
-  #shouldStart({ topic, state, running, isWaiting, share, buffered }: PartitionExecutor): boolean {
+  #shouldStart({ topic, state, running, isWaiting, share, buffered, readBack }: PartitionExecutor): boolean {
     const { isQuiet, flow } = this.#source;
     // That as many jobs of the queue run as its options allow is no standstill of the partitions that wait for them.
     if (isQuiet || running.size > 0 || isWaiting || share.isFull || flow.isHeld(topic)) return false;
-    return state === "loading" || state === "stopped" || (state === "running" && buffered > 0);
+    return (
+      state === "loading" ||
+      state === "stopped" ||
+      (state === "running" && (buffered > 0 || readBack?.isUnderWay === true))
+    );
   }
 
   #blocked(duration: number, now: number): void {

@@ -6,6 +6,7 @@ import { consumeConformance } from "./consume.ts";
 import { consumerControlConformance } from "./consumer-control.ts";
 import { consumerGroupConformance } from "./consumer-group.ts";
 import { deadLettersConformance } from "./dead-letters.ts";
+import { duplicatesConformance } from "./duplicates.ts";
 import { fetchSessionsConformance } from "./fetch-sessions.ts";
 import { groupConformance } from "./group.ts";
 import { groupChangesConformance } from "./group-changes.ts";
@@ -52,6 +53,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   lanesConformance,
   parkingConformance,
   deadLettersConformance,
+  duplicatesConformance,
 ];
 
 /** The in-process broker, and the cluster that KAFKA_BROKERS names where it names one. */

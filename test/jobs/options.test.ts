@@ -31,6 +31,7 @@ test("S9 what no option says has its default", () => {
     replicationFactor: -1,
     config: { "retention.ms": "-1" },
     virtualPartitions: undefined,
+    dedupeWindow: undefined,
     backoff: { initial: 1_000, max: 30_000, jitter: 0.2 },
     ...{ deadLetterTopic: undefined, whenExhausted: "block", maxRetries: Number.POSITIVE_INFINITY, onDataLoss: "stop" },
     allowPartitionMismatch: false,
@@ -62,6 +63,7 @@ test("queue options replace the defaults", () => {
     replicationFactor: 3,
     config: { "retention.ms": "1000", "cleanup.policy": "delete" },
     virtualPartitions: undefined,
+    dedupeWindow: undefined,
     backoff: { initial: 2_000, max: 60_000, jitter: 0 },
     ...{ deadLetterTopic: "q-dead", whenExhausted: "skip", maxRetries: 7, onDataLoss: "continue" },
     allowPartitionMismatch: true,
@@ -93,6 +95,15 @@ test("S4.4 what a queue does with a job that failed for good depends on its dead
   assert.deepEqual(of({ deadLetterQueue: { topic: "d", maxRetries: 1 }, maxRetries: 2 }), ["d", "skip", 2]);
   const infinite = ["d", "block", Number.POSITIVE_INFINITY];
   assert.deepEqual(of({ deadLetterQueue: { topic: "d" }, whenExhausted: "block" }), infinite);
+});
+
+test("S2.9 S9 a queue compares ids where it says so, within 10 minutes unless it says how long", () => {
+  const settings = resolveAppOptions({
+    queues: { some: { dedupe: {} }, short: { dedupe: { window: "1m" } }, none: { dedupe: undefined } },
+    queuePatterns: [{ match: /^tenant-/, dedupe: { window: "2h" } }],
+  });
+  const windows = ["some", "short", "none", "tenant-7", "other"].map((q) => queueSettings(settings, q).dedupeWindow);
+  assert.deepEqual(windows, [600_000, 60_000, undefined, 7_200_000, undefined]);
 });
 
 test("an unknown option is refused with the name that was probably meant", () => {
@@ -131,6 +142,11 @@ test("an option of the wrong kind is refused by its path", () => {
     [{ queues: { q: { deadLetterQueue: { topic: "d", maxRetries: -1 } } } }, "queues.q.deadLetterQueue.maxRetries"],
     [{ queues: { q: { onDataLoss: "ignore" } } }, "queues.q.onDataLoss"],
     [{ queues: { q: { partitions: 0 } } }, "queues.q.partitions"],
+    [{ queues: { q: { dedupe: true } } }, "queues.q.dedupe"],
+    [{ queues: { q: { dedupe: { windows: "1m" } } } }, "queues.q.dedupe.windows"],
+    [{ queues: { q: { dedupe: { window: "soon" } } } }, "queues.q.dedupe.window"],
+    [{ queues: { q: { dedupe: { window: 0 } } } }, "queues.q.dedupe.window"],
+    [{ queuePatterns: [{ match: /^t-/, dedupe: { window: -1 } }] }, "queuePatterns[0].dedupe.window"],
     [{ queues: { q: { partitions: "3" } } }, "queues.q.partitions"],
     [{ queues: { q: { config: { "retention.ms": 5 } } } }, "queues.q.config.retention.ms"],
     [{ queues: { q: { backoff: { jitter: 2 } } } }, "queues.q.backoff.jitter"],

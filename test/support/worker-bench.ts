@@ -62,7 +62,7 @@ type Perform = (payload: unknown, job: RunningJob, process: WorkerProcess) => un
 const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const EVENTS: readonly AppEventName[] = [
   ...(["started", "completed", "failed", "retried", "assigned", "revoked", "lost", "closed"] as const),
-  ...(["retentionAtRisk", "discarded", "dead", "parked", "blocked", "expired"] as const),
+  ...(["retentionAtRisk", "discarded", "duplicate", "dead", "expired", "parked", "blocked"] as const),
   ...(["startedAtEarliest", "partitionsChanged", "instanceIdBusy", "eventLoopBlocked"] as const),
   ...(["shutdownDelayed", "error"] as const),
 ];
