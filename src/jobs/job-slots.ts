@@ -14,7 +14,8 @@ export class JobSlots {
   readonly #waiting = new Set<QueueShare>();
   /** Those that want all slots: while one waits, no other gets any. */
   readonly #waitingAlone = new Set<SlotUser>();
-  #isAlone = false;
+  /** Has all slots: its job runs, or is about to. */
+  #alone: SlotUser | undefined;
   /** Where the queue stood whose job was started last. */
   #level = 0;
   /** Slots are being handed out: only who is `offered` one takes it, the others wait for theirs. */
@@ -42,7 +43,10 @@ export class JobSlots {
     return share;
   }
 
-  /** Takes a slot; false: `user` is told when to ask again. `alone`: nothing else is to run beside its job. */
+  /**
+   * Takes a slot; false: `user` is told when to ask again. `alone`: nothing else is to run beside its job. Who has all
+   * slots may ask again.
+   */
   take(user: SlotUser, alone = false): boolean {
     if (alone) return this.#takeAll(user);
     const { share } = user;
@@ -60,6 +64,7 @@ export class JobSlots {
   }
 
   #takeAll(user: SlotUser): boolean {
+    if (this.#alone === user) return true;
     const isFirst = this.#waitingAlone.size === 0 || this.#waitingAlone.values().next().value === user;
     if (this.#free < this.#size || !isFirst) {
       this.#waitingAlone.add(user);
@@ -68,16 +73,21 @@ export class JobSlots {
     this.#waitingAlone.delete(user);
     this.#free = 0;
     this.#level = user.share.start(this.#level);
-    this.#isAlone = true;
+    this.#alone = user;
     return true;
   }
 
   /** A job of the queue has ended. */
   release(share: QueueShare): void {
-    this.#free = this.#isAlone ? this.#size : this.#free + 1;
-    this.#isAlone = false;
+    this.#free = this.#alone === undefined ? this.#free + 1 : this.#size;
+    this.#alone = undefined;
     share.end();
     this.#serve();
+  }
+
+  /** Gives all slots back, where it has them: its job has ended, or does not start. */
+  giveBack(user: SlotUser): void {
+    if (this.#alone === user) this.release(user.share);
   }
 
   /**
@@ -144,6 +154,7 @@ export class JobSlots {
   /** Wants no longer to be alone, where it did: what it has to do is something else now. */
   forgetAlone(user: SlotUser): void {
     if (this.#waitingAlone.has(user)) this.forget(user);
+    this.giveBack(user);
   }
 
   /** Stops waiting. */

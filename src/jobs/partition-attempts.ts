@@ -19,6 +19,8 @@ export interface AttemptSource extends MoveSource, AttemptHost {
   readonly share: QueueShare;
   /** An attempt, or what ends a job, is over, and its outcome has been seen to. */
   settled(): void;
+  /** An attempt is over that ran while nothing else did: it still has all slots. */
+  ranAlone(): void;
 }
 
 /** What is under way for one partition: attempts at its jobs, and what ends jobs without success. */
@@ -90,11 +92,13 @@ export class PartitionAttempts {
     if (attempt.handingOver !== undefined)
       return void attempt.handingOver.then(() => this.#ended(attempt, ended, judge));
     attempt.settled(this.#context.clock.monotonic());
-    this.#context.slots.release(this.#source.share);
+    const ranAlone = !this.#isOver && this.#failures.runsAlone(attempt.offset);
+    if (!ranAlone) this.#context.slots.release(this.#source.share);
     this.#running.delete(attempt);
     this.#lastEnded = attempt;
     if (this.#isOver) this.#leftOver(attempt);
     else ended(judge());
+    if (ranAlone) this.#source.ranAlone();
     this.#settled();
   }
 

@@ -208,7 +208,13 @@ export class PartitionExecutor implements AttemptSource, Buffered {
 
   /** The user lets nothing of the queue start: others must not wait until a job of it has run alone. */
   held(): void {
+    this.#forgetSlots();
+  }
+
+  /** It waits for no slot, and has none that nothing runs in. */
+  #forgetSlots(): void {
     this.#context.slots.forget(this);
+    if (this.#attempts.running.size === 0) this.#context.slots.giveBack(this);
   }
 
   /** Starts what may start now; whatever keeps something from starting calls this again once it is over. */
@@ -225,6 +231,14 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   settled(): void {
     this.pump();
     this.#context.flow.drained(this);
+  }
+
+  /** For a job that ran while nothing else did. */
+  ranAlone(): void {
+    this.#notes.clear(() => {
+      this.#context.slots.giveBack(this);
+      this.pump();
+    });
   }
 
   /** The job is finished, and no commit that is made from now on may say otherwise. */
@@ -307,7 +321,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   #cancelWaits(): void {
     this.#runner.cancelWaits();
     this.#parking?.cancelWaits();
-    this.#context.slots.forget(this);
+    this.#forgetSlots();
   }
 
   /**
@@ -329,6 +343,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     // Lost while it was waited for: then nothing of it may be committed.
     if ((this.#state as PartitionState) === "ended") return [];
     const late = this.#attempts.abort(reason);
+    this.#failures.takeBack();
     if (began) await this.#context.flush(this);
     this.#end(reason);
     return late.filter((offset) => offset >= this.#mark && !this.#finishedAhead.has(offset));

@@ -53,7 +53,10 @@ export class StartGate {
     if (hindrance !== undefined) return this.#hindered(hindrance);
     if (!this.#notes.isNoted(offset)) {
       const end = this.#notes.endOf(record);
-      return end === undefined ? "note" : { end };
+      if (end !== undefined) return this.#hindered({ end });
+      // One that runs alone has all slots before it is noted: what kills the process while it waits is not its doing.
+      const mayNote = !this.#failures.isSuspect(offset) || slots.take(this.#user, true);
+      return mayNote ? "note" : "later";
     }
     if (!slots.take(this.#user, this.#failures.runsAlone(offset))) return "later";
     this.#rules?.started(offset);

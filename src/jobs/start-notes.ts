@@ -65,17 +65,29 @@ export class StartNotes {
 
   /** Tells Kafka of jobs that are about to start, and calls `noted` once it knows. */
   note(records: readonly BufferedRecord[], noted: () => void): void {
-    const { committer, clock } = this.#context;
+    const { clock } = this.#context;
     const suspects = records.filter(({ offset }) => offset < this.#suspectUntil || this.#failures.isSuspect(offset));
     for (const record of suspects) this.#failures.suspect(record);
     this.#isOpen = true;
+    this.#tell(() => {
+      for (const { offset } of suspects) this.#noted.add(offset);
+      // Not now: jobs that need no I/O would run on and on within the answer.
+      clock.soon(noted);
+    });
+  }
+
+  /** What ran alone has ended. Until Kafka knows, it would be counted for whatever kills this process next. */
+  clear(cleared: () => void): void {
+    this.#tell(cleared);
+  }
+
+  #tell(told: () => void): void {
+    const { committer } = this.#context;
     this.#isNoting = true;
     committer.touch(this.#source, true);
     void committer.flush(this.#source).then(() => {
       this.#isNoting = false;
-      for (const { offset } of suspects) this.#noted.add(offset);
-      // Not now: jobs that need no I/O would run on and on within the answer.
-      clock.soon(noted);
+      told();
     });
   }
 }
