@@ -11,7 +11,8 @@ export class JobSlots {
   readonly #waiting = new Set<SlotUser>();
   /** Those that want all slots: while one waits, no other gets any. */
   readonly #waitingAlone = new Set<SlotUser>();
-  #isAlone = false;
+  /** Has all slots: its job runs, or is about to. */
+  #alone: SlotUser | undefined;
 
   constructor(size: number) {
     this.#size = size;
@@ -22,7 +23,10 @@ export class JobSlots {
     return this.#free;
   }
 
-  /** Takes a slot; false: `user` is told when to ask again. `alone`: nothing else is to run beside its job. */
+  /**
+   * Takes a slot; false: `user` is told when to ask again. `alone`: nothing else is to run beside its job. Who has all
+   * slots may ask again.
+   */
   take(user: SlotUser, alone = false): boolean {
     if (alone) return this.#takeAll(user);
     if (this.#free > 0 && this.#waitingAlone.size === 0) {
@@ -34,6 +38,7 @@ export class JobSlots {
   }
 
   #takeAll(user: SlotUser): boolean {
+    if (this.#alone === user) return true;
     const isFirst = this.#waitingAlone.size === 0 || this.#waitingAlone.values().next().value === user;
     if (this.#free < this.#size || !isFirst) {
       this.#waitingAlone.add(user);
@@ -41,13 +46,13 @@ export class JobSlots {
     }
     this.#waitingAlone.delete(user);
     this.#free = 0;
-    this.#isAlone = true;
+    this.#alone = user;
     return true;
   }
 
   release(): void {
-    this.#free = this.#isAlone ? this.#size : this.#free + 1;
-    this.#isAlone = false;
+    this.#free = this.#alone === undefined ? this.#free + 1 : this.#size;
+    this.#alone = undefined;
     this.#serve();
   }
 
@@ -64,9 +69,10 @@ export class JobSlots {
     }
   }
 
-  /** Stops waiting. */
+  /** Stops waiting; where it has all slots and has started nothing, it gives them back. */
   forget(user: SlotUser): void {
     this.#waiting.delete(user);
+    if (this.#alone === user) this.release();
     if (this.#waitingAlone.delete(user)) this.#serve();
   }
 }

@@ -1,4 +1,4 @@
-import type { CommittedOffset, OffsetToCommit } from "../client/group-offsets.ts";
+import type { OffsetToCommit } from "../client/group-offsets.ts";
 import { within } from "../client/within.ts";
 import type { Timer } from "../net/clock.ts";
 import { Attempt, type AttemptHost } from "./attempt.ts";
@@ -124,21 +124,20 @@ export class PartitionExecutor implements MoveSource, AttemptHost, Buffered {
     if (this.#buffer.length === 0 && !this.#isWorking) this.#moveMark();
   }
 
-  slotFree(): void {
-    this.pump();
-  }
+  readonly slotFree = (): void => this.pump();
 
   /** Starts the next job if it may start now; whatever keeps it from starting calls this again once it is over. */
   pump(): void {
     if (this.#state !== "running" || this.#isWorking || this.#notes.isNoting || this.#backoff !== undefined) return;
     const record = this.#buffer.first;
-    if (record === undefined || this.#context.isQuiet || this.#context.flow.isHeld(this.topic)) return;
-    if (this.#mustWait(record) || !this.#lease.isValid) return;
-    const { turn, slots } = this.#context;
-    if (turn.isOver(this)) return;
-    if (!this.#notes.isNoted(record.offset)) return this.#note(record);
-    if (!slots.take(this, this.#failures.runsAlone(record.offset))) return;
-    this.#start(record);
+    const { turn, slots, isQuiet, flow } = this.#context;
+    if (record === undefined || isQuiet || flow.isHeld(this.topic)) return slots.forget(this);
+    if (this.#mustWait(record) || !this.#lease.isValid || turn.isOver(this)) return;
+    const [isNoted, alone] = [this.#notes.isNoted(record.offset), this.#notes.runsAlone(record.offset)];
+    // One that runs alone has all slots before it is noted: what kills the process while it waits is not its doing.
+    if ((isNoted || alone) && !slots.take(this, alone)) return;
+    if (isNoted) this.#start(record);
+    else this.#note(record);
   }
 
   /** The first job runs, or is being ended. */
@@ -149,9 +148,8 @@ export class PartitionExecutor implements MoveSource, AttemptHost, Buffered {
   /** A job that failed under an earlier owner waits as long as it would have there. */
   #mustWait({ offset }: BufferedRecord): boolean {
     const wait = this.#notes.isNotedSuspect(offset) ? 0 : this.#failures.waitOf(offset);
-    if (wait <= 0) return false;
-    this.#wait(wait, offset);
-    return true;
+    if (wait > 0) this.#wait(wait, offset);
+    return wait > 0;
   }
 
   #wait(ms: number, offset: number): void {
@@ -165,7 +163,7 @@ export class PartitionExecutor implements MoveSource, AttemptHost, Buffered {
   }
 
   #note(record: BufferedRecord): void {
-    const end = this.#notes.note(record, () => this.pump());
+    const end = this.#notes.note(record, this);
     if (end !== undefined) this.#settle(end);
   }
 
@@ -218,10 +216,12 @@ export class PartitionExecutor implements MoveSource, AttemptHost, Buffered {
     // What it hands over, and did not wait for, decides what it was.
     if (attempt.handingOver !== undefined) return void attempt.handingOver.then(() => this.#ended(attempt, judge));
     attempt.settled();
-    this.#context.slots.release();
+    const ranAlone = this.#state !== "ended" && this.#failures.runsAlone(attempt.offset);
+    if (!ranAlone) this.#context.slots.release();
     this.#attempt = undefined;
     if (this.#state !== "ended") judge();
     else this.#context.leftovers.settled(this.topic, this.partition, attempt);
+    if (ranAlone) this.#notes.clear(this);
     this.#tellIdle();
     this.pump();
     this.#context.flow.drained(this);
@@ -318,9 +318,7 @@ export class PartitionExecutor implements MoveSource, AttemptHost, Buffered {
     return { topic, partition, offset, leaderEpoch: this.#leaderEpoch, metadata };
   }
 
-  saysFinished(committed: CommittedOffset, offset: number): boolean {
-    return saysFinished(committed, offset);
-  }
+  readonly saysFinished: typeof saysFinished = saysFinished;
 
   commitRefused(error: Error): void {
     this.stop(error, "committing what is finished");
@@ -358,6 +356,7 @@ export class PartitionExecutor implements MoveSource, AttemptHost, Buffered {
     if ((this.#state as string) === "ended") return undefined;
     const late = this.#attempt ?? this.#ending;
     late?.abort(reason);
+    this.#failures.takeBack();
     if (began) await this.#context.flush(this);
     this.#end(reason);
     return late !== undefined && late.offset >= this.#mark && !late.hasHandedOver ? late.offset : undefined;
@@ -395,6 +394,6 @@ export class PartitionExecutor implements MoveSource, AttemptHost, Buffered {
   #cancelWaits(): void {
     this.#backoff?.cancel();
     this.#backoff = undefined;
-    this.#context.slots.forget(this);
+    if (this.#attempt === undefined) this.#context.slots.forget(this);
   }
 }

@@ -139,6 +139,12 @@ export class PartitionFailures {
     return undefined;
   }
 
+  /** The partition is let go by a process that lives: what stands in the note for the case that it dies is void. */
+  takeBack(): void {
+    if (this.#alone !== undefined) this.#book.set(this.#alone.offset, this.#alone.before, 0, true);
+    this.#alone = undefined;
+  }
+
   failed(failure: FailedAttempt): Sequel {
     const { record, job, error } = failure;
     const verdict = this.#judge(failure);

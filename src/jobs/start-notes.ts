@@ -1,3 +1,4 @@
+import type { SlotUser } from "./job-slots.ts";
 import type { MoveSource } from "./moves.ts";
 import type { PartitionFailures } from "./partition-failures.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
@@ -56,22 +57,45 @@ export class StartNotes {
     return this.#noted === offset;
   }
 
-  /** Tells Kafka, and calls `noted` once it knows. Gives work instead that ends the job, where it has killed too often. */
-  note(record: BufferedRecord, noted: () => void): (() => Promise<boolean>) | undefined {
+  /** Nothing else is to run beside it: it was running when a process died, and may be why. */
+  runsAlone(offset: number): boolean {
+    return this.isNoted(offset) ? this.#failures.runsAlone(offset) : this.#failures.isSuspect(offset);
+  }
+
+  /** Tells Kafka, and `user` once it knows. Gives work instead that ends the job, where it has killed too often. */
+  note(record: BufferedRecord, user: SlotUser): (() => Promise<boolean>) | undefined {
     const { offset } = record;
+    const { slots, clock } = this.#context;
     const isSuspect = offset < this.#suspectUntil || this.#failures.isSuspect(offset);
     const end = isSuspect ? this.#failures.suspect(record) : undefined;
-    if (end !== undefined) return end;
-    const { committer, clock } = this.#context;
+    if (end !== undefined) {
+      slots.forget(user);
+      return end;
+    }
     this.#isOpen = true;
+    this.#tell(() => {
+      if (isSuspect) this.#noted = offset;
+      // Not now: jobs that need no I/O would run on and on within the answer.
+      clock.soon(() => user.slotFree());
+    });
+    return undefined;
+  }
+
+  /** What ran alone has ended. Until Kafka knows, it would be counted for whatever kills this process next. */
+  clear(user: SlotUser): void {
+    this.#tell(() => {
+      this.#context.slots.forget(user);
+      user.slotFree();
+    });
+  }
+
+  #tell(told: () => void): void {
+    const { committer } = this.#context;
     this.#isNoting = true;
     committer.touch(this.#source, true);
     void committer.flush(this.#source).then(() => {
       this.#isNoting = false;
-      if (isSuspect) this.#noted = offset;
-      // Not now: jobs that need no I/O would run on and on within the answer.
-      clock.soon(noted);
+      told();
     });
-    return undefined;
   }
 }

@@ -32,3 +32,16 @@ test("S3.4 a slot that whoever is asked does not want goes to the next", () => {
   slots.release();
   assert.deepEqual(served, ["last"]);
 });
+
+test("S4.8 whoever has all slots may ask again, and gives them back if it starts nothing", () => {
+  const slots = new JobSlots(2);
+  const served: string[] = [];
+  const alone: SlotUser = { slotFree: () => {} };
+  const other: SlotUser = { slotFree: () => void (slots.take(other) && served.push("other")) };
+  assert.ok(slots.take(alone, true) && slots.take(alone, true));
+  assert.equal(slots.take(other), false);
+  slots.forget(alone);
+  assert.deepEqual(served, ["other"]);
+  slots.forget(alone);
+  assert.equal(slots.free, 1, "only once");
+});
