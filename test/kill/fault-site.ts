@@ -7,7 +7,7 @@ import { startBroker } from "ottla/broker";
 import type { Kafka } from "../../src/client/kafka.ts";
 import type { GroupProtocol } from "../../src/client/membership.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
-import { startFaultCluster } from "./fault-cluster.ts";
+import { type FaultCluster, startFaultCluster } from "./fault-cluster.ts";
 import { readStoredOffsets, watchStoredOffsets } from "./stored-offsets.ts";
 
 /** Where workers are hurt. The brokers are not. */
@@ -30,19 +30,14 @@ export const PROTOCOLS: readonly GroupProtocol[] = process.env.KAFKA_VERSION?.st
   ? ["classic"]
   : ["classic", "consumer"];
 
-let real: Promise<FaultSite> | undefined;
+let cluster: Promise<FaultCluster> | undefined;
+if (IS_LONG) after(async () => (await cluster)?.close());
 
 /** Three real brokers, which all tests of a file share, or nodes in this process. */
-export function faultSite(t: TestContext): Promise<FaultSite> {
+export async function faultSite(t: TestContext): Promise<FaultSite> {
   if (!IS_LONG) return inProcess(t);
-  real ??= startReal();
-  return real;
-}
-
-async function startReal(): Promise<FaultSite> {
-  const cluster = await startFaultCluster(SCRIPT, BROKERS, mkdtempSync(join(tmpdir(), "ottla-worker-faults-")));
-  after(() => cluster.close());
-  return { brokers: cluster.brokers, storedOffsets: readStoredOffsets };
+  cluster ??= startFaultCluster(SCRIPT, BROKERS, mkdtempSync(join(tmpdir(), "ottla-worker-faults-")));
+  return { brokers: (await cluster).brokers, storedOffsets: readStoredOffsets };
 }
 
 async function inProcess(t: TestContext): Promise<FaultSite> {

@@ -1,7 +1,8 @@
 import type { FaultRun } from "./fault-run.ts";
 import type { Task } from "./kill-run.ts";
 
-const KEYS = 60;
+/** So many that every partition has some. */
+const KEYS = 200;
 const LONGEST_JOB = 8;
 /** Jobs of a turn, and milliseconds to the next. */
 const TURN = 4;
