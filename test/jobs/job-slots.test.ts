@@ -50,6 +50,17 @@ test("S3.4 a slot that whoever is asked does not want goes to the next", () => {
   assert.deepEqual(served, ["last"]);
 });
 
+test("S4.8 whoever has all slots may ask again, and gives them back if it starts nothing", () => {
+  const { slots, served, user } = scene(2);
+  const [alone, other] = [user("alone", "q", true), user("other")];
+  assert.ok(slots.take(alone, true) && slots.take(alone, true));
+  assert.equal(slots.take(other), false);
+  slots.giveBack(alone);
+  assert.deepEqual(served, ["other"]);
+  slots.giveBack(alone);
+  assert.equal(slots.free, 1, "only once");
+});
+
 test("S3.12 a queue at its limit waits for its own, and keeps no slot from others", () => {
   const { slots, served, user } = scene(3, { few: { concurrency: 1, weight: 1 } });
   const [a, b, c] = [user("a", "few"), user("b", "few"), user("c", "many")];
@@ -230,6 +241,8 @@ class Runner implements SlotUser {
   }
 
   want(): void {
+    // Who runs alone has all there is.
+    if (this.isAlone && this.#running.includes(this)) return;
     if (this.wants === 0) this.wants = this.isAlone ? 1 : this.#lanes;
     this.slotFree();
   }

@@ -122,3 +122,55 @@ test("S4.8 jobs of the first batch after a death are noted one by one, and clear
   );
   assert.ok(bench.starts.every(({ attempt }) => attempt === 1));
 });
+
+for (const killer of [0, 1]) {
+  test(`S4.8 suspects of other partitions are not counted for the deaths of one (in partition ${killer})`, async (t) => {
+    const bench = await startWorkerBench(t, { topics: { q: 2, d: 2 } });
+    const queue = { backoff, deadLetterQueue: { topic: "d", maxRetries: 2 } };
+    await bench.produce("q", killer, ["kills", 1]);
+    await bench.produce("q", 1 - killer, ["slow", 1]);
+    const processes: WorkerProcess[] = [];
+    while (!drained(bench)) {
+      const process = bench.process(`w${processes.length}`, { queues: { q: queue } });
+      processes.push(process);
+      await process
+        .job("q", async (payload) => {
+          await process.sleep(payload === "slow" ? 3_000 : 10);
+          if (payload !== "kills") return;
+          process.crash();
+          await new Promise(() => {});
+        })
+        .work();
+      await bench.until(() => process.clock.frozen || drained(bench), 600_000);
+      assert.ok(processes.length < 20, "it goes on and on");
+    }
+    const others = bench.starts.filter(({ partition, offset }) => partition !== killer || offset > 0);
+    assert.ok(
+      others.every(({ attempt }) => attempt === 1),
+      "they inherit nothing",
+    );
+    const dead = processes.flatMap((process) => process.seen("dead")).map(({ job }) => [job.partition, job.offset]);
+    assert.deepEqual(dead, [[killer, 0]]);
+  });
+}
+
+test("S4.8 a suspect is not counted for a worker that is closed while it runs alone", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 1, d: 1 } });
+  const options = { queues: { q: { backoff, deadLetterQueue: { topic: "d", maxRetries: 1 } } } };
+  await bench.produce("q", 0, [0]);
+  const start = async (name: string, takes: number): Promise<WorkerProcess> => {
+    const process = bench.process(name, options).job("q", (_payload, _job, { sleep }) => sleep(takes));
+    await process.work();
+    await bench.until(() => bench.starts.at(-1)?.by === name, 600_000);
+    return process;
+  };
+  for (const name of ["dies", "dies too"]) (await start(name, 60_000)).crash();
+  for (const name of ["a", "b", "c"]) await bench.run((await start(name, 60_000)).app.close());
+  await start("last", 10);
+  await bench.until(() => drained(bench));
+  assert.deepEqual(
+    bench.starts.map(({ attempt }) => attempt),
+    [1, 1, 1, 1, 1, 1],
+  );
+  assert.equal(bench.records("d", 0).length, 0);
+});

@@ -1,23 +1,35 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { createApp, type EnqueuedJob, type Job } from "ottla";
+import { createApp, type EnqueuedJob, type Job, type QueueOptions } from "ottla";
+import type { GroupProtocol } from "../../src/client/membership.ts";
 import type { Graces } from "../support/check-ledger.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
-import { RUNTIME_ARGUMENTS } from "../support/runtime-arguments.ts";
+import { Crew, now } from "./crew.ts";
 
 /** What a run's workers have to know. */
 export interface KillRun {
   readonly brokers: readonly string[];
   readonly group: string;
+  readonly groupProtocol: GroupProtocol;
   readonly queue: string;
+  readonly queueOptions: QueueOptions;
   readonly folder: string;
   readonly sessionTimeout: number;
   readonly commitInterval: number;
   readonly graces: Graces;
+  /** Whether jobs that failed before are run well: what a deploy brings. */
+  readonly isFixed?: boolean;
+}
+
+/** What a job of a run is to do. */
+export interface Task {
+  readonly key: string;
+  /** Milliseconds. */
+  readonly takes: number;
+  /** Default: it ends well. "kill": its process dies of it, as by SIGKILL. */
+  readonly does?: "fail" | "kill";
 }
 
 export interface KillPlan {
@@ -31,19 +43,8 @@ export interface KillPlan {
   readonly random: () => number;
 }
 
-const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
 const KEYS = 60;
 const LONGEST_JOB = 8;
-/** Longest wait (ms) for jobs to end. */
-const PATIENCE = 120_000;
-const LOOK_EVERY = 20;
-const now = (): number => performance.timeOrigin + performance.now();
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-interface Payload {
-  readonly key: string;
-  readonly takes: number;
-}
 
 /** Enqueues jobs and kills workers at random moments, then lets the rest finish. Gives the ledger of all processes. */
 export async function runKills(plan: KillPlan): Promise<{ readonly entries: LedgerEntry[]; readonly graces: Graces }> {
@@ -51,7 +52,10 @@ export async function runKills(plan: KillPlan): Promise<{ readonly entries: Ledg
   const run: KillRun = {
     brokers: plan.brokers,
     group: `kill-${id}`,
+    // Under the other protocol the session timeout would be the broker's.
+    groupProtocol: "classic",
     queue: `kill-${id}`,
+    queueOptions: { partitions: plan.partitions },
     folder: mkdtempSync(join(tmpdir(), "ottla-kill-")),
     sessionTimeout: 3_000,
     commitInterval: 200,
@@ -59,8 +63,8 @@ export async function runKills(plan: KillPlan): Promise<{ readonly entries: Ledg
   };
   const entries: LedgerEntry[] = [];
   const crew = new Crew(run);
-  const app = createApp({ kafka: { brokers: plan.brokers }, queues: { [run.queue]: { partitions: plan.partitions } } });
-  const job = app.job<Payload>({
+  const app = createApp({ kafka: { brokers: plan.brokers }, queues: { [run.queue]: run.queueOptions } });
+  const job = app.job<Task>({
     name: "work",
     queue: run.queue,
     partitioner: ({ payload }) => payload.key,
@@ -72,14 +76,24 @@ export async function runKills(plan: KillPlan): Promise<{ readonly entries: Ledg
     for (let kill = 0; kill < plan.kills; kill++) {
       entries.push(...(await enqueue(job, plan)));
       // Somewhere in the middle of work: a kill while the group is still gathering would show little.
-      await crew.progress(Math.floor(plan.random() * plan.jobsPerKill) + 1);
-      entries.push(crew.kill(plan.random));
+      const wanted = crew.notes.ended.size + Math.floor(plan.random() * plan.jobsPerKill) + 1;
+      await crew.until(
+        () => "more jobs end",
+        () => crew.notes.ended.size >= wanted,
+      );
+      crew.kill(crew.living[Math.floor(plan.random() * crew.living.length)]!);
       crew.hire();
     }
     entries.push(...(await enqueue(job, plan)));
-    await crew.finished(entries);
-    await crew.dismiss();
-    return { entries: merge(entries, crew.notes()), graces: run.graces };
+    await crew.until(
+      () => "every acknowledged job ends",
+      () => {
+        const { ended } = crew.notes;
+        return entries.every((entry) => entry.what !== "enqueued" || ended.has(`${entry.partition}/${entry.offset}`));
+      },
+    );
+    await crew.dismissAll();
+    return { entries: crew.ledger(entries), graces: run.graces };
   } finally {
     crew.killAll();
     await app.close();
@@ -87,103 +101,16 @@ export async function runKills(plan: KillPlan): Promise<{ readonly entries: Ledg
   }
 }
 
-async function enqueue(job: Job<Payload>, { jobsPerKill, random }: KillPlan): Promise<LedgerEntry[]> {
-  const payloads = Array.from({ length: jobsPerKill }, () => ({
+async function enqueue(job: Job<Task>, { jobsPerKill, random }: KillPlan): Promise<LedgerEntry[]> {
+  const tasks = Array.from({ length: jobsPerKill }, () => ({
     key: `k${Math.floor(random() * KEYS)}`,
     takes: Math.floor(random() * LONGEST_JOB),
   }));
-  const jobs = (await Promise.all(payloads.map((payload) => job.performLater(payload)))) as EnqueuedJob[];
-  return jobs.map(({ topic, partition, offset, id }) => ({
-    what: "enqueued",
-    topic,
-    partition,
-    offset,
-    id,
-    at: now(),
-  }));
+  return noteEnqueued((await Promise.all(tasks.map((task) => job.performLater(task)))) as EnqueuedJob[]);
 }
 
-/** The worker processes of a run. */
-class Crew {
-  readonly #run: KillRun;
-  readonly #names: string[] = [];
-  readonly #living = new Map<string, ChildProcess>();
-
-  constructor(run: KillRun) {
-    this.#run = run;
-  }
-
-  hire(): void {
-    const name = `w${this.#names.length}`;
-    this.#names.push(name);
-    const args = [...RUNTIME_ARGUMENTS, WORKER, name, JSON.stringify(this.#run)];
-    const child = spawn(process.execPath, args, { stdio: ["pipe", "inherit", "inherit"] });
-    this.#living.set(name, child);
-  }
-
-  kill(random: () => number): LedgerEntry {
-    const names = [...this.#living.keys()];
-    const by = names[Math.floor(random() * names.length)]!;
-    this.#living.get(by)!.kill("SIGKILL");
-    this.#living.delete(by);
-    return { what: "died", by, at: now() };
-  }
-
-  /** Resolves once `count` more jobs have ended than now. */
-  async progress(count: number): Promise<void> {
-    const from = this.#ends().length;
-    await until(() => this.#ends().length >= from + count, `${count} more jobs end`);
-  }
-
-  /** Resolves once every acknowledged job has ended. */
-  async finished(entries: readonly LedgerEntry[]): Promise<void> {
-    const wanted = entries.flatMap((entry) =>
-      entry.what === "enqueued" ? [`${entry.partition}/${entry.offset}`] : [],
-    );
-    await until(() => {
-      const ended = new Set(this.#ends());
-      return wanted.every((place) => ended.has(place));
-    }, "every acknowledged job ends");
-  }
-
-  #ends(): string[] {
-    return this.notes().flatMap((entry) => (entry.what === "end" ? [`${entry.partition}/${entry.offset}`] : []));
-  }
-
-  async dismiss(): Promise<void> {
-    const gone = [...this.#living.values()].map((child) => new Promise((resolve) => child.once("close", resolve)));
-    for (const child of this.#living.values()) child.stdin!.end();
-    await Promise.all(gone);
-    this.#living.clear();
-  }
-
-  killAll(): void {
-    for (const child of this.#living.values()) child.kill("SIGKILL");
-  }
-
-  notes(): LedgerEntry[] {
-    return this.#names.flatMap((name) => {
-      const file = `${this.#run.folder}/${name}.jsonl`;
-      if (!existsSync(file)) return [];
-      // A kill may have cut the last line.
-      const lines = readFileSync(file, "utf8").split("\n").slice(0, -1);
-      return lines.map((line): LedgerEntry => JSON.parse(line));
-    });
-  }
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const deadline = now() + PATIENCE; !condition(); await pause(LOOK_EVERY)) {
-    if (now() > deadline) throw new Error(`waited ${PATIENCE} ms in vain that ${what}`);
-  }
-}
-
-/** All notes in order of time. What a process noted while its kill was on its way counts: it died after that. */
-function merge(own: readonly LedgerEntry[], notes: readonly LedgerEntry[]): LedgerEntry[] {
-  const last = new Map<string, number>();
-  for (const entry of notes) if ("by" in entry) last.set(entry.by, Math.max(entry.at, last.get(entry.by) ?? 0));
-  const deaths = own.map((entry) =>
-    entry.what === "died" ? { ...entry, at: Math.max(entry.at, last.get(entry.by) ?? 0) } : entry,
-  );
-  return [...deaths, ...notes].sort((a, b) => a.at - b.at);
+/** Jobs that were acknowledged just now. */
+export function noteEnqueued(jobs: readonly EnqueuedJob[]): LedgerEntry[] {
+  const at = now();
+  return jobs.map(({ topic, partition, offset, id }) => ({ what: "enqueued", topic, partition, offset, id, at }));
 }

@@ -6,7 +6,7 @@ import { appendFileSync } from "node:fs";
 import process from "node:process";
 import { createApp } from "ottla";
 import type { LedgerNote } from "../support/ledger.ts";
-import type { KillRun } from "./kill-run.ts";
+import type { KillRun, Task } from "./kill-run.ts";
 
 const [name, json] = process.argv.slice(2);
 if (name === undefined || json === undefined) throw new Error("usage: worker.ts NAME SETTINGS");
@@ -17,15 +17,27 @@ const note = (entry: LedgerNote): void => {
   appendFileSync(`${run.folder}/${name}.jsonl`, `${JSON.stringify({ ...entry, at })}\n`);
 };
 
-const app = createApp({ kafka: { brokers: run.brokers, clientId: name }, group: run.group });
-app.job<{ key: string; takes: number }>({
+const app = createApp({
+  kafka: { brokers: run.brokers, clientId: name },
+  group: run.group,
+  queues: { [run.queue]: run.queueOptions },
+  // Jobs fail here as they are told to: that is no news.
+  logger: { debug() {}, info() {}, warn() {}, error() {} },
+});
+app.job<Task>({
   name: "work",
   queue: run.queue,
   partitioner: ({ payload }) => payload.key,
-  async perform({ key, takes }, { topic, partition, offset, attempt }) {
+  async perform({ key, takes, does }, { topic, partition, offset, attempt }) {
     note({ what: "start", by: name, topic, partition, offset, key, attempt });
     if (takes > 0) await new Promise((resolve) => setTimeout(resolve, takes));
-    note({ what: "end", by: name, topic, partition, offset, ok: true });
+    if (does === "kill") {
+      process.kill(process.pid, "SIGKILL");
+      await new Promise(() => {});
+    }
+    const ok = does !== "fail" || run.isFixed === true;
+    note({ what: "end", by: name, topic, partition, offset, ok });
+    if (!ok) throw new Error("as it was told to");
   },
 });
 for (const what of ["assigned", "revoked", "lost"] as const) {
@@ -35,10 +47,8 @@ for (const what of ["assigned", "revoked", "lost"] as const) {
 }
 app.on("error", () => {});
 
-// Under the other protocol the session timeout would be the broker's.
-const groupProtocol = "classic";
 await app.work({
-  groupProtocol,
+  groupProtocol: run.groupProtocol,
   sessionTimeout: run.sessionTimeout,
   commitInterval: run.commitInterval,
   ...run.graces,

@@ -15,7 +15,12 @@ type Say = (rule: string, problem: string) => void;
 interface Log {
   /** Offsets of its jobs, ascending. */
   readonly jobs: number[];
+  /** How many of the first of them are finished without a gap. */
+  finishedFirst: number;
   readonly finished: Set<number>;
+  readonly dead: Set<number>;
+  /** The group's offset as far as the broker is known to have it. */
+  stored: number;
   /** The latest to be told that the partition is his, and not told otherwise since. */
   owner: string | undefined;
   lastStart: Of<"start"> | undefined;
@@ -27,7 +32,10 @@ interface Log {
   readonly losses: { readonly by: string; readonly at: number }[];
 }
 
-/** What of S8.1-5 does not hold in a run without lanes: one line for each violation. */
+/**
+ * What of S8.1-5 does not hold in a run without lanes: one line for each violation. And of S8.6, where the ledger tells
+ * of dead letters and of what the broker has stored.
+ */
 export function checkLedger(entries: readonly LedgerEntry[], graces: Graces): string[] {
   return check(entries, graces, BETWEEN);
 }
@@ -95,23 +103,27 @@ function exceptions(entries: readonly LedgerEntry[], { revokeGrace, shutdownTime
 /** The jobs and losses of each partition: their notes may come later than what they bear on. */
 function gather(entries: readonly LedgerEntry[]): Map<string, Log> {
   const logs = new Map<string, Log>();
+  const jobs = new Map<string, Set<number>>();
   for (const entry of entries) {
     if (!("topic" in entry)) continue;
     const key = partitionKey(entry.topic, entry.partition);
     const log = logs.get(key) ?? emptyLog();
     logs.set(key, log);
-    if ((entry.what === "enqueued" || entry.what === "start") && !log.jobs.includes(entry.offset))
-      log.jobs.push(entry.offset);
+    if (entry.what === "enqueued" || entry.what === "start" || entry.what === "dead")
+      jobs.set(key, (jobs.get(key) ?? new Set()).add(entry.offset));
     if (entry.what === "lost") log.losses.push(entry);
   }
-  for (const { jobs } of logs.values()) jobs.sort((a, b) => a - b);
+  for (const [key, offsets] of jobs) logs.get(key)!.jobs.push(...[...offsets].sort((a, b) => a - b));
   return logs;
 }
 
 function emptyLog(): Log {
   return {
     jobs: [],
+    finishedFirst: 0,
     finished: new Set(),
+    dead: new Set(),
+    stored: 0,
     owner: undefined,
     lastStart: undefined,
     lastEnded: undefined,
@@ -146,24 +158,44 @@ function judge(entry: InPartition, log: Log, say: Say, mayRunOn: MayRunOn): void
       if (entry.ok) log.finished.add(entry.offset);
       if (log.lastStart?.by === entry.by && log.lastStart.offset === entry.offset) log.lastEnded = entry.ok;
       return;
-    case "commit": {
-      const passed = log.jobs.find((offset) => offset < entry.offset && !log.finished.has(offset));
-      if (passed !== undefined) say("S8.1", `the commit passes the unfinished job at ${passed}`);
-    }
+    case "dead":
+      if (log.dead.has(entry.offset)) say("S8.6", "it was a dead letter before");
+      if (entry.offset < log.stored) say("S8.6", `the group's offset was ${log.stored} before: it was done`);
+      log.dead.add(entry.offset);
+      log.finished.add(entry.offset);
+      return;
+    case "stored":
+      if (entry.offset < log.stored) say("S3.7", `the group's offset was ${log.stored} before`);
+      log.stored = entry.offset;
+      return judgeCommit(entry.offset, log, say);
+    case "commit":
+      judgeCommit(entry.offset, log, say);
   }
+}
+
+function judgeCommit(committed: number, log: Log, say: Say): void {
+  const passed = firstUnfinished(log);
+  if (passed !== undefined && passed < committed) say("S8.1", `the commit passes the unfinished job at ${passed}`);
+}
+
+/** What is finished stays so: each job is passed once. */
+function firstUnfinished(log: Log): number | undefined {
+  while (log.finishedFirst < log.jobs.length && log.finished.has(log.jobs[log.finishedFirst]!)) log.finishedFirst++;
+  return log.jobs[log.finishedFirst];
 }
 
 function judgeStart(entry: Of<"start">, log: Log, say: Say): void {
   if (log.owner !== entry.by)
     say("S8.4", `the partition is ${log.owner === undefined ? "nobody's" : `${log.owner}'s`}`);
-  const skipped = log.jobs.find((offset) => offset < entry.offset && !log.finished.has(offset));
-  if (skipped !== undefined) say("S8.2", `the job at ${skipped} has not ended`);
+  const skipped = firstUnfinished(log);
+  if (skipped !== undefined && skipped < entry.offset) say("S8.2", `the job at ${skipped} has not ended`);
+  if (entry.offset < log.stored) say("S8.2", `it is finished: the group's offset is ${log.stored}`);
   const { lastStart, lastEnded } = log;
   if (lastStart !== undefined && lastStart.by === entry.by) {
-    const next = log.jobs.find((offset) => offset > lastStart.offset);
-    if (lastEnded === true && entry.offset !== next)
-      say("S8.2", `after the end of ${lastStart.offset}, ${next} is next`);
-    if (lastEnded !== true && entry.offset !== lastStart.offset) say("S8.2", `${lastStart.offset} has not ended well`);
+    const isOver = lastEnded === true || log.dead.has(lastStart.offset);
+    const next = log.jobs.find((offset) => offset > lastStart.offset && !log.dead.has(offset));
+    if (isOver && entry.offset !== next) say("S8.2", `after the end of ${lastStart.offset}, ${next} is next`);
+    if (!isOver && entry.offset !== lastStart.offset) say("S8.2", `${lastStart.offset} has not ended well`);
   }
   log.lastStart = entry;
   log.lastEnded = undefined;

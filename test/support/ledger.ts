@@ -15,7 +15,7 @@ export type LedgerNote = Untimed<LedgerEntry>;
 type Untimed<E> = E extends Timed ? Omit<E, "at"> : never;
 
 /** What happened, and when. */
-export type LedgerEntry = Enqueued | Owned | Started | Ended | Committed | Fate;
+export type LedgerEntry = Enqueued | Owned | Started | Ended | Committed | Stored | Buried | Fate;
 interface Enqueued extends At, Timed {
   readonly what: "enqueued";
   readonly offset: number;
@@ -42,6 +42,16 @@ interface Ended extends At, Timed {
 interface Committed extends At, Timed {
   readonly what: "commit";
   readonly by: string;
+  readonly offset: number;
+}
+/** The group's offset, as the broker stored it: who had it committed is not known. */
+interface Stored extends At, Timed {
+  readonly what: "stored";
+  readonly offset: number;
+}
+/** The job has failed for good: its dead letter was written, and is committed. */
+interface Buried extends At, Timed {
+  readonly what: "dead";
   readonly offset: number;
 }
 /** `away`: it is frozen or cut off for a while, and may be expelled without learning of it. */

@@ -1,0 +1,94 @@
+import type { LedgerEntry } from "../support/ledger.ts";
+import { GRACES } from "./fault-run.ts";
+
+type Of<W extends LedgerEntry["what"]> = Extract<LedgerEntry, { readonly what: W }>;
+
+/** An attempt that has ended well. */
+interface Done {
+  readonly start: Of<"start">;
+  readonly endedAt: number;
+}
+
+/**
+ * S3.1, S6.1: what has ended well at a worker that then let go of the partition in good order was committed before that,
+ * and does not run again. One line for each job that did.
+ */
+export function rerunsAfterRelease(entries: readonly LedgerEntry[]): string[] {
+  const open = new Map<string, Of<"start">>();
+  const done = new Map<string, Done>();
+  const problems: string[] = [];
+  for (const entry of entries) {
+    if (entry.what !== "start" && entry.what !== "end") continue;
+    const place = `${entry.partition}/${entry.offset}`;
+    const attempt = `${entry.by}/${place}`;
+    if (entry.what === "end") {
+      if (entry.ok) done.set(place, { start: open.get(attempt)!, endedAt: entry.at });
+      continue;
+    }
+    open.set(attempt, entry);
+    const before = done.get(place);
+    if (before !== undefined && !isExcused(entries, before))
+      problems.push(`S6.1 ${place} had ended at ${before.start.by}: ${JSON.stringify(entry)}`);
+  }
+  return problems;
+}
+
+/** Whether the worker of the attempt has died, lost the partition, or kept it beyond its grace. */
+function isExcused(entries: readonly LedgerEntry[], { start, endedAt }: Done): boolean {
+  const { by, partition, at } = start;
+  return entries.some((entry) => {
+    if (!("by" in entry) || entry.by !== by) return false;
+    if (entry.what === "died") return true;
+    if (entry.what === "closing") return endedAt - entry.at > GRACES.shutdownTimeout;
+    if (!("topic" in entry) || entry.partition !== partition || entry.at < at) return false;
+    return entry.what === "lost" || (entry.what === "revoked" && endedAt - entry.at > GRACES.revokeGrace);
+  });
+}
+
+/**
+ * S4.1, S4.2: the attempts at each of these jobs are counted, by whoever made them. One that was cut short is made once
+ * more by the next owner. One line for each number that is wrong.
+ */
+export function miscounted(entries: readonly LedgerEntry[], jobs: ReadonlySet<string>): string[] {
+  const last = new Map<string, Of<"start">>();
+  return entries.flatMap((entry) => {
+    if (entry.what !== "start") return [];
+    const place = `${entry.partition}/${entry.offset}`;
+    if (!jobs.has(place)) return entry.attempt === 1 ? [] : [`S4.8 ${place} inherits: ${JSON.stringify(entry)}`];
+    const before = last.get(place);
+    last.set(place, entry);
+    const next = (before?.attempt ?? 0) + 1;
+    const isAgain = before !== undefined && entry.attempt === before.attempt && entry.by !== before.by;
+    return entry.attempt === next || isAgain
+      ? []
+      : [`S4.1 ${place}: ${next} is the next attempt, not ${JSON.stringify(entry)}`];
+  });
+}
+
+/** What a run came to, in words. */
+export function figures(entries: readonly LedgerEntry[]): string {
+  const count = (what: LedgerEntry["what"]): number => entries.filter((entry) => entry.what === what).length;
+  const jobs = count("enqueued");
+  const ended = new Set<string>();
+  let again = 0;
+  for (const entry of entries) {
+    if (entry.what === "start" && ended.has(`${entry.partition}/${entry.offset}`)) again++;
+    if (entry.what === "end" && entry.ok) ended.add(`${entry.partition}/${entry.offset}`);
+  }
+  const fates = `${count("died")} died, ${count("away")} frozen, ${count("closing")} closed`;
+  return `${jobs} jobs, ${count("start")} starts, ${again} after an end, ${count("dead")} dead letters, ${count("stored")} commits; ${fates}`;
+}
+
+/** The longest time (ms) from `from` to `to` in which no job of one partition ended. */
+export function longestStall(entries: readonly LedgerEntry[], from: number, to: number): number {
+  const last = new Map<number, number>();
+  let longest = 0;
+  const heard = (partition: number, at: number): void => {
+    longest = Math.max(longest, at - (last.get(partition) ?? from));
+    last.set(partition, at);
+  };
+  for (const entry of entries)
+    if (entry.what === "end" && entry.at >= from && entry.at <= to) heard(entry.partition, entry.at);
+  for (const partition of last.keys()) heard(partition, to);
+  return Math.round(longest);
+}

@@ -1,0 +1,105 @@
+import { type Crew, now } from "./crew.ts";
+import type { FaultRun } from "./fault-run.ts";
+
+/** Hurts the crew of a run, and resolves once it has got over that, with as many workers as before. */
+export type Hurt = (run: FaultRun) => Promise<void>;
+
+/** What can happen to workers while jobs are enqueued. */
+export const HURTS: Readonly<Record<string, Hurt>> = {
+  async kill({ crew }) {
+    crew.kill(crew.busiest);
+    crew.hire();
+  },
+
+  async freeze(run) {
+    await frozen(run, run.crew.busiest, () => {});
+  },
+
+  /** As a deploy does: each worker is closed, and another one comes in its place. */
+  async roll({ crew }) {
+    for (const by of crew.living) {
+      await crew.dismiss(by);
+      const next = crew.hire();
+      await takesPart(crew, next);
+    }
+  },
+
+  /** As a deploy that brings the new ones first. */
+  async surge({ crew }) {
+    const old = crew.living;
+    const fresh = old.map(() => crew.hire());
+    for (const next of fresh) await takesPart(crew, next);
+    await Promise.all(old.map((by) => crew.dismiss(by)));
+  },
+
+  async "kill beside a frozen one"(run) {
+    const { crew } = run;
+    await frozen(run, crew.busiest, (by) => {
+      crew.kill(crew.living.find((other) => other !== by)!);
+      crew.hire();
+    });
+  },
+
+  async "kill amid a roll"({ crew }) {
+    const [closing, dying] = crew.living;
+    const closed = crew.dismiss(closing!);
+    crew.kill(dying!);
+    crew.hire();
+    crew.hire();
+    await closed;
+  },
+
+  async "kill a frozen one"({ crew }) {
+    const by = crew.busiest;
+    crew.freeze(by);
+    const had = crew.notes.ownedBy(by);
+    await elsewhere(crew, by, had);
+    crew.kill(by);
+    crew.hire();
+  },
+};
+
+/** Freezes a worker until all that it had is another's, and lets it go on until it knows. */
+async function frozen({ crew }: FaultRun, by: string, meanwhile: (by: string) => void): Promise<void> {
+  crew.freeze(by);
+  const had = crew.notes.ownedBy(by);
+  meanwhile(by);
+  await elsewhere(crew, by, had);
+  const since = now();
+  crew.thaw(by);
+  const told = (partition: number): boolean =>
+    crew.notes
+      .read()
+      .some(
+        (note) =>
+          (note.what === "lost" || note.what === "revoked") &&
+          note.by === by &&
+          note.partition === partition &&
+          note.at > since,
+      );
+  await crew.until(
+    () => `${by} learns that it has lost ${had}`,
+    () => had.every(told),
+  );
+}
+
+/** Resolves once these partitions have been given to others than `by`, from now on. */
+async function elsewhere(crew: Crew, by: string, partitions: readonly number[]): Promise<void> {
+  const since = now();
+  const isElsewhere = (partition: number): boolean =>
+    crew.notes
+      .read()
+      .some((note) => note.what === "assigned" && note.by !== by && note.partition === partition && note.at > since);
+  await crew.until(
+    () => `${partitions} are another's than ${by}'s`,
+    () => partitions.every(isElsewhere),
+  );
+}
+
+/** Resolves once a worker has been given something. */
+async function takesPart(crew: Crew, by: string): Promise<void> {
+  await crew.until(
+    () => `${by} takes part`,
+    () => crew.notes.ownedBy(by).length > 0,
+  );
+}
