@@ -12,7 +12,16 @@ export const app = createApp({
       deadLetterQueue: { topic: "reports-dead", maxRetries: 3 },
       backoff: { initial: "1s", max: "30s", jitter: 0.2 },
     },
+    imports: {
+      throttle: { limit: 100, interval: "1s" },
+      whenExhausted: "park",
+      maxRetries: 5,
+      concurrency: 4,
+      expire: "7d",
+      dedupe: { window: "10m" },
+    },
   },
+  queuePatterns: [{ match: /^tenant-.+-jobs$/, virtualPartitions: { max: 4 } }],
 });
 
 // Carried from enqueue to perform: in every process of the app, so it is said where the app is made.
