@@ -110,15 +110,11 @@ export class Parking {
       this.#keys.shift(key);
     };
     const at = key.first?.at;
-    return { records, move: this.#stateMove(moved, () => this.#isGone(offset, at)) };
+    return { records, move: this.#stateMove(moved, () => this.#parts.state.isGone(this, offset, at)) };
   }
 
   #jobKey(offset: number): StateKey {
     return { kind: "park", topic: this.topic, partition: this.partition, id: String(offset) };
-  }
-
-  async #isGone(offset: number, at: number | undefined): Promise<boolean> {
-    return (await this.#parts.state.find(this, offset, at)) === undefined;
   }
 
   /** A move that changes what is parked, and leaves the partition's offsets as they are. */

@@ -107,30 +107,37 @@ export class StateReader {
     }
   }
 
-  /** The last record at or after `from`, which is parked under the key of `of`. Undefined: there is none. */
-  async find(of: TopicPartition, offset: number, from: number | undefined): Promise<JobRecord | undefined> {
+  /** The record of a parked job, which was written at `at`, or nobody knows where. Undefined: there is none any more. */
+  async find(of: TopicPartition, offset: number, at: number | undefined): Promise<JobRecord | undefined> {
     const { kafka } = this.#app.slot.use();
-    const place = this.placeOf(of);
-    const { signal } = this.#stop;
-    const isIt = (record: JobRecord): boolean => {
-      const key = keyOfState(record);
-      return (
-        key?.kind === "park" && key.topic === of.topic && key.partition === of.partition && Number(key.id) === offset
-      );
-    };
-    if (from !== undefined) {
-      for await (const { records } of readPartition(kafka, place, from, from + 1, signal)) {
-        const found = records.find(isIt);
+    if (at !== undefined) {
+      for await (const { records } of readPartition(kafka, this.placeOf(of), at, at + 1, this.#stop.signal)) {
+        const found = records.find((record) => isParkedJob(record, of, offset));
         if (found !== undefined && found.value !== null) return found;
       }
     }
-    // Nobody has said where it is, or it was compacted away: a later one has its place.
-    const ends = await listOffsets(kafka.cluster, [place], "latest", ASK_TIMEOUT, signal);
-    const starts = await listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT, signal);
+    // It was compacted away: a later one has its place.
+    return this.#last(of, offset, at);
+  }
+
+  /** Whether a parked job's record, which was written at `at`, has been deleted. Nothing of its partition is open any more. */
+  async isGone(of: TopicPartition, offset: number, at: number | undefined): Promise<boolean> {
+    return (await this.#last(of, offset, at)) === undefined;
+  }
+
+  /** What the log says of the job in the end. What is written, and not decided yet, is waited for. */
+  async #last(of: TopicPartition, offset: number, from: number | undefined): Promise<JobRecord | undefined> {
+    const { kafka } = this.#app.slot.use();
+    const place = this.placeOf(of);
+    const { signal } = this.#stop;
     const key = partitionKey(place.topic, place.partition);
+    const ends = await listOffsets(kafka.cluster, [place], "latest", ASK_TIMEOUT, signal, "readUncommitted");
+    const starts = await listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT, signal);
+    const start = Math.max(starts.get(key)!, from ?? 0);
     let last: JobRecord | undefined;
-    for await (const { records } of readPartition(kafka, place, starts.get(key)!, ends.get(key)!, signal))
-      last = records.findLast(isIt) ?? last;
+    for await (const { records } of readPartition(kafka, place, start, ends.get(key)!, signal))
+      last = records.findLast((record) => isParkedJob(record, of, offset)) ?? last;
+    signal.throwIfAborted();
     return last?.value === null ? undefined : last;
   }
 
@@ -191,4 +198,10 @@ export class StateReader {
   close(): void {
     this.#stop.abort();
   }
+}
+
+function isParkedJob(record: JobRecord, of: TopicPartition, offset: number): boolean {
+  const key = keyOfState(record);
+  if (key?.kind !== "park") return false;
+  return key.topic === of.topic && key.partition === of.partition && Number(key.id) === offset;
 }

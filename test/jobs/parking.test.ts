@@ -1,77 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Discard } from "../../src/jobs/job-controls.ts";
-import type { QueueOptions } from "../../src/jobs/queue-options.ts";
-import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-const drained = (bench: WorkerBench): boolean => bench.lag("q").every((lag) => lag === 0);
-const STATE = "workers-state";
-
-/** A job as these tests enqueue it. */
-interface Work {
-  readonly key?: string;
-  readonly n?: number;
-  readonly does?: "fails" | "kills" | "goes";
-}
-
-async function produce(bench: WorkerBench, jobs: readonly Work[]): Promise<void> {
-  await bench.produceRecords(
-    jobs.map(({ key, ...payload }) => ({
-      ...{ topic: "q", partition: 0, value: JSON.stringify(payload), headers: { "ottla-job": "work" } },
-      ...(key === undefined ? {} : { key }),
-    })),
-  );
-}
-
-/** What the workers of a test share. */
-class Scene {
-  readonly bench: WorkerBench;
-  readonly options: Partial<QueueOptions>;
-  /** Jobs that fail do so while it is true. */
-  isBroken = true;
-  readonly done: string[] = [];
-
-  constructor(bench: WorkerBench, options: Partial<QueueOptions> = {}) {
-    this.bench = bench;
-    this.options = { backoff: { initial: "100ms", max: "1s", jitter: 0 }, maxRetries: 2, ...options };
-  }
-
-  process(name: string): WorkerProcess {
-    const process = this.bench.process(name, { queues: { q: { whenExhausted: "park", ...this.options } } });
-    return process.job("q", async (payload, { key }) => {
-      const { does, n } = payload as Work;
-      await process.sleep(5);
-      if (this.isBroken && does === "kills") {
-        process.crash();
-        await new Promise(() => {});
-      }
-      if (this.isBroken && does === "fails") throw new Error("does not work");
-      if (does === "goes") throw new Discard("not wanted");
-      this.done.push(`${key ?? ""}${n ?? ""}`);
-    });
-  }
-
-  /** Records that the state topic has of each kind, as a compacted reader would have it. */
-  get kept(): Record<string, number> {
-    const last = new Map<string, boolean>();
-    const { partitions } = this.bench.broker.topics().find(({ name }) => name === STATE)!;
-    for (const { index } of partitions)
-      for (const { key, value } of this.bench.records(STATE, index))
-        last.set(new TextDecoder().decode(key!), value !== null);
-    const counts: Record<string, number> = {};
-    for (const [key, isThere] of last) {
-      const kind = key.split("/")[0]!;
-      if (isThere) counts[kind] = (counts[kind] ?? 0) + 1;
-    }
-    return counts;
-  }
-}
-
-const keyed = (key: string, count: number, first: Work["does"]): Work[] =>
-  range(count).map((n) => ({ key, n, ...(n === 0 && first !== undefined ? { does: first } : {}) }));
-const mixed = (...lists: readonly Work[][]): Work[] =>
-  range(Math.max(...lists.map(({ length }) => length))).flatMap((i) => lists.flatMap((list) => list[i] ?? []));
+import { drained, keyed, mixed, produce, range, Scene, type Work } from "../support/parking-scene.ts";
+import { startWorkerBench } from "../support/worker-bench.ts";
 
 test("S4.6 a job that failed for good is parked with every later one of its key, in order, and the others go on", async (t) => {
   const bench = await startWorkerBench(t);
@@ -98,24 +28,6 @@ test("S4.6 a job that failed for good is parked with every later one of its key,
     ...{ topic: "q", partition: 0, offset: 0, key: "a", jobs: 4, job: "work" },
     ...{ error: "Error: does not work", state: "parked" },
   });
-});
-
-test("S4.6 S7.9 the next owner knows what is parked, whether the last one closed or died", async (t) => {
-  for (const ends of ["closes", "dies"]) {
-    const bench = await startWorkerBench(t);
-    const scene = new Scene(bench);
-    const first = scene.process("first");
-    await produce(bench, keyed("a", 3, "fails"));
-    const worker = await first.work();
-    await bench.until(() => drained(bench));
-    if (ends === "closes") await bench.run(worker.close());
-    else first.crash();
-    await produce(bench, [...keyed("a", 2, undefined), ...keyed("b", 2, undefined)]);
-    await scene.process("second").work();
-    await bench.until(() => drained(bench));
-    assert.deepEqual(scene.done, ["b0", "b1"]);
-    assert.deepEqual(scene.kept, { park: 5 });
-  }
 });
 
 test("S4.6 a released key runs in order, with newcomers behind it, and is parked no more once none is left", async (t) => {
@@ -173,27 +85,6 @@ test("S4.6 a released job begins anew, waits as others do, and is parked again i
   assert.deepEqual(scene.done, ["a0", "a1", "a2"]);
 });
 
-test("S4.6 a wait of a released job is the next owner's, and holds up nobody else", async (t) => {
-  const bench = await startWorkerBench(t);
-  const scene = new Scene(bench, { backoff: { initial: "20s", max: "20s", jitter: 0 } });
-  const first = scene.process("first");
-  await produce(bench, [...keyed("a", 2, "fails"), ...keyed("b", 1, undefined)]);
-  await first.work();
-  await bench.until(() => drained(bench), 600_000);
-  await bench.run(first.app.parked.release({ queue: "q" }));
-  await bench.until(() => bench.starts.filter(({ offset }) => offset === 0).length === 4);
-  await produce(bench, [{ key: "b", n: 1 }]);
-  await bench.until(() => scene.done.includes("b1"), 5_000);
-  first.crash();
-  await scene.process("second").work();
-  await bench.until(() => bench.ran("q", 0, "second").length > 0);
-  assert.deepEqual(
-    bench.starts.filter(({ by }) => by === "second").map(({ offset, attempt }) => [offset, attempt]),
-    [[0, 2]],
-    "one failure was noted",
-  );
-});
-
 test("S4.6 what is discarded ends, each job with its event", async (t) => {
   const bench = await startWorkerBench(t);
   const scene = new Scene(bench);
@@ -234,23 +125,6 @@ test("S4.6 a job without a key is parked alone", async (t) => {
   assert.deepEqual(scene.kept, { park: 1 });
 });
 
-test("S4.6 what is asked for while no worker runs is done by the next", async (t) => {
-  const bench = await startWorkerBench(t);
-  const scene = new Scene(bench);
-  const first = scene.process("first");
-  await produce(bench, keyed("a", 3, "fails"));
-  const worker = await first.work();
-  await bench.until(() => drained(bench));
-  await bench.run(worker.close());
-  await bench.run(first.app.parked.release({ queue: "q" }));
-  assert.equal((await bench.run(first.app.parked.list()))[0]!.state, "releasing");
-  scene.isBroken = false;
-  await scene.process("second").work();
-  await bench.until(() => scene.done.length === 3);
-  assert.deepEqual(scene.done, ["a0", "a1", "a2"]);
-  await bench.until(() => Object.keys(scene.kept).length === 0);
-});
-
 test("S4.6 S5 in lanes a key is parked with what is behind it, and released beside the others", async (t) => {
   const bench = await startWorkerBench(t);
   const scene = new Scene(bench, { virtualPartitions: { max: 3 } });
@@ -285,87 +159,6 @@ test("S4.6 S5.1 jobs that share a lane by the queue's own partitioner are parked
   await bench.until(() => drained(bench), 300_000);
   assert.deepEqual(scene.done, ["b1", "d3"]);
   assert.deepEqual(scene.kept, { park: 2 });
-});
-
-test("S4.6 S4.8 whoever is released and dies with its process again and again is parked in the end", async (t) => {
-  const bench = await startWorkerBench(t);
-  const scene = new Scene(bench);
-  await produce(bench, [
-    { key: "a", n: 0, does: "fails" },
-    { key: "a", n: 1, does: "kills" },
-    { key: "b", n: 0 },
-  ]);
-  let process = scene.process("w0");
-  await process.work();
-  await bench.until(() => drained(bench));
-  await bench.run(process.app.parked.discard({ places: [{ topic: "q", partition: 0, offset: 0 }] }));
-  await bench.until(() => process.seen("discarded").length === 2);
-  assert.deepEqual(scene.kept, {});
-  await produce(bench, [{ key: "a", n: 0, does: "fails" }]);
-  await bench.until(() => process.seen("parked").length === 3);
-  await produce(bench, [{ key: "a", n: 1 }]);
-  await bench.until(() => process.seen("parked").length === 4);
-  process.crash();
-  // From now on the first job kills.
-  for (let i = 1; i < 12; i++) {
-    process = bench.process(`w${i}`, { queues: { q: { whenExhausted: "park", ...scene.options } } });
-    const own = process;
-    own.job("q", async () => {
-      own.crash();
-      await new Promise(() => {});
-    });
-    await own.work();
-    if (i === 1) await bench.run(own.app.parked.release({ queue: "q" }));
-    await bench.until(() => own.clock.frozen || own.seen("parked").length > 0, 600_000);
-    if (!own.clock.frozen) {
-      assert.equal((own.seen("parked")[0]!.error as Error).name, "ProcessDiedError");
-      assert.deepEqual(scene.kept, { park: 2 });
-      return;
-    }
-  }
-  assert.fail("it goes on and on");
-});
-
-test("S3.9 S4.6 a released job that hands over is finished by that", async (t) => {
-  const bench = await startWorkerBench(t, { topics: { q: 1, next: 1 } });
-  const queues = { q: { whenExhausted: "park", maxRetries: 0 } } as const;
-  const process = bench.process("w", { queues });
-  let isBroken = true;
-  const next = process.app.job<number>({ name: "next", queue: "next", perform() {} });
-  process.job("q", async (_payload, job) => {
-    if (isBroken) throw new Error("does not work");
-    await job.transaction(async (tx) => {
-      await tx.performLater(next.of(job.offset));
-    });
-  });
-  await produce(bench, keyed("a", 3, undefined));
-  await process.work({ queues: ["q"] });
-  await bench.until(() => drained(bench));
-  isBroken = false;
-  await bench.run(process.app.parked.release({ queue: "q" }));
-  await bench.until(() => bench.records("next", 0).length === 3);
-  await bench.time.advance(5_000);
-  assert.deepEqual(await bench.run(bench.committedValues("next", 1)), [[0, 1, 2]]);
-  assert.deepEqual(await bench.run(process.app.parked.list()), []);
-});
-
-test("S7.9 the state topic is created compacted, and refused where it is not", async (t) => {
-  const bench = await startWorkerBench(t);
-  const scene = new Scene(bench);
-  await scene.process("w").work();
-  const topic = bench.broker.topics().find(({ name }) => name === STATE)!;
-  assert.equal(topic.partitions.length, 12);
-  const other = await startWorkerBench(t, { topics: { q: 1, [STATE]: 1 } });
-  const refused = new Scene(other).process("w").work();
-  await assert.rejects(refused, { name: "StateTopicError", message: /cleanup\.policy=delete.*"compact"/ });
-});
-
-test("S7.9 a worker whose queues park nothing needs no state topic", async (t) => {
-  const bench = await startWorkerBench(t);
-  const process = bench.process("w").job("q");
-  await process.work();
-  assert.ok(!bench.broker.topics().some(({ name }) => name === STATE));
-  assert.deepEqual(await bench.run(process.app.parked.list()), []);
 });
 
 test("S4.6 what is not parked cannot be released, and what makes no sense is refused by name", async (t) => {
