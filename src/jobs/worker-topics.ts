@@ -1,6 +1,7 @@
 import type { Cluster } from "../client/cluster.ts";
 import { TopicSubscription } from "../client/topic-subscription.ts";
 import type { AppState } from "./app-state.ts";
+import { findDeadLetterTopics } from "./dead-letter-topics.ts";
 import { JobError, OverlappingPatternsError } from "./errors.ts";
 import { namedError } from "./named-error.ts";
 import { queueSettings } from "./options.ts";
@@ -115,6 +116,17 @@ export class WorkerTopics {
     if (gone.length > 0) this.#sink?.gone(gone);
     if (came.length > 0) this.#sink?.came(came);
     this.#sink?.changed();
+    for (const topic of came) void this.#checkDeadLetters(topic);
+  }
+
+  /** It is worked on all the same: only what fails for good there has nowhere to go. */
+  async #checkDeadLetters(topic: string): Promise<void> {
+    const { signal } = this.#stop;
+    try {
+      await findDeadLetterTopics(this.#app, this.#cluster, [topic], signal);
+    } catch (error) {
+      if (!signal.aborted) this.#app.events.emit("error", { error, during: "taking up a topic", topic });
+    }
   }
 
   /**

@@ -191,6 +191,22 @@ test("S2.7 a pattern's topic with other partitions than declared is refused at t
   );
 });
 
+test("S4.5 a topic that appears and whose dead letters have no place is told of, and worked on", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 1, dead: 1 } });
+  const queuePatterns = [{ match: /^tenant-/, deadLetterQueue: { topic: "dead" } }];
+  const process = bench.process("w", { queuePatterns }).job("q");
+  await process.work(work);
+  await bench.broker.createTopic("tenant-1-jobs", { partitions: 1 });
+  await bench.broker.createTopic("tenant-2-jobs", { partitions: 2 });
+  await bench.until(() => topicsOf(process, "assigned").length === 4);
+  await bench.until(() => process.seen("error").length > 0);
+  const { error, topic } = process.seen("error")[0]!;
+  assert.deepEqual([topic, (error as Error).name], ["tenant-2-jobs", "InvalidOptionError"]);
+  assert.match((error as Error).message, /"dead" has 1 partitions, its queue has 2/);
+  await bench.time.advance(4 * INTERVAL);
+  assert.equal(process.seen("error").length, 1);
+});
+
 test("S6.5 a job whose queue is set at the call has the pattern's settings, and runs", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 1, "tenant-7-jobs": 2 } });
   const process = bench.process("w", { queuePatterns: [{ match: /^tenant-/, partitions: 3 }] });
