@@ -251,7 +251,8 @@ export class LaneRunner implements JobRunner {
   async skip(offset: number, topic: string | undefined): Promise<void> {
     const { attempts, failures } = this.#parts;
     const place = placeText({ topic: this.#parts.topic, partition: this.#parts.partition, offset });
-    await attempts.idle(offset);
+    // Again, since others may wait for the same: whoever comes first may have begun what they know nothing of.
+    while (this.#parts.notRunning() === undefined && attempts.works(offset)) await attempts.idle(offset);
     const stopped = this.#parts.notRunning();
     if (stopped !== undefined) throw new NotBlockedError(place, `this worker does not run its partition (${stopped})`);
     const batch = this.#batch;
