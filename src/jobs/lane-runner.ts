@@ -135,13 +135,15 @@ export class LaneRunner implements JobRunner {
 
   #startSuspect(batch: LaneBatch): boolean {
     const { gate, attempts, notes } = this.#parts;
-    const { record, received } = batch.suspects[0]!;
+    const suspect = batch.nextSuspect;
+    if (suspect === undefined) return false;
+    const { record, received, lane } = suspect;
     const admission = gate.admit(record);
     if (admission === "later") return false;
     if (admission === "note") notes.note([record], () => this.#parts.pump());
     else if (typeof admission === "object" && "wait" in admission) this.#haltFor(admission.wait, record.offset);
     else {
-      const { lane } = batch.beginSuspect();
+      batch.beginSuspect(suspect);
       if (admission === "now") attempts.start(record, received, (outcome) => this.#ended(batch, lane, outcome));
       else this.#settle(batch, lane, admission.end);
     }
@@ -225,9 +227,9 @@ export class LaneRunner implements JobRunner {
   #tellDone(): void {
     if (this.#whenDone === undefined) return;
     const canGoOn = !this.#isLeft && this.#halt === undefined && this.#batch !== undefined;
-    const { suspects = [], ready = [] } = this.#batch ?? {};
+    const { nextSuspect, ready = [] } = this.#batch ?? {};
     const isWorking = this.#parts.attempts.isWorking || this.#parts.notes.isNoting;
-    if (canGoOn && (isWorking || suspects.length > 0 || ready.length > 0)) return;
+    if (canGoOn && (isWorking || nextSuspect !== undefined || ready.length > 0)) return;
     this.#whenDone();
     this.#whenDone = undefined;
   }
