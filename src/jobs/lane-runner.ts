@@ -258,9 +258,11 @@ export class LaneRunner implements JobRunner {
     const stopped = this.#parts.notRunning();
     if (stopped !== undefined) throw new NotBlockedError(place, `this worker does not run its partition (${stopped})`);
     const batch = this.#batch;
-    const lane = batch?.lanes.find(({ first }) => first?.record.offset === offset);
+    const suspect = batch?.suspects.find((job) => job.record.offset === offset && !job.lane.isBusy);
+    const lane = suspect?.lane ?? batch?.lanes.find(({ first }) => first?.record.offset === offset);
     if (batch === undefined || lane === undefined || failures.countsOf(offset, undefined).attempt === 0)
       throw new NotBlockedError(place, "it has not failed, or is not the first job of its lane");
+    if (suspect !== undefined) batch.beginSuspect(suspect);
     lane.wait?.cancel();
     lane.wait = undefined;
     if (batch.ready.includes(lane)) batch.ready.splice(batch.ready.indexOf(lane), 1);

@@ -260,7 +260,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   async skip(offset: number, topic: string | undefined): Promise<void> {
     await this.#runner.skip(offset, topic);
     // It may have been about to run alone, for which all others wait.
-    this.#context.slots.forgetAlone(this);
+    this.#forgetSlots();
     this.pump();
   }
 

@@ -223,3 +223,15 @@ test("S4.8 S8.3 a suspect does not start in a lane in which another waits, as a 
   assert.equal(most, 1);
   assert.deepEqual(bench.ran("q", 0), [0, 1, 0, 2]);
 });
+
+test("S4.4 S4.8 a suspect that waits before it is tried alone can be skipped", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = lanes(bench, "w").job("q");
+  await produce(bench, [{ key: "a" }, { key: "a" }, { key: "b" }]);
+  left(bench, [{ offset: 0, attempt: 5, nextRetryAt: bench.time.instance().now() + 60_000, suspect: true }]);
+  await process.work();
+  await bench.time.advance(5_000);
+  await bench.run(process.app.skip({ topic: "q", partition: 0, offset: 0 }));
+  await bench.until(() => drained(bench), 10_000);
+  assert.deepEqual(bench.ran("q", 0).sort(), [1, 2]);
+});
