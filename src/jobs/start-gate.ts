@@ -73,9 +73,9 @@ export class StartGate {
     return hindrance;
   }
 
-  /** Whether the queue's options let the job start. */
+  /** Whether the job has waited as long as it has to, and the queue's options let it start. */
   isDue(record: BufferedRecord): boolean {
-    return this.#rules?.judge(record) === undefined;
+    return this.#waitOf(record.offset) <= 0 && this.#rules?.judge(record) === undefined;
   }
 
   /** A wait of the job at `offset` is over: a wall clock that was set back meanwhile must not make it wait again. */

@@ -235,3 +235,15 @@ test("S4.4 S4.8 a suspect that waits before it is tried alone can be skipped", a
   await bench.until(() => drained(bench), 10_000);
   assert.deepEqual(bench.ran("q", 0).sort(), [1, 2]);
 });
+
+test("S4.8 S3.8 a job that failed under a dead owner waits on, though what is in other lanes is noted", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = lanes(bench, "w").job("q");
+  await produce(bench, [{ key: "a" }, { key: "b" }, { key: "c" }]);
+  const [now, nextRetryAt] = [bench.time.elapsed, bench.time.instance().now() + 20_000];
+  left(bench, [{ offset: 1, attempt: 1, nextRetryAt }]);
+  await process.work();
+  await bench.until(() => drained(bench));
+  assert.ok(bench.starts.every(({ offset, at }) => at - now >= 20_000 === (offset === 1)));
+  assert.equal(bench.starts.find(({ offset }) => offset === 1)!.attempt, 2);
+});
