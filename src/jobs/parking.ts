@@ -321,7 +321,8 @@ export class Parking {
       this.#settle(
         key,
         offset,
-        async () => (await outcome.end()) && (!this.has(offset) || this.#isKept(key) || this.#finish(offset)),
+        // One that was parked again is read anew, whether or not somebody has asked for it meanwhile.
+        async () => (await outcome.end()) && (!this.has(offset) || key.loaded === undefined || this.#finish(offset)),
       );
     else {
       const { wait, counts } = outcome;
@@ -333,11 +334,6 @@ export class Parking {
         return isNoted;
       });
     }
-  }
-
-  /** It was parked again. */
-  #isKept({ mode }: ParkedKey): boolean {
-    return mode === "kept";
   }
 
   #finish(offset: number): Promise<boolean> {

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { QueueOptions } from "../../src/jobs/queue-options.ts";
+import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
+
+const drained = (bench: WorkerBench): boolean => bench.lag("q").every((lag) => lag === 0);
+
+function parking(bench: WorkerBench, name: string, options: Partial<QueueOptions> = {}): WorkerProcess {
+  return bench.process(name, { queues: { q: { whenExhausted: "park", maxRetries: 0, ...options } } });
+}
+
+async function produce(bench: WorkerBench, keys: readonly string[]): Promise<void> {
+  await bench.produceRecords(
+    keys.map((key) => ({ topic: "q", partition: 0, key, value: "1", headers: { "ottla-job": "work" } })),
+  );
+}
+
+test("S4.6 S8.6 a job that is asked for again while it is parked anew is not lost", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = parking(bench, "w").job("q", async () => {
+    await process.sleep(1_000);
+    throw new Error("does not work");
+  });
+  await process.work();
+  await produce(bench, ["a", "a"]);
+  await bench.until(() => drained(bench));
+  await bench.run(process.app.parked.release({ queue: "q" }));
+  await bench.until(() => bench.starts.length === 2);
+  // The transaction by which it is parked has ended, and it is long before anybody hears so.
+  const unheard = bench.broker.faults.drop({ api: "EndTxn", when: "afterApply" });
+  await bench.until(() => unheard.used === 1);
+  await bench.run(process.app.parked.release({ queue: "q" }));
+  await bench.time.advance(60_000);
+  assert.deepEqual(bench.ran("q", 0), [0, 0, 0]);
+  const [listed] = await bench.run(process.app.parked.list());
+  assert.deepEqual([listed!.offset, listed!.jobs, listed!.state], [0, 2, "parked"]);
+});
