@@ -109,16 +109,16 @@ export class Parking {
       if (isLast) key.requests.clear();
       this.#keys.shift(key);
     };
-    const at = key.first?.at;
-    return { records, move: this.#stateMove(moved, () => this.#isGone(offset, at)) };
+    return { records, move: this.#stateMove(moved, () => this.#isGone(offset)) };
   }
 
   #jobKey(offset: number): StateKey {
     return { kind: "park", topic: this.topic, partition: this.partition, id: String(offset) };
   }
 
-  async #isGone(offset: number, at: number | undefined): Promise<boolean> {
-    return (await this.#parts.state.find(this, offset, at)) === undefined;
+  /** Its record stays where it was, whatever came after it: all of them are read. */
+  async #isGone(offset: number): Promise<boolean> {
+    return (await this.#parts.state.find(this, offset, undefined)) === undefined;
   }
 
   /** A move that changes what is parked, and leaves the partition's offsets as they are. */

@@ -125,7 +125,8 @@ export class StateReader {
       }
     }
     // Nobody has said where it is, or it was compacted away: a later one has its place.
-    const ends = await listOffsets(kafka.cluster, [place], "latest", ASK_TIMEOUT, signal);
+    // What has just been committed may not be stable here yet: it is waited for.
+    const ends = await listOffsets(kafka.cluster, [place], "latest", ASK_TIMEOUT, signal, "readUncommitted");
     const starts = await listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT, signal);
     const key = partitionKey(place.topic, place.partition);
     let last: JobRecord | undefined;

@@ -35,3 +35,28 @@ test("S4.6 S8.6 a job that is asked for again while it is parked anew is not los
   const [listed] = await bench.run(process.app.parked.list());
   assert.deepEqual([listed!.offset, listed!.jobs, listed!.state], [0, 2, "parked"]);
 });
+
+test("S3.9 where nobody says how the hand-over of a released job ended, what is parked does", async (t) => {
+  for (const when of ["beforeApply", "afterApply"] as const) {
+    const bench = await startWorkerBench(t, { topics: { q: 1, next: 1 } });
+    const process = parking(bench, "w");
+    const next = process.app.job<number>({ name: "next", queue: "next", perform() {} });
+    let isBroken = true;
+    process.job("q", async (_payload, job) => {
+      if (isBroken) throw new Error("does not work");
+      await job.transaction((tx) => tx.performLater(next.of(job.offset)));
+    });
+    await produce(bench, ["a", "a"]);
+    await process.work({ queues: ["q"] });
+    await bench.until(() => drained(bench));
+    isBroken = false;
+    const silence = bench.broker.faults.drop({ api: "EndTxn", when, times: Number.POSITIVE_INFINITY });
+    await bench.run(process.app.parked.release({ queue: "q" }));
+    await bench.until(() => silence.used > 0);
+    await bench.time.advance(90_000);
+    silence.cancel();
+    await bench.time.advance(60_000);
+    assert.deepEqual(await bench.run(bench.committedValues("next", 1)), [[0, 1]], when);
+    assert.deepEqual(await bench.run(process.app.parked.list()), [], when);
+  }
+});
