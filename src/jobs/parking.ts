@@ -1,5 +1,4 @@
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
-import type { TopicPartition } from "../client/topic-partition.ts";
 import { uuidv7 } from "../net/clock.ts";
 import { Discard } from "./job-controls.ts";
 import { partitionedBy } from "./lane-placement.ts";
@@ -171,22 +170,26 @@ export class Parking {
       at = place?.offset;
     };
     const move = finishing(source, offset);
+    let renewed: StateKey | undefined;
     const moved = (): void => {
       move.moved();
-      this.#keys.add(by, offset, at);
+      const key = this.#keys.add(by, offset, at);
+      if (renewed !== undefined) key.requests.set(stateKey(renewed), renewed);
     };
     const place = state.placeOf(this);
     const kept = parkedRecord(record, { ...this.#place, offset }, place, { by, ...how });
-    return context.moves.move(source, { ...move, moved }, () => [kept, ...this.#renewed(by, place)], { placed });
+    const records = (): ProducerRecord[] => {
+      renewed = this.#renewed(by);
+      return renewed === undefined ? [kept] : [kept, requestRecord(renewed, by, place)];
+    };
+    return context.moves.move(source, { ...move, moved }, records, { placed });
   }
 
   /** A key that is being released, and whose last job has just taken the request along, goes on being released. */
-  #renewed(by: string, to: TopicPartition): ProducerRecord[] {
+  #renewed(by: string): StateKey | undefined {
     const key = this.#keys.get(by);
-    if (key === undefined || key.mode === "kept" || key.requests.size > 0) return [];
-    const request = { kind: key.mode, ...this.#place, id: uuidv7(this.#parts.context.clock) };
-    key.requests.set(stateKey(request), request);
-    return [requestRecord(request, by, to)];
+    if (key === undefined || key.mode === "kept" || key.requests.size > 0) return undefined;
+    return { kind: key.mode, ...this.#place, id: uuidv7(this.#parts.context.clock) };
   }
 
   get #place(): { readonly topic: string; readonly partition: number } {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ErrorCode } from "../../protocol/errors.ts";
 import type { QueueOptions } from "../../src/jobs/queue-options.ts";
 import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
@@ -59,4 +60,32 @@ test("S3.9 where nobody says how the hand-over of a released job ended, what is 
     assert.deepEqual(await bench.run(bench.committedValues("next", 1)), [[0, 1]], when);
     assert.deepEqual(await bench.run(process.app.parked.list()), [], when);
   }
+});
+
+test("S4.6 S5 a newcomer that is parked as the last released job ends is released, though its move had to be repeated", async (t) => {
+  const bench = await startWorkerBench(t);
+  let isBroken = true;
+  const start = async (name: string): Promise<WorkerProcess> => {
+    const process = parking(bench, name, { virtualPartitions: { max: 2 } }).job("q", (_payload, { offset }) => {
+      if (isBroken) throw new Error("does not work");
+      return process.sleep(offset === 0 ? 10 : 10_000);
+    });
+    await process.work();
+    return process;
+  };
+  const first = await start("first");
+  await produce(bench, ["a"]);
+  await bench.until(() => drained(bench));
+  isBroken = false;
+  const { faults } = bench.broker;
+  const slow = faults.delay({ api: "EndTxn", ms: 2_000 });
+  await bench.run(first.app.parked.release({ queue: "q" }));
+  await bench.until(() => slow.used === 1);
+  const failure = faults.fail({ api: "TxnOffsetCommit", errorCode: ErrorCode.INVALID_COMMIT_OFFSET_SIZE });
+  await produce(bench, ["a"]);
+  await bench.until(() => bench.ran("q", 0, "first").includes(1));
+  assert.equal(failure.used, 1);
+  first.crash();
+  await start("second");
+  await bench.until(() => bench.ran("q", 0, "second").includes(1));
 });
