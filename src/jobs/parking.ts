@@ -241,7 +241,7 @@ export class Parking {
     void context.moves.move(source, move, () => [tombstone(key, state.placeOf(this))]);
   }
 
-  /** Starts a job that was released, if one may start. Whether it did. */
+  /** Starts a job that was released, if one may start. Whether something was begun. */
   startNext(): boolean {
     if (this.#keys.size === 0 || this.#isOver) return false;
     for (const key of this.#keys.released) {
@@ -297,6 +297,8 @@ export class Parking {
     }
     const admission = gate.admitParked(offset);
     if (admission === "later") return false;
+    // Nothing else may start either, before Kafka knows that jobs do.
+    if (admission === "note") return true;
     if (admission !== "now") {
       this.#waitFor(key, admission.wait);
       return false;

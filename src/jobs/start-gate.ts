@@ -85,11 +85,11 @@ export class StartGate {
   }
 
   /** Whether a job that was parked, and released, may start. Its age is nothing to go by: somebody wants it run. */
-  admitParked(offset: number): "now" | "later" | { readonly wait: number } {
+  admitParked(offset: number): "now" | "later" | "note" | { readonly wait: number } {
     const { turn, slots } = this.#context;
     if (!this.#notes.isOpen) {
       this.#notes.note([], () => this.#user.slotFree());
-      return "later";
+      return "note";
     }
     if (!this.#lease.isValid || turn.isOver(this.#user)) return "later";
     const wait = this.#rules?.throttled ?? 0;

@@ -4,6 +4,7 @@ import { ErrorCode } from "../../protocol/errors.ts";
 import type { QueueOptions } from "../../src/jobs/queue-options.ts";
 import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const drained = (bench: WorkerBench): boolean => bench.lag("q").every((lag) => lag === 0);
 
 function parking(bench: WorkerBench, name: string, options: Partial<QueueOptions> = {}): WorkerProcess {
@@ -88,4 +89,34 @@ test("S4.6 S5 a newcomer that is parked as the last released job ends is release
   first.crash();
   await start("second");
   await bench.until(() => bench.ran("q", 0, "second").includes(1));
+});
+
+test("S4.8 that jobs are started is committed before the first of those that were released, too", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 2 } });
+  let isBroken = true;
+  const isOpen: boolean[] = [];
+  const start = async (name: string) => {
+    const process = parking(bench, name).job("q", async (_payload, { partition }) => {
+      // The other partition sees to it that the event loop has just had its turn.
+      if (partition === 1) return process.sleep(1);
+      if (isBroken) throw new Error("does not work");
+      isOpen.push(
+        bench.commits.some((commit) => commit.by === name && commit.partition === 0 && commit.metadata!.open),
+      );
+    });
+    return { process, worker: await process.work() };
+  };
+  const { process, worker } = await start("first");
+  await produce(bench, ["x", "a", "b"]);
+  await bench.until(() => drained(bench));
+  await bench.run(worker.close());
+  isBroken = false;
+  await bench.run(process.app.parked.discard({ queue: "q", key: "x" }));
+  for (const key of ["a", "b"]) await bench.run(process.app.parked.release({ queue: "q", key }));
+  // While one is let go of, the others are read.
+  bench.broker.faults.delay({ api: "EndTxn", ms: 2_005 });
+  await bench.produce("q", 1, range(4_000));
+  await start("second");
+  await bench.until(() => isOpen.length === 2);
+  assert.deepEqual(isOpen, [true, true]);
 });
