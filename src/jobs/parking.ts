@@ -20,6 +20,8 @@ import { ProcessDiedError } from "./worker-errors.ts";
 
 /** Milliseconds before a parked job that could not be read is asked for again. */
 const LOAD_RETRY = 1_000;
+/** Released keys of which a job is in memory: as many as a queue has lanes at most. The others wait in the state topic. */
+const IN_HAND = 64;
 
 export interface ParkingParts {
   readonly context: WorkerContext;
@@ -244,10 +246,14 @@ export class Parking {
   /** Starts a job that was released, if one may start. Whether something was begun. */
   startNext(): boolean {
     if (this.#keys.size === 0 || this.#isOver) return false;
+    let inHand = 0;
     for (const key of this.#keys.released) {
+      if (key.isBusy || key.loaded !== undefined) inHand++;
       if (key.isBusy || key.wait !== undefined || key.first === undefined) continue;
-      if (key.loaded === undefined) this.#load(key);
-      else if (this.#startFirst(key, key.loaded)) return true;
+      if (key.loaded !== undefined) {
+        if (this.#startFirst(key, key.loaded)) return true;
+      } else if (inHand++ < IN_HAND) this.#load(key);
+      if (inHand >= IN_HAND) return false;
     }
     return false;
   }

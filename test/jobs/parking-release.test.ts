@@ -120,3 +120,26 @@ test("S4.8 that jobs are started is committed before the first of those that wer
   await bench.until(() => isOpen.length === 2);
   assert.deepEqual(isOpen, [true, true]);
 });
+
+test("S8.10 of the keys that are released together few are read at once", async (t) => {
+  const bench = await startWorkerBench(t);
+  let isBroken = true;
+  const process = parking(bench, "w").job("q", () => {
+    if (isBroken) throw new Error("does not work");
+  });
+  await process.work();
+  await produce(
+    bench,
+    range(300).map((i) => `k${i}`),
+  );
+  await bench.until(() => drained(bench), 600_000);
+  isBroken = false;
+  const before = bench.starts.length;
+  let fetches = 0;
+  bench.broker.observe(({ api }) => {
+    if (api === "Fetch" && bench.starts.length === before) fetches++;
+  });
+  await bench.run(process.app.parked.release({ queue: "q" }));
+  await bench.until(() => bench.starts.length === before + 300, 600_000);
+  assert.ok(fetches < 100, `${fetches}`);
+});
