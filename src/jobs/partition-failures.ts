@@ -145,9 +145,12 @@ export class PartitionFailures {
     const job = readJob(this.#source, record);
     const before = this.countsOf(record.offset, job);
     const { maxRetries, deadLetterTopic } = this.#context.queueOf(this.#source.topic);
-    if (before.attempt === 0 || unruled(before) <= maxRetries || deadLetterTopic === undefined) return undefined;
+    if (before.attempt === 0 || unruled(before) <= maxRetries) return undefined;
     const error = new ProcessDiedError(before.attempt);
-    return () => this.#bury({ record, job, number: before.attempt, error, duration: 0 }, deadLetterTopic);
+    const failure = { record, job, number: before.attempt, error, duration: 0 };
+    const { parking } = this;
+    if (parking !== undefined) return () => parking.park(failure);
+    return deadLetterTopic === undefined ? undefined : () => this.#bury(failure, deadLetterTopic);
   }
 
   /**

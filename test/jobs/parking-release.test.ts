@@ -143,3 +143,23 @@ test("S8.10 of the keys that are released together few are read at once", async 
   await bench.until(() => bench.starts.length === before + 300, 600_000);
   assert.ok(fetches < 100, `${fetches}`);
 });
+
+test("S4.6 S4.8 a job that kills each process is parked once it has done so too often, dead letters or not", async (t) => {
+  for (const options of [{}, { deadLetterQueue: { topic: "d" } }]) {
+    const bench = await startWorkerBench(t, { topics: { q: 1, d: 1 } });
+    await produce(bench, ["kills", "well"]);
+    for (let round = 0; !drained(bench); round++) {
+      assert.ok(round < 12, "it goes on and on");
+      const process = parking(bench, `w${round}`, { maxRetries: 2, ...options }).job("q", async (_payload, { key }) => {
+        if (key !== "kills") return;
+        process.crash();
+        await new Promise(() => {});
+      });
+      await process.work();
+      await bench.until(() => process.clock.frozen || drained(bench), 600_000);
+    }
+    const [listed] = await bench.run(parking(bench, "outside").app.parked.list());
+    assert.deepEqual([listed?.key, listed?.jobs, bench.records("d", 0).length], ["kills", 1, 0]);
+    assert.match(listed!.error!, /^ProcessDiedError/);
+  }
+});
