@@ -136,8 +136,9 @@ export class PartitionFailures {
 
   forgetBelow(offset: number): void {
     this.#book.forgetBelow(offset);
+    // One that is parked runs from there, wherever the partition stands.
     for (const jobs of [this.#unknown, this.#blocked])
-      for (const each of jobs.keys()) if (each < offset) jobs.delete(each);
+      for (const each of jobs.keys()) if (each < offset && this.parking?.has(each) !== true) jobs.delete(each);
   }
 
   /** What ends a job that was running, alone, when its process died, and now once too often. */

@@ -163,3 +163,24 @@ test("S4.6 S4.8 a job that kills each process is parked once it has done so too 
     assert.match(listed!.error!, /^ProcessDiedError/);
   }
 });
+
+test("S4.7 a released job that nobody knows is parked again once its grace is over, though other jobs go on", async (t) => {
+  const bench = await startWorkerBench(t);
+  const first = parking(bench, "first").job("q", () => {
+    throw new Error("does not work");
+  });
+  const worker = await first.work();
+  await produce(bench, ["a"]);
+  await bench.until(() => drained(bench));
+  await bench.run(worker.close());
+  const second = parking(bench, "second");
+  second.app.job({ name: "other", queue: "q", perform() {} });
+  await second.work({ unknownJobGrace: "20s" });
+  await bench.run(first.app.parked.release({ queue: "q" }));
+  for (let i = 0; i < 60; i++) {
+    await bench.produceRecords([{ topic: "q", partition: 0, key: "b", value: "1", headers: { "ottla-job": "other" } }]);
+    await bench.time.advance(1_000);
+  }
+  const [listed] = await bench.run(first.app.parked.list());
+  assert.equal(listed!.state, "parked");
+});
