@@ -232,8 +232,10 @@ export class Parking {
   /** Somebody asks for a key's jobs to be released, or let go of. */
   requested(request: StateRequest): void {
     if (this.#isOver) return;
-    if (this.#keys.request(request)) this.#parts.pump();
-    else this.#forget(request.key);
+    if (!this.#keys.request(request)) return this.#forget(request.key);
+    // What is let go of has nothing to wait for.
+    if (request.key.kind === "discard") this.#keys.get(request.by)?.cancelWait();
+    this.#parts.pump();
   }
 
   /** A request that nothing is left to do for. */
@@ -341,7 +343,7 @@ export class Parking {
         const isNoted = await this.#rewrite(key, record, { counts });
         // It is read again, with its failures.
         key.loaded = undefined;
-        if (isNoted && !this.#isOver) this.#waitFor(key, wait);
+        if (isNoted && !this.#isOver && key.mode !== "discard") this.#waitFor(key, wait);
         return isNoted;
       });
     }

@@ -184,3 +184,25 @@ test("S4.7 a released job that nobody knows is parked again once its grace is ov
   const [listed] = await bench.run(first.app.parked.list());
   assert.equal(listed!.state, "parked");
 });
+
+test("S4.6 what is let go of while a rule has it wait is let go of at once", async (t) => {
+  const bench = await startWorkerBench(t);
+  let isBroken = true;
+  const process = parking(bench, "w").job(
+    "q",
+    () => {
+      throw isBroken ? new Error("does not work") : new RangeError("later");
+    },
+    { retryOn: [{ errors: [RangeError], wait: "1h", jitter: 0 }] },
+  );
+  await process.work();
+  await produce(bench, ["a", "a"]);
+  await bench.until(() => drained(bench));
+  isBroken = false;
+  await bench.run(process.app.parked.release({ queue: "q" }));
+  await bench.until(() => bench.starts.length === 2);
+  await bench.time.advance(2_000);
+  await bench.run(process.app.parked.discard({ queue: "q" }));
+  await bench.until(() => process.seen("discarded").length === 2, 10_000);
+  assert.deepEqual(await bench.run(process.app.parked.list()), []);
+});
