@@ -206,3 +206,25 @@ test("S4.6 what is let go of while a rule has it wait is let go of at once", asy
   await bench.until(() => process.seen("discarded").length === 2, 10_000);
   assert.deepEqual(await bench.run(process.app.parked.list()), []);
 });
+
+test("S4.6 S7.9 requests are heard though the group's state topic was cut, and an event says that it was", async (t) => {
+  const bench = await startWorkerBench(t);
+  let isBroken = true;
+  const process = parking(bench, "w").job("q", () => {
+    if (isBroken) throw new Error("does not work");
+  });
+  await process.work();
+  await produce(bench, ["a", "b"]);
+  await bench.until(() => drained(bench));
+  isBroken = false;
+  await bench.run(process.app.parked.discard({ queue: "q", key: "b" }));
+  await bench.until(() => process.seen("discarded").length === 1);
+  await bench.time.advance(2_000);
+  const state = bench.broker.topics().find(({ name }) => name === "workers-state")!;
+  const { index, logEndOffset } = state.partitions.find((each) => each.logEndOffset > 0)!;
+  bench.broker.faults.truncate("workers-state", index, logEndOffset - 2);
+  await bench.time.advance(5_000);
+  await bench.run(process.app.parked.release({ queue: "q", key: "a" }));
+  await bench.until(() => bench.ran("q", 0).length === 3, 20_000);
+  assert.ok(process.seen("error").some(({ during }) => during === "following the group's state"));
+});
