@@ -34,6 +34,8 @@ export const REDRIVE_HEADER = "ottla-redrive";
 
 /** Of a parked job, whose record's key is not its own: what it is parked by, and the key of its record, if it has one. */
 export const PARKED_BY_HEADER = "ottla-parked-by";
+/** The id of the topic that it was in: one that was made again has other jobs at the same offsets. */
+export const TOPIC_ID_HEADER = "ottla-topic-id";
 export const RECORD_KEY_HEADER = "ottla-record-key";
 /** Its record has no value: a record without one deletes another in a compacted topic. */
 export const NO_VALUE_HEADER = "ottla-no-value";

@@ -112,14 +112,18 @@ export class LaneBatch {
     return this.lanes.some(({ wait }) => wait !== undefined);
   }
 
-  /** The first suspect becomes the first job of its lane, and is under way. */
-  beginSuspect(): BatchedJob {
-    const job = this.suspects.shift()!;
+  /** The first suspect whose lane does not wait for another job. */
+  get nextSuspect(): BatchedJob | undefined {
+    return this.suspects.find(({ lane }) => !lane.isBusy);
+  }
+
+  /** The suspect becomes the first job of its lane, and is under way. */
+  beginSuspect(job: BatchedJob): void {
+    this.suspects.splice(this.suspects.indexOf(job), 1);
     const at = this.ready.indexOf(job.lane);
     if (at >= 0) this.ready.splice(at, 1);
     job.lane.unshift(job);
     job.lane.isBusy = true;
-    return job;
   }
 
   /** The first job of the lane is finished. */

@@ -135,13 +135,15 @@ export class LaneRunner implements JobRunner {
 
   #startSuspect(batch: LaneBatch): boolean {
     const { gate, attempts, notes } = this.#parts;
-    const { record, received } = batch.suspects[0]!;
+    const suspect = batch.nextSuspect;
+    if (suspect === undefined) return false;
+    const { record, received, lane } = suspect;
     const admission = gate.admit(record);
     if (admission === "later") return false;
     if (admission === "note") notes.note([record], () => this.#parts.pump());
     else if (typeof admission === "object" && "wait" in admission) this.#haltFor(admission.wait, record.offset);
     else {
-      const { lane } = batch.beginSuspect();
+      batch.beginSuspect(suspect);
       if (admission === "now") attempts.start(record, received, (outcome) => this.#ended(batch, lane, outcome));
       else this.#settle(batch, lane, admission.end);
     }
@@ -225,9 +227,9 @@ export class LaneRunner implements JobRunner {
   #tellDone(): void {
     if (this.#whenDone === undefined) return;
     const canGoOn = !this.#isLeft && this.#halt === undefined && this.#batch !== undefined;
-    const { suspects = [], ready = [] } = this.#batch ?? {};
+    const { nextSuspect, ready = [] } = this.#batch ?? {};
     const isWorking = this.#parts.attempts.isWorking || this.#parts.notes.isNoting;
-    if (canGoOn && (isWorking || suspects.length > 0 || ready.length > 0)) return;
+    if (canGoOn && (isWorking || nextSuspect !== undefined || ready.length > 0)) return;
     this.#whenDone();
     this.#whenDone = undefined;
   }
@@ -251,13 +253,16 @@ export class LaneRunner implements JobRunner {
   async skip(offset: number, topic: string | undefined): Promise<void> {
     const { attempts, failures } = this.#parts;
     const place = placeText({ topic: this.#parts.topic, partition: this.#parts.partition, offset });
-    await attempts.idle(offset);
+    // Again, since others may wait for the same: whoever comes first may have begun what they know nothing of.
+    while (this.#parts.notRunning() === undefined && attempts.works(offset)) await attempts.idle(offset);
     const stopped = this.#parts.notRunning();
     if (stopped !== undefined) throw new NotBlockedError(place, `this worker does not run its partition (${stopped})`);
     const batch = this.#batch;
-    const lane = batch?.lanes.find(({ first }) => first?.record.offset === offset);
+    const suspect = batch?.suspects.find((job) => job.record.offset === offset && !job.lane.isBusy);
+    const lane = suspect?.lane ?? batch?.lanes.find(({ first }) => first?.record.offset === offset);
     if (batch === undefined || lane === undefined || failures.countsOf(offset, undefined).attempt === 0)
       throw new NotBlockedError(place, "it has not failed, or is not the first job of its lane");
+    if (suspect !== undefined) batch.beginSuspect(suspect);
     lane.wait?.cancel();
     lane.wait = undefined;
     if (batch.ready.includes(lane)) batch.ready.splice(batch.ready.indexOf(lane), 1);

@@ -1,6 +1,6 @@
 import type { Timer } from "../net/clock.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
-import type { PartitionState, StateRequest } from "./state-scan.ts";
+import type { ParkedEntry, PartitionState, StateRequest } from "./state-scan.ts";
 import { type StateKey, stateKey } from "./state-topic.ts";
 
 /** A job that is parked. */
@@ -57,12 +57,20 @@ export class ParkedKeys {
   readonly #byOffset = new Map<number, ParkedKey>();
   readonly #released = new Set<ParkedKey>();
 
-  /** What was loaded. Gives the requests that nothing is left to do for. */
-  begin({ parked, requests }: PartitionState, wasOpen: boolean): StateRequest[] {
-    for (const { by, offset, at } of parked) this.add(by, offset, at);
+  /**
+   * What was loaded, for the topic with this id: gives what is of another, which is gone with its topic, and the requests
+   * that nothing is left to do for.
+   */
+  begin(
+    { parked, requests }: PartitionState,
+    topicId: string,
+    wasOpen: boolean,
+  ): { readonly foreign: readonly ParkedEntry[]; readonly idle: readonly StateRequest[] } {
+    const foreign = parked.filter((each) => each.topicId !== topicId);
+    for (const { by, offset, at, topicId: own } of parked) if (own === topicId) this.add(by, offset, at);
     const idle = requests.filter((request) => !this.request(request));
     for (const key of this.#keys.values()) key.isSuspect = wasOpen && key.mode === "release";
-    return idle;
+    return { foreign, idle };
   }
 
   get size(): number {

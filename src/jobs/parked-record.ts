@@ -8,6 +8,7 @@ import {
   PARKED_BY_HEADER,
   RECORD_KEY_HEADER,
   RETRIES_HEADER,
+  TOPIC_ID_HEADER,
 } from "./headers.ts";
 import { errorHeader } from "./moved-record.ts";
 import type { JobRecord } from "./received-job.ts";
@@ -19,7 +20,13 @@ import type { FailureCounts } from "./verdict.ts";
 const decoder = new TextDecoder();
 const EMPTY = new Uint8Array(0);
 /** What a parked record has besides the job's own headers. */
-const OF_PARKING: ReadonlySet<string> = new Set([PARKED_BY_HEADER, RECORD_KEY_HEADER, NO_VALUE_HEADER, ERROR_HEADER]);
+const OF_PARKING: ReadonlySet<string> = new Set([
+  PARKED_BY_HEADER,
+  TOPIC_ID_HEADER,
+  RECORD_KEY_HEADER,
+  NO_VALUE_HEADER,
+  ERROR_HEADER,
+]);
 
 /** What jobs are parked by: those that share it stay in order. A job without a key is parked by itself. */
 export function parkedBy(key: string | undefined, offset: number): string {
@@ -33,6 +40,7 @@ export function keyParkedBy(by: string): string | undefined {
 
 export interface Parked {
   readonly by: string;
+  readonly topicId: string;
   /** Failures that count against it. Undefined: whatever it has brought along. */
   readonly counts?: FailureCounts | undefined;
   /** Why it was parked. Undefined: because it is behind one that was. */
@@ -41,12 +49,12 @@ export interface Parked {
 
 /** The job as its group's state topic keeps it, at `to`: with its own bytes, key and headers (S4.6). */
 export function parkedRecord(record: JobRecord, from: RecordPlace, to: TopicPartition, parked: Parked): ProducerRecord {
-  const { by, counts, error } = parked;
+  const { by, topicId, counts, error } = parked;
   const replaced = new Set(OF_PARKING);
   if (counts !== undefined) for (const name of [ATTEMPT_HEADER, RETRIES_HEADER]) replaced.add(name);
   const headers: HeaderInput[] = record.headers.filter(([name]) => !replaced.has(name));
   if (!headers.some(([name]) => name === ORIGIN_HEADER)) headers.push([ORIGIN_HEADER, placeText(from)]);
-  headers.push([PARKED_BY_HEADER, by]);
+  headers.push([PARKED_BY_HEADER, by], [TOPIC_ID_HEADER, topicId]);
   if (record.key !== null) headers.push([RECORD_KEY_HEADER, record.key]);
   if (record.value === null) headers.push([NO_VALUE_HEADER, ""]);
   if (counts !== undefined && counts.attempt > 0) {
@@ -79,8 +87,8 @@ export function headerOf({ headers }: JobRecord, name: string): Uint8Array | und
   return headers.findLast((header) => header[0] === name)?.[1] ?? undefined;
 }
 
-/** What the record is parked by. Undefined: it is no parked job. */
-export function byOf(record: JobRecord): string | undefined {
-  const by = headerOf(record, PARKED_BY_HEADER);
-  return by === undefined ? undefined : decoder.decode(by);
+/** What the record is parked by, and the id of its topic. Undefined: it is no parked job. */
+export function parkedOf(record: JobRecord): { readonly by: string; readonly topicId: string } | undefined {
+  const [by, topicId] = [PARKED_BY_HEADER, TOPIC_ID_HEADER].map((name) => headerOf(record, name));
+  return by === undefined ? undefined : { by: decoder.decode(by), topicId: decoder.decode(topicId) };
 }

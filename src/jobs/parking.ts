@@ -1,61 +1,52 @@
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
-import type { TopicPartition } from "../client/topic-partition.ts";
 import { uuidv7 } from "../net/clock.ts";
-import { Discard } from "./job-controls.ts";
 import { partitionedBy } from "./lane-placement.ts";
-import { type FinishingMove, finishing, type Move, type MoveSource } from "./moves.ts";
+import { type FinishingMove, finishing, type Move } from "./moves.ts";
 import { type ParkedKey, ParkedKeys } from "./parked-keys.ts";
-import { parkedBy, parkedRecord, requestRecord, tombstone, unparkedRecord } from "./parked-record.ts";
-import type { Outcome, PartitionAttempts } from "./partition-attempts.ts";
-import type { FailedAttempt, PartitionFailures } from "./partition-failures.ts";
+import { parkedBy, parkedRecord, requestRecord, tombstone } from "./parked-record.ts";
+import { ParkedRunner, type ParkedStore, type ParkingParts } from "./parked-runner.ts";
+import type { FailedAttempt } from "./partition-failures.ts";
 import { jobInfo } from "./perform.ts";
 import { type ReceivedJob, readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
-import type { StartGate } from "./start-gate.ts";
-import type { LoadedState, StateReader } from "./state-reader.ts";
+import type { LoadedState } from "./state-reader.ts";
 import type { StateRequest } from "./state-scan.ts";
 import { type StateKey, stateKey } from "./state-topic.ts";
-import { type FailureCounts, NO_FAILURES, unruled } from "./verdict.ts";
-import type { WorkerContext } from "./worker-context.ts";
-import { ProcessDiedError } from "./worker-errors.ts";
-
-/** Milliseconds before a parked job that could not be read is asked for again. */
-const LOAD_RETRY = 1_000;
-
-export interface ParkingParts {
-  readonly context: WorkerContext;
-  readonly state: StateReader;
-  readonly source: MoveSource;
-  readonly failures: PartitionFailures;
-  readonly attempts: PartitionAttempts;
-  readonly gate: StartGate;
-  /** Something may start now. */
-  readonly pump: () => void;
-}
+import { type FailureCounts, NO_FAILURES } from "./verdict.ts";
 
 /**
  * The jobs of one partition that are parked (S4.6): one that has failed for good, and every later one of its key, wait in
  * the group's state topic until somebody has them released. Then they run in order, here, while newcomers are parked
  * behind them. All that it writes goes with the partition's commit, so that an old owner writes nothing.
  */
-export class Parking {
+export class Parking implements ParkedStore {
   readonly topic: string;
   readonly partition: number;
   readonly #parts: ParkingParts;
   readonly #keys = new ParkedKeys();
+  readonly #runner: ParkedRunner;
+  #topicId = "";
   #isOver = false;
 
   constructor(parts: ParkingParts) {
     this.#parts = parts;
     this.topic = parts.source.topic;
     this.partition = parts.source.partition;
+    this.#runner = new ParkedRunner(parts, this, this.#keys);
   }
 
   /** `wasOpen`: the last owner died while jobs were started. */
-  begin(loaded: LoadedState, wasOpen: boolean): void {
-    const idle = this.#keys.begin(loaded, wasOpen);
+  begin(loaded: LoadedState, topicId: string, wasOpen: boolean): void {
+    this.#topicId = topicId;
+    const { foreign, idle } = this.#keys.begin(loaded, topicId, wasOpen);
     this.#parts.state.follow(this, loaded.upTo);
     for (const request of idle) this.#forget(request.key);
+    for (const { offset } of foreign) this.#forget(this.#jobKey(offset));
+    if (foreign.length === 0) return;
+    const error = new Error(
+      `${foreign.length} parked jobs are gone with their topic, which was deleted and made again`,
+    );
+    this.#parts.context.events.emit("error", { error, during: "loading the group's state", ...this.#place });
   }
 
   /** Keys that are parked, and jobs. */
@@ -145,7 +136,7 @@ export class Parking {
       if (!(await this.#move(record, by, { counts: NO_FAILURES, error }))) return false;
     } else {
       const requests = [...key.requests.values()];
-      const isKept = await this.#rewrite(key, record, { counts: NO_FAILURES, error }, requests);
+      const isKept = await this.rewrite(key, record, { counts: NO_FAILURES, error }, requests);
       if (!isKept) return false;
       key.loaded = undefined;
       this.#keys.withdraw(key, requests);
@@ -167,22 +158,26 @@ export class Parking {
       at = place?.offset;
     };
     const move = finishing(source, offset);
+    let renewed: StateKey | undefined;
     const moved = (): void => {
       move.moved();
-      this.#keys.add(by, offset, at);
+      const key = this.#keys.add(by, offset, at);
+      if (renewed !== undefined) key.requests.set(stateKey(renewed), renewed);
     };
     const place = state.placeOf(this);
-    const kept = parkedRecord(record, { ...this.#place, offset }, place, { by, ...how });
-    return context.moves.move(source, { ...move, moved }, () => [kept, ...this.#renewed(by, place)], { placed });
+    const kept = parkedRecord(record, { ...this.#place, offset }, place, { by, topicId: this.#topicId, ...how });
+    const records = (): ProducerRecord[] => {
+      renewed = this.#renewed(by);
+      return renewed === undefined ? [kept] : [kept, requestRecord(renewed, by, place)];
+    };
+    return context.moves.move(source, { ...move, moved }, records, { placed });
   }
 
   /** A key that is being released, and whose last job has just taken the request along, goes on being released. */
-  #renewed(by: string, to: TopicPartition): ProducerRecord[] {
+  #renewed(by: string): StateKey | undefined {
     const key = this.#keys.get(by);
-    if (key === undefined || key.mode === "kept" || key.requests.size > 0) return [];
-    const request = { kind: key.mode, ...this.#place, id: uuidv7(this.#parts.context.clock) };
-    key.requests.set(stateKey(request), request);
-    return [requestRecord(request, by, to)];
+    if (key === undefined || key.mode === "kept" || key.requests.size > 0) return undefined;
+    return { kind: key.mode, ...this.#place, id: uuidv7(this.#parts.context.clock) };
   }
 
   get #place(): { readonly topic: string; readonly partition: number } {
@@ -190,7 +185,7 @@ export class Parking {
   }
 
   /** Writes the first job of a key anew, and takes back requests. */
-  #rewrite(
+  rewrite(
     key: ParkedKey,
     record: BufferedRecord,
     how: { readonly counts: FailureCounts; readonly error?: unknown },
@@ -199,7 +194,11 @@ export class Parking {
     const { context, source, state } = this.#parts;
     const place = state.placeOf(this);
     const job = key.first!;
-    const kept = parkedRecord(record, { ...this.#place, offset: job.offset }, place, { by: key.by, ...how });
+    const kept = parkedRecord(record, { ...this.#place, offset: job.offset }, place, {
+      by: key.by,
+      topicId: this.#topicId,
+      ...how,
+    });
     const placed = ([written]: readonly RecordMetadata[]): void => {
       job.at = written?.offset;
     };
@@ -223,8 +222,10 @@ export class Parking {
   /** Somebody asks for a key's jobs to be released, or let go of. */
   requested(request: StateRequest): void {
     if (this.#isOver) return;
-    if (this.#keys.request(request)) this.#parts.pump();
-    else this.#forget(request.key);
+    if (!this.#keys.request(request)) return this.#forget(request.key);
+    // What is let go of has nothing to wait for.
+    if (request.key.kind === "discard") this.#keys.get(request.by)?.cancelWait();
+    this.#parts.pump();
   }
 
   /** A request that nothing is left to do for. */
@@ -234,145 +235,15 @@ export class Parking {
     void context.moves.move(source, move, () => [tombstone(key, state.placeOf(this))]);
   }
 
-  /** Starts a job that was released, if one may start. Whether it did. */
+  /** Starts a job that was released, if one may start. Whether something was begun. */
   startNext(): boolean {
-    if (this.#keys.size === 0 || this.#isOver) return false;
-    for (const key of this.#keys.released) {
-      if (key.isBusy || key.wait !== undefined || key.first === undefined) continue;
-      if (key.loaded === undefined) this.#load(key);
-      else if (this.#startFirst(key, key.loaded)) return true;
-    }
-    return false;
-  }
-
-  #load(key: ParkedKey): void {
-    const { state, pump, context } = this.#parts;
-    const { offset, at } = key.first!;
-    key.isBusy = true;
-    const done = (): void => {
-      key.isBusy = false;
-      pump();
-    };
-    state.find(this, offset, at).then(
-      (record) => {
-        if (record === undefined) return this.#isMissing(key, done);
-        key.loaded = unparkedRecord(record, offset);
-        done();
-      },
-      (error: unknown) => {
-        if (this.#isOver) return;
-        context.events.emit("error", { error, during: "reading a parked job", ...this.#place });
-        this.#waitFor(key, LOAD_RETRY);
-        done();
-      },
-    );
-  }
-
-  /** Somebody has deleted its record: there is nothing left to run. */
-  #isMissing(key: ParkedKey, done: () => void): void {
-    const error = new Error(`the parked job of offset ${key.first!.offset} is not in the group's state topic any more`);
-    this.#parts.context.events.emit("error", { error, during: "reading a parked job", ...this.#place });
-    const { records, move } = this.finishing(key.first!.offset)!;
-    void this.#parts.context.moves.move(this.#parts.source, move, records).then(done);
-  }
-
-  #startFirst(key: ParkedKey, record: BufferedRecord): boolean {
-    const { gate, attempts } = this.#parts;
-    const { offset } = record;
-    const job = readJob(this, record);
-    if (key.mode === "discard" || job === undefined) {
-      this.#settle(key, offset, () => this.#discard(key, record, job));
-      return true;
-    }
-    if (key.isSuspect) {
-      this.#settle(key, offset, () => this.#noteSuspect(key, record, job));
-      return true;
-    }
-    const admission = gate.admitParked(offset);
-    if (admission === "later") return false;
-    if (admission !== "now") {
-      this.#waitFor(key, admission.wait);
-      return false;
-    }
-    key.isBusy = true;
-    attempts.start(record, job, (outcome) => this.#ended(key, record, outcome));
-    return true;
-  }
-
-  #settle(key: ParkedKey, offset: number, end: () => Promise<boolean>): void {
-    key.isBusy = true;
-    this.#parts.attempts.settle(offset, end, () => {
-      key.isBusy = false;
-    });
-  }
-
-  #ended(key: ParkedKey, record: BufferedRecord, outcome: Outcome): void {
-    const { offset } = record;
-    key.isBusy = false;
-    if (outcome === "aborted") return;
-    if (outcome === "finished") {
-      // It may have been finished by what it handed over.
-      if (this.has(offset)) this.#settle(key, offset, () => this.#finish(offset));
-    } else if ("end" in outcome)
-      this.#settle(
-        key,
-        offset,
-        async () => (await outcome.end()) && (!this.has(offset) || this.#isKept(key) || this.#finish(offset)),
-      );
-    else {
-      const { wait, counts } = outcome;
-      this.#settle(key, offset, async () => {
-        const isNoted = await this.#rewrite(key, record, { counts });
-        // It is read again, with its failures.
-        key.loaded = undefined;
-        if (isNoted && !this.#isOver) this.#waitFor(key, wait);
-        return isNoted;
-      });
-    }
-  }
-
-  /** It was parked again. */
-  #isKept({ mode }: ParkedKey): boolean {
-    return mode === "kept";
-  }
-
-  #finish(offset: number): Promise<boolean> {
-    const { records, move } = this.finishing(offset)!;
-    return this.#parts.context.moves.move(this.#parts.source, move, records);
-  }
-
-  #waitFor(key: ParkedKey, ms: number): void {
-    key.wait = this.#parts.context.clock.timer(ms, () => {
-      key.wait = undefined;
-      this.#parts.pump();
-    });
-  }
-
-  async #discard(key: ParkedKey, record: BufferedRecord, job: ReceivedJob | undefined): Promise<boolean> {
-    const { failures } = this.#parts;
-    const error = new Discard("it was parked, and let go of");
-    const { attempt: number } = failures.countsOf(record.offset, job);
-    if (!(await this.#finish(record.offset))) return false;
-    key.cancelWait();
-    await failures.discard({ record, job, number, error, duration: 0 });
-    return true;
-  }
-
-  /** Whoever finds it next counts its death, if it dies of it (S4.8). */
-  async #noteSuspect(key: ParkedKey, record: BufferedRecord, job: ReceivedJob): Promise<boolean> {
-    const { failures, context } = this.#parts;
-    const before = failures.countsOf(record.offset, job);
-    key.isSuspect = false;
-    if (before.attempt > 0 && unruled(before) > context.queueOf(this.topic).maxRetries) {
-      const error = new ProcessDiedError(before.attempt);
-      return this.park({ record, job, number: before.attempt, error, duration: 0 });
-    }
-    return this.#rewrite(key, record, { counts: { ...before, attempt: before.attempt + 1 } });
+    return !this.#isOver && this.#runner.startNext();
   }
 
   /** The partition is given up. */
   end(): void {
     this.#isOver = true;
+    this.#runner.end();
     this.#parts.state.unfollow(this);
     this.cancelWaits();
   }

@@ -176,7 +176,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.#failures.begin(start.failing);
     this.#notes.begin(start.open);
     if (start.committed === undefined) this.#dedupe?.readBack.omit();
-    if (parked !== undefined) this.#parking?.begin(parked, start.open);
+    if (parked !== undefined) this.#parking?.begin(parked, start.topicId, start.open);
     this.pump();
   }
 
@@ -197,9 +197,16 @@ export class PartitionExecutor implements AttemptSource, Buffered {
 
   /** Jobs before `offset`, or from it on where that is a step back, are not in the log any more. Those that were fetched are run all the same. */
   jumpTo(offset: number): void {
+    if (offset < this.#mark) this.#forgetAhead();
     this.#fetchedTo = offset;
     this.#dedupe?.forgetFrom(offset);
     if (this.#runner.buffered === 0) this.#moveMark();
+  }
+
+  /** What is known of jobs that the log has no more would be taken for what others are that come there. */
+  #forgetAhead(): void {
+    this.#finishedAhead.clear();
+    this.#failures.begin([]);
   }
 
   slotFree(): void {
@@ -260,7 +267,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   async skip(offset: number, topic: string | undefined): Promise<void> {
     await this.#runner.skip(offset, topic);
     // It may have been about to run alone, for which all others wait.
-    this.#context.slots.forgetAlone(this);
+    this.#forgetSlots();
     this.pump();
   }
 

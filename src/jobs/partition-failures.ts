@@ -136,8 +136,9 @@ export class PartitionFailures {
 
   forgetBelow(offset: number): void {
     this.#book.forgetBelow(offset);
+    // One that is parked runs from there, wherever the partition stands.
     for (const jobs of [this.#unknown, this.#blocked])
-      for (const each of jobs.keys()) if (each < offset) jobs.delete(each);
+      for (const each of jobs.keys()) if (each < offset && this.parking?.has(each) !== true) jobs.delete(each);
   }
 
   /** What ends a job that was running, alone, when its process died, and now once too often. */
@@ -145,9 +146,12 @@ export class PartitionFailures {
     const job = readJob(this.#source, record);
     const before = this.countsOf(record.offset, job);
     const { maxRetries, deadLetterTopic } = this.#context.queueOf(this.#source.topic);
-    if (before.attempt === 0 || unruled(before) <= maxRetries || deadLetterTopic === undefined) return undefined;
+    if (before.attempt === 0 || unruled(before) <= maxRetries) return undefined;
     const error = new ProcessDiedError(before.attempt);
-    return () => this.#bury({ record, job, number: before.attempt, error, duration: 0 }, deadLetterTopic);
+    const failure = { record, job, number: before.attempt, error, duration: 0 };
+    const { parking } = this;
+    if (parking !== undefined) return () => parking.park(failure);
+    return deadLetterTopic === undefined ? undefined : () => this.#bury(failure, deadLetterTopic);
   }
 
   /**

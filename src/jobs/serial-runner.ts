@@ -99,7 +99,8 @@ export class SerialRunner implements JobRunner {
   async skip(offset: number, topic: string | undefined): Promise<void> {
     const { attempts, failures } = this.#parts;
     const place = placeText({ topic: this.#parts.topic, partition: this.#parts.partition, offset });
-    await attempts.idle();
+    // Again, since others may wait for the same: whoever comes first may have begun what they know nothing of.
+    while (this.#parts.notRunning() === undefined && attempts.works(offset)) await attempts.idle(offset);
     const stopped = this.#parts.notRunning();
     if (stopped !== undefined) throw new NotBlockedError(place, `this worker does not run its partition (${stopped})`);
     const { first } = this.#buffer;
@@ -110,6 +111,6 @@ export class SerialRunner implements JobRunner {
     if (failures.countsOf(offset, undefined).attempt === 0) throw new NotBlockedError(place, "it has not failed");
     this.cancelWaits();
     this.#settle(offset, failures.skip(first, topic));
-    await attempts.idle();
+    await attempts.idle(offset);
   }
 }

@@ -73,9 +73,9 @@ export class StartGate {
     return hindrance;
   }
 
-  /** Whether the queue's options let the job start. */
+  /** Whether the job has waited as long as it has to, and the queue's options let it start. */
   isDue(record: BufferedRecord): boolean {
-    return this.#rules?.judge(record) === undefined;
+    return this.#waitOf(record.offset) <= 0 && this.#rules?.judge(record) === undefined;
   }
 
   /** A wait of the job at `offset` is over: a wall clock that was set back meanwhile must not make it wait again. */
@@ -85,11 +85,11 @@ export class StartGate {
   }
 
   /** Whether a job that was parked, and released, may start. Its age is nothing to go by: somebody wants it run. */
-  admitParked(offset: number): "now" | "later" | { readonly wait: number } {
+  admitParked(offset: number): "now" | "later" | "note" | { readonly wait: number } {
     const { turn, slots } = this.#context;
     if (!this.#notes.isOpen) {
       this.#notes.note([], () => this.#user.slotFree());
-      return "later";
+      return "note";
     }
     if (!this.#lease.isValid || turn.isOver(this.#user)) return "later";
     const wait = this.#rules?.throttled ?? 0;

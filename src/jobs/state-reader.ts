@@ -12,6 +12,7 @@ import { statePartition } from "./state-topic.ts";
 const ASK_TIMEOUT = 30_000;
 /** Milliseconds before state that could not be read is asked for again. */
 const RETRY = 1_000;
+const FOLLOWING = "following the group's state";
 
 /** The owner of a queue's partition, as requests reach it. */
 export interface StateFollower extends TopicPartition {
@@ -183,16 +184,33 @@ export class StateReader {
     const { signal } = this.#stop;
     while (this.#position.has(partition) && !signal.aborted) {
       try {
-        const starts = await listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT, signal);
-        const start = starts.get(partitionKey(this.topic, partition))!;
+        const [starts, ends] = await Promise.all([
+          listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT, signal),
+          listOffsets(kafka.cluster, [place], "latest", ASK_TIMEOUT, signal),
+        ]);
+        const [start, end] = [starts, ends].map((offsets) => offsets.get(partitionKey(this.topic, partition))!) as [
+          number,
+          number,
+        ];
+        // Where the log was cut, what comes there has not been seen.
+        for (const following of this.#followers.values())
+          if (following.at === partition) following.seen = Math.min(following.seen, end);
         this.#position.set(partition, start);
         return this.#fetcher().add(this.topic, partition, start);
       } catch (error) {
         if (signal.aborted) return;
-        this.#app.events.emit("error", { error, during: "following the group's state", ...place });
+        this.#app.events.emit("error", { error, during: FOLLOWING, ...place });
         await sleep(clock, RETRY, signal);
       }
     }
+  }
+
+  /** The topic is not read on by itself, as after its log was cut: requests must be heard all the same. */
+  async failed(partition: number, error: Error): Promise<void> {
+    this.#app.events.emit("error", { error, during: FOLLOWING, topic: this.topic, partition });
+    const { signal } = this.#stop;
+    await sleep(this.#app.slot.use().clock, RETRY, signal).catch(() => {});
+    await this.outOfRange(partition);
   }
 
   close(): void {

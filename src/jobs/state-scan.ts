@@ -1,12 +1,13 @@
 import type { TopicPartition } from "../client/topic-partition.ts";
 import { partitionKey } from "../client/topic-partition.ts";
-import { byOf } from "./parked-record.ts";
+import { parkedOf } from "./parked-record.ts";
 import type { JobRecord } from "./received-job.ts";
 import { parseStateKey, type StateKey, stateKey } from "./state-topic.ts";
 
 /** Where the record of a parked job is in the state topic's partition. */
 export interface ParkedEntry {
   readonly by: string;
+  readonly topicId: string;
   /** In the queue's partition. */
   readonly offset: number;
   /** In the state topic's. */
@@ -57,8 +58,8 @@ export class StateScan {
     const place = partitionKey(key.topic, key.partition);
     if (key.kind === "park") {
       const offset = Number(key.id);
-      const by = record.value === null ? undefined : byOf(record);
-      put(this.#parked, place, offset, by === undefined ? undefined : { by, offset, at: record.offset });
+      const parked = record.value === null ? undefined : parkedOf(record);
+      put(this.#parked, place, offset, parked && { ...parked, offset, at: record.offset });
     } else put(this.#requests, place, stateKey(key), requestOf(record, key));
   }
 

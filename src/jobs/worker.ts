@@ -233,13 +233,13 @@ export class Worker implements PartitionHolder {
           if (partition.topic === this.#stateReader?.topic) void this.#stateReader.outOfRange(partition.partition);
           else void this.#executors.outOfRange(partition, offset);
         },
-        failed: (partition, error) => {
-          const { topic, partition: number } = partition;
+        failed: ({ topic, partition }, error) => {
           if (error.retriable)
             this.#topics.unlessGone(topic, () =>
-              this.#app.events.emit("error", { error, during: "fetching jobs", topic, partition: number }),
+              this.#app.events.emit("error", { error, during: "fetching jobs", topic, partition }),
             );
-          else this.#executors.get(partition)?.stop(error, "fetching jobs");
+          else if (topic === this.#stateReader?.topic) void this.#stateReader.failed(partition, error);
+          else this.#executors.get({ topic, partition })?.stop(error, "fetching jobs");
         },
       },
     );

@@ -248,6 +248,45 @@ test("S4.4 app.skip lets the job go that blocks its partition, to nowhere or int
   await assert.rejects(bench.run(process.app.skip(at(2))), { name: "NotBlockedError" });
 });
 
+for (const [how, options] of Object.entries({ "": {}, ", in lanes": { virtualPartitions: { max: 2 } } })) {
+  test(`S4.4 S8.1 a job that is skipped twice at once is let go once, and no other with it${how}`, async (t) => {
+    const bench = await startWorkerBench(t);
+    const process = bench.process("w", { queues: { q: { backoff, ...options } } }).job("q", (payload) => {
+      if (payload === "bad") throw new Error("never works");
+    });
+    await process.work();
+    await bench.produce("q", 0, ["bad", 1, 2, 3]);
+    await bench.until(() => process.seen("failed").length > 0);
+    const skip = () => process.app.skip({ topic: "q", partition: 0, offset: 0 });
+    const results = await bench.run(Promise.allSettled([skip(), skip()]));
+    await bench.until(() => drained(bench));
+    assert.deepEqual([...new Set(bench.ran("q", 0))], [0, 1, 2, 3]);
+    assert.equal(process.seen("discarded").length, 1);
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ["fulfilled", "rejected"],
+    );
+  });
+}
+
+test("S4.4 a job that runs on as its partition is lost is not skipped any more, and whoever asked hears so", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = bench.process("w", { queues: { q: { backoff } } }).job("q", async (_payload, { attempt }) => {
+    if (attempt === 1) throw new Error("not yet");
+    await process.sleep(60_000);
+  });
+  await process.work();
+  await bench.produce("q", 0, ["bad"]);
+  await bench.until(() => bench.starts.length === 2);
+  const skipped = assert.rejects(process.app.skip({ topic: "q", partition: 0, offset: 0 }), {
+    name: "NotBlockedError",
+  });
+  await bench.time.advance(100);
+  bench.broker.faults.expireSession("workers");
+  await bench.until(() => process.seen("lost").length > 0);
+  await bench.run(skipped);
+});
+
 test("S4 an attempt that takes longer than its timeout is told by its signal, and fails when it settles", async (t) => {
   const bench = await startWorkerBench(t);
   const process = bench.process("w", { queues: { q: { backoff } } }).job(

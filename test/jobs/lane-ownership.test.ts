@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encodeCommitMetadata, type FailingJob } from "../../src/jobs/commit-metadata.ts";
 import { RetryLater } from "../../src/jobs/job-controls.ts";
 import { drained, lanes, produce, range, type Work, watched } from "../support/lane-bench.ts";
-import { startWorkerBench } from "../support/worker-bench.ts";
+import { startWorkerBench, type WorkerBench } from "../support/worker-bench.ts";
 
 test("S4.8 each job of a dead owner's successor is noted before it starts, and whatever ran then runs alone", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 1, d: 1 } });
@@ -187,4 +188,62 @@ test("S3.10 what waits in lanes is bounded, and its bytes are given back as its 
   assert.ok(most > 0 && most <= maxBufferedBytes, `${most}`);
   await bench.until(() => drained(bench), 1_000_000);
   assert.equal(worker.status().bufferedBytes, 0);
+});
+
+/** A commit as an owner leaves it that dies. */
+function left(bench: WorkerBench, failing: readonly Partial<FailingJob>[]): void {
+  const topicId = bench.broker.topics().find(({ name }) => name === "q")!.id;
+  const jobs = failing.map((job) => ({ offset: 0, attempt: 0, counters: [], nextRetryAt: 0, suspect: false, ...job }));
+  bench.commit("q", 0, 0, encodeCommitMetadata(0, { topicId, open: true, finished: [], failing: jobs }));
+}
+
+test("S4.8 S8.3 a suspect does not start in a lane in which another waits, as a rule asked for", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = lanes(bench, "w", { virtualPartitions: { max: 1 } });
+  await produce(bench, [{ key: "a", does: "fails" }, { key: "b", takes: 5_000 }, { key: "a" }]);
+  left(bench, [
+    { offset: 0, suspect: true },
+    { offset: 1, suspect: true },
+  ]);
+  const running = new Set<number>();
+  let most = 0;
+  process.job(
+    "q",
+    async (payload, { attempt, offset }) => {
+      const { takes = 10, does } = payload as Work;
+      most = Math.max(most, running.add(offset).size);
+      await process.sleep(takes);
+      running.delete(offset);
+      if (does === "fails" && attempt === 1) throw new RangeError();
+    },
+    { retryOn: [{ errors: [RangeError], wait: "1s", jitter: 0 }] },
+  );
+  await process.work();
+  await bench.until(() => drained(bench));
+  assert.equal(most, 1);
+  assert.deepEqual(bench.ran("q", 0), [0, 1, 0, 2]);
+});
+
+test("S4.4 S4.8 a suspect that waits before it is tried alone can be skipped", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = lanes(bench, "w").job("q");
+  await produce(bench, [{ key: "a" }, { key: "a" }, { key: "b" }]);
+  left(bench, [{ offset: 0, attempt: 5, nextRetryAt: bench.time.instance().now() + 60_000, suspect: true }]);
+  await process.work();
+  await bench.time.advance(5_000);
+  await bench.run(process.app.skip({ topic: "q", partition: 0, offset: 0 }));
+  await bench.until(() => drained(bench), 10_000);
+  assert.deepEqual(bench.ran("q", 0).sort(), [1, 2]);
+});
+
+test("S4.8 S3.8 a job that failed under a dead owner waits on, though what is in other lanes is noted", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = lanes(bench, "w").job("q");
+  await produce(bench, [{ key: "a" }, { key: "b" }, { key: "c" }]);
+  const [now, nextRetryAt] = [bench.time.elapsed, bench.time.instance().now() + 20_000];
+  left(bench, [{ offset: 1, attempt: 1, nextRetryAt }]);
+  await process.work();
+  await bench.until(() => drained(bench));
+  assert.ok(bench.starts.every(({ offset, at }) => at - now >= 20_000 === (offset === 1)));
+  assert.equal(bench.starts.find(({ offset }) => offset === 1)!.attempt, 2);
 });

@@ -116,6 +116,21 @@ underBoth(
   },
 );
 
+underBoth("S4.9 S8.5 what was known of jobs beyond the log says nothing of those that come there", async (t) => {
+  const bench = await startWorkerBench(t);
+  await bench.produce("q", 0, range(3));
+  const topicId = bench.broker.topics()[0]!.id;
+  const failing = [{ offset: 6, attempt: 4, counters: [], nextRetryAt: 0, suspect: false }];
+  bench.commit("q", 0, 5, encodeCommitMetadata(5, { topicId, open: false, finished: [7], failing }));
+  const process = bench.process("w", { queues: { q: { onDataLoss: "continue" } } }).job("q");
+  await process.work();
+  await bench.until(() => bench.committed("q", 0)?.offset === 3);
+  await bench.produce("q", 0, range(6));
+  await bench.until(() => bench.committed("q", 0)?.offset === 9);
+  assert.deepEqual(bench.ran("q", 0), [3, 4, 5, 6, 7, 8]);
+  assert.ok(bench.starts.every(({ attempt }) => attempt === 1));
+});
+
 underBoth("S4.9 a broker that does not know where the log ends stops nothing: it is asked again", async (t) => {
   const bench = await startWorkerBench(t);
   await bench.produce("q", 0, range(10));

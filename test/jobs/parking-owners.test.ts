@@ -147,6 +147,35 @@ test("S3.9 S4.6 where nobody says how the hand-over of a released job ended, the
   }
 });
 
+test("S4.9 S4.6 parked jobs are gone with a topic that was deleted and made again, and hurt none of its own", async (t) => {
+  const bench = await startWorkerBench(t);
+  const scene = new Scene(bench);
+  const process = scene.process("w");
+  await produce(bench, keyed("a", 2, "fails"));
+  const worker = await process.work();
+  await bench.until(() => drained(bench));
+  await bench.run(worker.close());
+  await bench.broker.deleteTopic("q");
+  await bench.broker.createTopic("q", { partitions: 1 });
+  await produce(bench, [
+    { key: "b", n: 0, does: "fails" },
+    { key: "a", n: 1 },
+  ]);
+  const second = scene.process("second");
+  await second.work();
+  await bench.until(() => scene.done.length === 1 && second.seen("parked").length === 1);
+  assert.match(String(second.seen("error")[0]!.error), /2 parked jobs are gone with their topic/);
+  assert.deepEqual(scene.done, ["a1"]);
+  assert.deepEqual(
+    (await bench.run(second.app.parked.list())).map(({ key, jobs }) => [key, jobs]),
+    [["b", 1]],
+  );
+  scene.isBroken = false;
+  await bench.run(second.app.parked.release({ queue: "q" }));
+  await bench.until(() => scene.done.length === 2);
+  assert.deepEqual(scene.done, ["a1", "b0"]);
+});
+
 test("S7.9 the state topic is created compacted, and refused where it is not", async (t) => {
   const bench = await startWorkerBench(t);
   const scene = new Scene(bench);

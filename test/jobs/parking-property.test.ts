@@ -20,7 +20,13 @@ function worker(bench: WorkerBench, name: string, options: QueueOptions, isMende
   });
 }
 
-for (const [what, options] of Object.entries({ "": {}, ", in lanes": { virtualPartitions: { max: 2 } } })) {
+const QUEUES: Readonly<Record<string, QueueOptions>> = {
+  "": {},
+  ", in lanes": { virtualPartitions: { max: 2 } },
+  ", in lanes, throttled": { virtualPartitions: { max: 2 }, throttle: { limit: 2, interval: "500ms" }, dedupe: {} },
+};
+
+for (const [what, options] of Object.entries(QUEUES)) {
   test(`S4.6 S7.9 S8.5 what is parked and released counts exactly once and in order, whatever fails and whoever dies at any step${what}`, async () => {
     await underTransactionFaults({ q: 1, next: 1 }, async (bench, current) => {
       let isMended = false;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { GroupProtocol } from "../../src/client/membership.ts";
+import type { QueueOptions } from "../../src/jobs/queue-options.ts";
 import { checkLaneLedger, checkLedger } from "../support/check-ledger.ts";
 import { GRACES, JobWorld } from "../support/job-world.ts";
 import { command, execute, NODES, PARTITIONS } from "../support/world-commands.ts";
@@ -16,7 +17,16 @@ interface Membership {
   readonly protocols: readonly GroupProtocol[];
   readonly isStatic?: boolean;
   readonly lanes?: number;
+  readonly queue?: QueueOptions;
 }
+
+/** What judges jobs when they would start, and who came before them. */
+const JUDGED: QueueOptions = {
+  throttle: { limit: 3, interval: "500ms" },
+  delay: "200ms",
+  concurrency: 2,
+  dedupe: {},
+};
 
 const MEMBERSHIPS: Readonly<Record<string, Membership>> = {
   classic: { protocols: ["classic"] },
@@ -26,6 +36,8 @@ const MEMBERSHIPS: Readonly<Record<string, Membership>> = {
   "consumer, static": { protocols: ["consumer"], isStatic: true },
   "classic, lanes": { protocols: ["classic"], lanes: 3 },
   "consumer, lanes": { protocols: ["consumer"], lanes: 3 },
+  "consumer, judged at each start": { protocols: ["consumer"], queue: JUDGED },
+  "classic, lanes, judged at each start": { protocols: ["classic"], lanes: 3, queue: JUDGED },
 };
 
 for (const [name, membership] of Object.entries(MEMBERSHIPS)) {

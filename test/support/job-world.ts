@@ -5,6 +5,7 @@ import type { EnqueuedJob } from "../../src/jobs/dispatched-job.ts";
 import { fillRuntime } from "../../src/jobs/fill-runtime.ts";
 import type { Job } from "../../src/jobs/job.ts";
 import type { Logger } from "../../src/jobs/logger.ts";
+import type { QueueOptions } from "../../src/jobs/queue-options.ts";
 import type { WorkOptions } from "../../src/jobs/work-options.ts";
 import type { Worker } from "../../src/jobs/worker.ts";
 import { sleep } from "../../src/net/clock.ts";
@@ -23,6 +24,8 @@ export interface WorldOptions {
   readonly protocols?: readonly GroupProtocol[];
   /** Of the queue; undefined: it has none. */
   readonly lanes?: number | undefined;
+  /** Further options of the queue. */
+  readonly queue?: QueueOptions;
   /** Whether workers are static members: a new one takes the name of one that has closed or died. */
   readonly isStatic?: boolean;
 }
@@ -109,8 +112,8 @@ export class JobWorld {
   } {
     const clock = this.time.instance();
     const transport = this.#network.transport(clock);
-    const { lanes } = this.#options;
-    const queues = { [TOPIC]: lanes === undefined ? {} : { virtualPartitions: { max: lanes } } };
+    const { lanes, queue } = this.#options;
+    const queues = { [TOPIC]: { ...(lanes === undefined ? {} : { virtualPartitions: { max: lanes } }), ...queue } };
     const app = createApp({ group: "workers", kafka: { clientId: name, requestTimeout: "5s" }, logger: QUIET, queues });
     fillRuntime(app, { clock, transport, brokers: this.broker.addresses });
     const job = app.job<Payload>({
