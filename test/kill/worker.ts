@@ -28,8 +28,7 @@ app.job<Task>({
   name: "work",
   queue: run.queue,
   partitioner: ({ payload }) => payload.key,
-  async perform({ key, takes, does }, { topic, partition, offset, attempt }) {
-    note({ what: "start", by: name, topic, partition, offset, key, attempt });
+  async perform({ takes, does }, { topic, partition, offset }) {
     if (takes > 0) await new Promise((resolve) => setTimeout(resolve, takes));
     if (does === "kill") {
       process.kill(process.pid, "SIGKILL");
@@ -39,6 +38,10 @@ app.job<Task>({
     note({ what: "end", by: name, topic, partition, offset, ok });
     if (!ok) throw new Error("as it was told to");
   },
+});
+// Not in perform: a process that is frozen on the way there would seem to start what it had started before.
+app.on("started", ({ job: { topic, partition, offset, key = "", attempt } }) => {
+  note({ what: "start", by: name, topic, partition, offset, key, attempt });
 });
 for (const what of ["assigned", "revoked", "lost"] as const) {
   app.on(what, ({ partitions }) => {
