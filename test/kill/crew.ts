@@ -129,20 +129,6 @@ export class Crew {
     const fates = this.#fates.map((entry) => {
       return entry.what === "died" ? { ...entry, at: Math.max(entry.at, last.get(entry.by) ?? 0) } : entry;
     });
-    return [...fates, ...outside, ...this.#startedBefore(notes)].sort((a, b) => a.at - b.at);
-  }
-
-  /**
-   * A process may be stopped between its decision to start a job and its note of that, which comes first once it goes on:
-   * then that one start was before. Any further one would be of something that it has lost.
-   */
-  #startedBefore(notes: readonly LedgerEntry[]): LedgerEntry[] {
-    const before = new Map<LedgerEntry, number>();
-    for (const fate of this.#fates) {
-      if (fate.what !== "away") continue;
-      const first = notes.find((note) => "by" in note && note.by === fate.by && note.at > fate.at);
-      if (first?.what === "start") before.set(first, fate.at);
-    }
-    return notes.map((note) => ({ ...note, at: before.get(note) ?? note.at }));
+    return [...fates, ...outside, ...notes].sort((a, b) => a.at - b.at);
   }
 }
