@@ -62,7 +62,7 @@ export class Crew {
 
   kill(by: string): void {
     this.#leaving.add(by);
-    this.#living.get(by)!.kill("SIGKILL");
+    this.#signal(by, "SIGKILL");
     this.#living.delete(by);
     this.#fates.push({ what: "died", by, at: now() });
   }
@@ -70,11 +70,16 @@ export class Crew {
   /** Stops its process where it is: its sockets stay open, and say nothing. */
   freeze(by: string): void {
     this.#fates.push({ what: "away", by, at: now() });
-    this.#living.get(by)!.kill("SIGSTOP");
+    this.#signal(by, "SIGSTOP");
   }
 
   thaw(by: string): void {
-    this.#living.get(by)!.kill("SIGCONT");
+    this.#signal(by, "SIGCONT");
+  }
+
+  /** Not by the child's own method: Deno sends only one signal by that. */
+  #signal(by: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+    process.kill(this.#living.get(by)!.pid!, signal);
   }
 
   /** Resolves once a worker has closed and its process has ended by itself, without an error. */
@@ -97,9 +102,9 @@ export class Crew {
   }
 
   killAll(): void {
-    for (const [by, child] of this.#living) {
+    for (const by of this.living) {
       this.#leaving.add(by);
-      child.kill("SIGKILL");
+      this.#signal(by, "SIGKILL");
     }
   }
 

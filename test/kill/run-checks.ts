@@ -46,22 +46,24 @@ function isExcused(entries: readonly LedgerEntry[], { start, endedAt }: Done): b
 }
 
 /**
- * S4.1, S4.2: the attempts at each of these jobs are counted, by whoever made them. One that was cut short is made once
- * more by the next owner. One line for each number that is wrong.
+ * S4.1, S4.2, S4.8: the attempts at each of these jobs are counted, by whoever made them, and nothing is counted of
+ * others. An attempt whose end its owner had no time to commit is made once more by the next one. One line for each
+ * number that is wrong.
  */
 export function miscounted(entries: readonly LedgerEntry[], jobs: ReadonlySet<string>): string[] {
-  const last = new Map<string, Of<"start">>();
+  const last = new Map<string, { readonly attempt: number; readonly ownership: number }>();
+  const ownerships = new Map<number, number>();
   return entries.flatMap((entry) => {
+    if (entry.what === "assigned") ownerships.set(entry.partition, (ownerships.get(entry.partition) ?? 0) + 1);
     if (entry.what !== "start") return [];
-    const place = `${entry.partition}/${entry.offset}`;
-    if (!jobs.has(place)) return entry.attempt === 1 ? [] : [`S4.8 ${place} inherits: ${JSON.stringify(entry)}`];
-    const before = last.get(place);
-    last.set(place, entry);
-    const next = (before?.attempt ?? 0) + 1;
-    const isAgain = before !== undefined && entry.attempt === before.attempt && entry.by !== before.by;
-    return entry.attempt === next || isAgain
-      ? []
-      : [`S4.1 ${place}: ${next} is the next attempt, not ${JSON.stringify(entry)}`];
+    const { attempt, partition, offset } = entry;
+    const place = `${partition}/${offset}`;
+    if (!jobs.has(place)) return attempt === 1 ? [] : [`S4.8 ${place} inherits: ${JSON.stringify(entry)}`];
+    const ownership = ownerships.get(partition) ?? 0;
+    const before = last.get(place) ?? { attempt: 0, ownership };
+    last.set(place, { attempt, ownership });
+    if (attempt === before.attempt + 1 || (attempt === before.attempt && ownership > before.ownership)) return [];
+    return [`S4.1 ${place}: ${before.attempt + 1} is the next attempt, not ${JSON.stringify(entry)}`];
   });
 }
 

@@ -49,20 +49,37 @@ export const HURTS: Readonly<Record<string, Hurt>> = {
     await closed;
   },
 
-  async "kill a frozen one"({ crew }) {
+  async "kill a frozen one"(run) {
+    const { crew } = run;
     const by = crew.busiest;
-    crew.freeze(by);
-    const had = crew.notes.ownedBy(by);
+    const had = await freezeAtWork(run, by);
     await elsewhere(crew, by, had);
     crew.kill(by);
     crew.hire();
   },
 };
 
-/** Freezes a worker until all that it had is another's, and lets it go on until it knows. */
-async function frozen({ crew }: FaultRun, by: string, meanwhile: (by: string) => void): Promise<void> {
+/** Jobs that each partition of a worker has before it is frozen, and how long (ms) each takes. */
+const BURST = 8;
+const BURST_JOB = 150;
+
+/** Freezes a worker while all its partitions have jobs under way, and more to start once it goes on. Gives the partitions. */
+async function freezeAtWork(run: FaultRun, by: string): Promise<readonly number[]> {
+  const { crew } = run;
+  const keys = crew.notes.ownedBy(by).map((partition) => run.keyOf(partition));
+  await run.enqueue(Array.from({ length: BURST }, () => keys.map((key) => ({ key, takes: BURST_JOB }))).flat());
+  await crew.until(
+    () => `${by} is busy`,
+    () => crew.notes.isBusy(by),
+  );
   crew.freeze(by);
-  const had = crew.notes.ownedBy(by);
+  return crew.notes.ownedBy(by);
+}
+
+/** Freezes a worker until all that it had is another's, and lets it go on until it knows. */
+async function frozen(run: FaultRun, by: string, meanwhile: (by: string) => void): Promise<void> {
+  const { crew } = run;
+  const had = await freezeAtWork(run, by);
   meanwhile(by);
   await elsewhere(crew, by, had);
   const since = now();

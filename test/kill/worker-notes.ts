@@ -37,6 +37,8 @@ export class WorkerNotes {
   readonly #ended = new Set<string>();
   readonly #lastEnds = new Map<number, number>();
   readonly #owned = new Map<string, Set<number>>();
+  /** The last thing that is known of a job of a worker's partition, by both. */
+  readonly #latest = new Map<string, "start" | "end">();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -63,6 +65,7 @@ export class WorkerNotes {
   }
 
   #learn(entry: LedgerEntry): void {
+    if (entry.what === "start" || entry.what === "end") this.#latest.set(`${entry.by}/${entry.partition}`, entry.what);
     if (entry.what === "end") {
       const { partition, offset, at } = entry;
       this.#ended.add(`${partition}/${offset}`);
@@ -91,5 +94,11 @@ export class WorkerNotes {
   ownedBy(name: string): readonly number[] {
     this.read();
     return [...(this.#owned.get(name) ?? [])];
+  }
+
+  /** Whether a worker has jobs of all its partitions under way. */
+  isBusy(name: string): boolean {
+    const owned = this.ownedBy(name);
+    return owned.length > 0 && owned.every((partition) => this.#latest.get(`${name}/${partition}`) === "start");
   }
 }
