@@ -102,9 +102,10 @@ export class Crew {
   }
 
   killAll(): void {
-    for (const by of this.living) {
+    for (const [by, child] of this.#living) {
       this.#leaving.add(by);
-      this.#signal(by, "SIGKILL");
+      // It may have ended by itself just now.
+      if (child.exitCode === null && child.signalCode === null) this.#signal(by, "SIGKILL");
     }
   }
 

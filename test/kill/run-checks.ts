@@ -1,4 +1,4 @@
-import type { LedgerEntry } from "../support/ledger.ts";
+import type { LedgerEntry, Owned } from "../support/ledger.ts";
 import { GRACES } from "./fault-run.ts";
 
 type Of<W extends LedgerEntry["what"]> = Extract<LedgerEntry, { readonly what: W }>;
@@ -47,24 +47,35 @@ function isExcused(entries: readonly LedgerEntry[], { start, endedAt }: Done): b
 
 /**
  * S4.1, S4.2, S4.8: the attempts at each of these jobs are counted, by whoever made them, and nothing is counted of
- * others. An attempt whose end its owner had no time to commit is made once more by the next one. One line for each
- * number that is wrong.
+ * others. What its owner had no time to commit before it died or lost the partition is not known to the next one. One
+ * line for each number that is wrong.
  */
 export function miscounted(entries: readonly LedgerEntry[], jobs: ReadonlySet<string>): string[] {
-  const last = new Map<string, { readonly attempt: number; readonly ownership: number }>();
-  const ownerships = new Map<number, number>();
+  const last = new Map<string, { readonly attempt: number; readonly owner: Owned }>();
+  const owners = new Map<number, Owned>();
   return entries.flatMap((entry) => {
-    if (entry.what === "assigned") ownerships.set(entry.partition, (ownerships.get(entry.partition) ?? 0) + 1);
+    if (entry.what === "assigned") owners.set(entry.partition, entry);
     if (entry.what !== "start") return [];
     const { attempt, partition, offset } = entry;
     const place = `${partition}/${offset}`;
     if (!jobs.has(place)) return attempt === 1 ? [] : [`S4.8 ${place} inherits: ${JSON.stringify(entry)}`];
-    const ownership = ownerships.get(partition) ?? 0;
-    const before = last.get(place) ?? { attempt: 0, ownership };
-    last.set(place, { attempt, ownership });
-    if (attempt === before.attempt + 1 || (attempt === before.attempt && ownership > before.ownership)) return [];
+    const owner = owners.get(partition)!;
+    const before = last.get(place) ?? { attempt: 0, owner };
+    last.set(place, { attempt, owner });
+    const isAgain = attempt <= before.attempt && owner !== before.owner && !isReleased(entries, before.owner);
+    if (attempt === before.attempt + 1 || isAgain) return [];
     return [`S4.1 ${place}: ${before.attempt + 1} is the next attempt, not ${JSON.stringify(entry)}`];
   });
+}
+
+/** Whether a worker that was given a partition has let go of it in good order. */
+function isReleased(entries: readonly LedgerEntry[], { by, partition, at }: Owned): boolean {
+  const end = entries.find((entry) => {
+    if (!("by" in entry) || entry.by !== by || entry.at < at) return false;
+    if (entry.what === "died" || entry.what === "closing") return true;
+    return (entry.what === "lost" || entry.what === "revoked") && entry.partition === partition;
+  });
+  return end?.what === "revoked" || end?.what === "closing";
 }
 
 /** What a run came to, in words. */

@@ -66,21 +66,38 @@ const BURST_JOB = 150;
 /** Freezes a worker while all its partitions have jobs under way, and more to start once it goes on. Gives the partitions. */
 async function freezeAtWork(run: FaultRun, by: string): Promise<readonly number[]> {
   const { crew } = run;
-  const keys = crew.notes.ownedBy(by).map((partition) => run.keyOf(partition));
-  await run.enqueue(Array.from({ length: BURST }, () => keys.map((key) => ({ key, takes: BURST_JOB }))).flat());
+  let nextBurst = 0;
   await crew.until(
-    () => `${by} is busy`,
-    () => crew.notes.isBusy(by),
+    () => `all partitions of ${by} have jobs under way`,
+    async () => {
+      if (crew.notes.isBusy(by)) return true;
+      if (now() < nextBurst) return false;
+      // Its partitions may have changed since the last one.
+      nextBurst = now() + BURST * BURST_JOB;
+      const keys = crew.notes.ownedBy(by).map((partition) => run.keyOf(partition));
+      await run.enqueue(Array.from({ length: BURST }, () => keys.map((key) => ({ key, takes: BURST_JOB }))).flat());
+      return false;
+    },
   );
   crew.freeze(by);
   return crew.notes.ownedBy(by);
 }
 
+/** Freezes a worker whose jobs all wait. */
+export const freezeWaiting: Hurt = async (run) => {
+  const by = run.crew.busiest;
+  run.crew.freeze(by);
+  await untilItKnows(run, by, run.crew.notes.ownedBy(by));
+};
+
 /** Freezes a worker until all that it had is another's, and lets it go on until it knows. */
 async function frozen(run: FaultRun, by: string, meanwhile: (by: string) => void): Promise<void> {
-  const { crew } = run;
   const had = await freezeAtWork(run, by);
   meanwhile(by);
+  await untilItKnows(run, by, had);
+}
+
+async function untilItKnows({ crew }: FaultRun, by: string, had: readonly number[]): Promise<void> {
   await elsewhere(crew, by, had);
   const since = now();
   crew.thaw(by);

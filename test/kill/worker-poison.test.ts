@@ -6,7 +6,7 @@ import type { LedgerEntry } from "../support/ledger.ts";
 import { FaultRun, GRACES } from "./fault-run.ts";
 import { faultSite, IS_LONG, PROTOCOLS } from "./fault-site.ts";
 import { figures, miscounted, rerunsAfterRelease } from "./run-checks.ts";
-import { HURTS } from "./worker-hurt.ts";
+import { freezeWaiting, HURTS } from "./worker-hurt.ts";
 
 const JOBS = 20;
 /** Where the jobs of each partition are that always fail. */
@@ -63,8 +63,8 @@ for (const groupProtocol of IS_LONG ? PROTOCOLS : PROTOCOLS.slice(0, 1)) {
     try {
       await run.start(WORKERS);
       await fill(run);
-      for (const hurt of IS_LONG ? ["kill", "freeze", "roll"] : []) {
-        await HURTS[hurt]!(run);
+      for (const hurt of IS_LONG ? [HURTS.kill!, freezeWaiting, HURTS.roll!] : []) {
+        await hurt(run);
         await fill(run);
       }
       const entries = await end(t, run);
@@ -101,7 +101,7 @@ for (const groupProtocol of IS_LONG ? PROTOCOLS : PROTOCOLS.slice(-1)) {
       if (IS_LONG) {
         await HURTS.kill!(run);
         await blocked(run, firsts, 2);
-        await HURTS.freeze!(run);
+        await freezeWaiting(run);
         await blocked(run, firsts, 2);
       }
       const old = run.crew.living;
