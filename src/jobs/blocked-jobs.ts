@@ -11,8 +11,8 @@ import { BLOCKED_FROM } from "./verdict.ts";
 export interface BlockedJob extends RecordPlace {
   /** How often it has failed. */
   readonly attempt: number;
-  /** When it is tried again. */
-  readonly nextRetryAt: Date;
+  /** When it is tried again. Undefined: it has waited long enough, and is tried now. */
+  readonly nextRetryAt: Date | undefined;
 }
 
 export interface SkipOptions {
@@ -31,7 +31,7 @@ export async function blockedJobs(app: AppState): Promise<BlockedJob[]> {
       .filter(({ attempt }) => attempt >= BLOCKED_FROM)
       .map(({ offset, attempt, nextRetryAt }) => ({
         ...{ topic, partition, offset, attempt },
-        nextRetryAt: new Date(nextRetryAt),
+        nextRetryAt: nextRetryAt === 0 ? undefined : new Date(nextRetryAt),
       }));
   });
 }

@@ -68,6 +68,22 @@ test("S4.4 S4.5 from outside a blocked job goes into a dead letter topic in one 
   );
 });
 
+test("S4.4 a blocked job is tried again at a time, or now", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 1, d: 1 } });
+  await blocked(bench, ["bad"]);
+  const { app } = outside(bench);
+  const { metadata } = committed(bench);
+  for (const [nextRetryAt, expected] of [
+    [0, undefined],
+    [1_800_000_000_000, new Date(1_800_000_000_000)],
+  ] as const) {
+    const failing = [{ offset: 0, attempt: 4, counters: [], nextRetryAt, suspect: false }];
+    bench.commit("q", 0, 0, encodeCommitMetadata(0, { ...metadata, failing }));
+    const [job] = await bench.run(app.blocked());
+    assert.deepEqual(job, { topic: "q", partition: 0, offset: 0, attempt: 4, nextRetryAt: expected });
+  }
+});
+
 test("S4.4 S5.3 from outside a job is skipped that is not the first, as lanes have it", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 1, d: 1 } });
   await blocked(bench, ["bad", "worse", "good"]);

@@ -61,7 +61,7 @@ async function list({ app }: LoadedApp, args: Arguments, io: CliIo): Promise<num
   const jobs = await app.blocked();
   if (args.options.has("json")) io.stdout.write(jsonLine(jobs));
   else if (jobs.length > 0) {
-    const rows = jobs.map((job) => [placeText(job), `${job.attempt}`, job.nextRetryAt.toISOString()]);
+    const rows = jobs.map((job) => [placeText(job), `${job.attempt}`, job.nextRetryAt?.toISOString() ?? "now"]);
     io.stdout.write(table(["JOB", "FAILURES", "NEXT TRY AT"], rows, painter(io, io.stdout)));
   }
   note(io, count(jobs.length, "blocked job"));
