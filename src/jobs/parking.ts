@@ -135,7 +135,8 @@ export class Parking implements ParkedStore {
     if (key === undefined) {
       if (!(await this.#move(record, by, { counts: NO_FAILURES, error }))) return false;
     } else {
-      const requests = [...key.requests.values()];
+      // Whoever asked for it to be let go of meanwhile did not ask for a run that goes well.
+      const requests = [...key.requests.values()].filter(({ kind }) => kind === "release");
       const isKept = await this.rewrite(key, record, { counts: NO_FAILURES, error }, requests);
       if (!isKept) return false;
       key.loaded = undefined;

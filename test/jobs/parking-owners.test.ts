@@ -121,32 +121,6 @@ test("S3.9 S4.6 a released job that hands over is finished by that", async (t) =
   assert.deepEqual(await bench.run(process.app.parked.list()), []);
 });
 
-test("S3.9 S4.6 where nobody says how the hand-over of a released job ended, the state topic does", async (t) => {
-  for (const when of ["beforeApply", "afterApply"] as const) {
-    const bench = await startWorkerBench(t, { topics: { q: 1, next: 1 } });
-    const process = bench.process("w", { queues: { q: { whenExhausted: "park", maxRetries: 0 } } });
-    let isBroken = true;
-    const next = process.app.job<number>({ name: "next", queue: "next", perform() {} });
-    process.job("q", async (_payload, job) => {
-      if (isBroken) throw new Error("does not work");
-      await job.transaction((tx) => tx.performLater(next.of(job.offset)));
-    });
-    await produce(bench, keyed("a", 2, undefined));
-    await process.work({ queues: ["q"] });
-    await bench.until(() => drained(bench));
-    isBroken = false;
-    const silence = bench.broker.faults.drop({ api: "EndTxn", when, times: Number.POSITIVE_INFINITY });
-    await bench.run(process.app.parked.release({ queue: "q" }));
-    await bench.until(() => silence.used > 0);
-    await bench.time.advance(90_000);
-    silence.cancel();
-    await bench.until(() => bench.records("next", 0).length >= 2, 600_000);
-    await bench.time.advance(60_000);
-    assert.deepEqual(await bench.run(bench.committedValues("next", 1)), [[0, 1]], when);
-    assert.deepEqual(await bench.run(process.app.parked.list()), [], when);
-  }
-});
-
 test("S4.9 S4.6 parked jobs are gone with a topic that was deleted and made again, and hurt none of its own", async (t) => {
   const bench = await startWorkerBench(t);
   const scene = new Scene(bench);

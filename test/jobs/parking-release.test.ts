@@ -207,6 +207,23 @@ test("S4.6 what is let go of while a rule has it wait is let go of at once", asy
   assert.deepEqual(await bench.run(process.app.parked.list()), []);
 });
 
+test("S4.6 what is let go of while it runs is let go of though it fails for good, with those behind it", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = parking(bench, "w").job("q", async () => {
+    await process.sleep(1_000);
+    throw new Error("does not work");
+  });
+  await process.work();
+  await produce(bench, ["a", "a"]);
+  await bench.until(() => drained(bench));
+  await bench.run(process.app.parked.release({ queue: "q" }));
+  await bench.until(() => bench.starts.length === 2);
+  await bench.run(process.app.parked.discard({ queue: "q" }));
+  await bench.until(() => process.seen("discarded").length === 2);
+  assert.deepEqual(bench.ran("q", 0), [0, 0]);
+  assert.deepEqual(await bench.run(process.app.parked.list()), []);
+});
+
 test("S4.6 S7.9 requests are heard though the group's state topic was cut, and an event says that it was", async (t) => {
   const bench = await startWorkerBench(t);
   let isBroken = true;
