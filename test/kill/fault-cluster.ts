@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 /** Milliseconds: a broker of a busy machine takes its time to start. */
 const TIMEOUT = 300_000;
+const MOST_STARTS = 3;
 
 /** A real cluster whose brokers, numbered from 1, can be killed, paused and started again. */
 export interface FaultCluster {
@@ -34,7 +35,17 @@ export async function startFaultCluster(script: string, count: number, folder: s
   };
   const version = process.env.KAFKA_VERSION;
   const chosen = version === undefined ? [] : ["--version", version];
-  await call("start", "--port", String(port), "--brokers", String(count), ...chosen);
+  for (let failures = 1; ; failures++) {
+    try {
+      await call("start", "--port", String(port), "--brokers", String(count), ...chosen);
+      break;
+    } catch (error) {
+      // A port may have been some connection's just then, and its id one that Kafka's tools do not take.
+      await call("stop").catch(() => {});
+      rmSync(folder, { recursive: true, force: true });
+      if (failures === MOST_STARTS) throw error;
+    }
+  }
   return {
     brokers: Array.from({ length: count }, (_, i) => `127.0.0.1:${port + 10 * i}`),
     kill: (broker) => call("kill", String(broker)),
