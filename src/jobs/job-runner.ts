@@ -2,9 +2,11 @@ import type { Parking } from "./parking.ts";
 import type { PartitionAttempts } from "./partition-attempts.ts";
 import type { PartitionFailures } from "./partition-failures.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
+import { placeText } from "./record-place.ts";
 import type { StartGate } from "./start-gate.ts";
 import type { StartNotes } from "./start-notes.ts";
 import type { WorkerContext } from "./worker-context.ts";
+import { NotBlockedError } from "./worker-errors.ts";
 
 /** Runs what was fetched of one partition: one job after the other, or in lanes. */
 export interface JobRunner {
@@ -63,4 +65,19 @@ export interface RunnerParts {
   /** The partition stands elsewhere. */
   moved(): void;
   pump(): void;
+}
+
+/**
+ * Has a job let go once nothing is under way with it: `begin` begins that at once, since others may wait for the same, or
+ * throws. Resolves once it is done. Throws a `NotBlockedError` where the partition does not run.
+ */
+export async function skipWhenIdle(parts: RunnerParts, offset: number, begin: (place: string) => void): Promise<void> {
+  const { topic, partition, attempts, notRunning } = parts;
+  // Again, since whoever waited too and came first may have begun what this one knows nothing of.
+  while (notRunning() === undefined && attempts.works(offset)) await attempts.idle(offset);
+  const place = placeText({ topic, partition, offset });
+  const stopped = notRunning();
+  if (stopped !== undefined) throw new NotBlockedError(place, `this worker does not run its partition (${stopped})`);
+  begin(place);
+  await attempts.idle(offset);
 }

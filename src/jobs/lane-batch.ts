@@ -52,9 +52,13 @@ export class Lane {
     const gone = this.#jobs.slice(this.#head + (this.isBusy ? 1 : 0)) as BatchedJob[];
     this.#jobs = this.isBusy ? [this.first] : [];
     this.#head = 0;
+    this.cancelWait();
+    return gone;
+  }
+
+  cancelWait(): void {
     this.wait?.cancel();
     this.wait = undefined;
-    return gone;
   }
 }
 
@@ -120,10 +124,15 @@ export class LaneBatch {
   /** The suspect becomes the first job of its lane, and is under way. */
   beginSuspect(job: BatchedJob): void {
     this.suspects.splice(this.suspects.indexOf(job), 1);
-    const at = this.ready.indexOf(job.lane);
-    if (at >= 0) this.ready.splice(at, 1);
     job.lane.unshift(job);
-    job.lane.isBusy = true;
+    this.begin(job.lane);
+  }
+
+  /** The first job of the lane is under way. */
+  begin(lane: Lane): void {
+    const at = this.ready.indexOf(lane);
+    if (at >= 0) this.ready.splice(at, 1);
+    lane.isBusy = true;
   }
 
   /** The first job of the lane is finished. */

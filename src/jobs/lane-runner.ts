@@ -1,12 +1,11 @@
 import type { Timer } from "../net/clock.ts";
 import { MAX_FAILING, MAX_SPAN } from "./commit-metadata.ts";
-import type { JobRunner, RunnerParts } from "./job-runner.ts";
+import { type JobRunner, type RunnerParts, skipWhenIdle } from "./job-runner.ts";
 import { type Lane, LaneBatch } from "./lane-batch.ts";
 import { placeInLanes } from "./lane-placement.ts";
 import type { Outcome } from "./partition-attempts.ts";
 import { type ReceivedJob, readJob } from "./received-job.ts";
 import { type BufferedRecord, RecordBuffer } from "./record-buffer.ts";
-import { placeText } from "./record-place.ts";
 import type { VirtualPartitions } from "./virtual-partitions.ts";
 import { NotBlockedError } from "./worker-errors.ts";
 
@@ -114,8 +113,7 @@ export class LaneRunner implements JobRunner {
     const admission = gate.admit(record);
     if (admission === "later") return false;
     if (admission === "note") return this.#note(batch);
-    batch.ready.splice(batch.ready.indexOf(lane), 1);
-    lane.isBusy = true;
+    batch.begin(lane);
     if (admission === "now") attempts.start(record, received, (outcome) => this.#ended(batch, lane, outcome));
     else if ("end" in admission) this.#settle(batch, lane, admission.end);
     else this.#waitFor(batch, lane, admission.wait);
@@ -244,31 +242,24 @@ export class LaneRunner implements JobRunner {
 
   cancelWaits(): void {
     this.#endHalt();
-    for (const lane of this.#batch?.lanes ?? []) {
-      lane.wait?.cancel();
-      lane.wait = undefined;
-    }
+    for (const lane of this.#batch?.lanes ?? []) lane.cancelWait();
   }
 
-  async skip(offset: number, topic: string | undefined): Promise<void> {
-    const { attempts, failures } = this.#parts;
-    const place = placeText({ topic: this.#parts.topic, partition: this.#parts.partition, offset });
-    // Again, since others may wait for the same: whoever comes first may have begun what they know nothing of.
-    while (this.#parts.notRunning() === undefined && attempts.works(offset)) await attempts.idle(offset);
-    const stopped = this.#parts.notRunning();
-    if (stopped !== undefined) throw new NotBlockedError(place, `this worker does not run its partition (${stopped})`);
+  skip(offset: number, topic: string | undefined): Promise<void> {
+    return skipWhenIdle(this.#parts, offset, (place) => this.#beginSkip(offset, topic, place));
+  }
+
+  #beginSkip(offset: number, topic: string | undefined, place: string): void {
+    const { failures } = this.#parts;
     const batch = this.#batch;
     const suspect = batch?.suspects.find((job) => job.record.offset === offset && !job.lane.isBusy);
     const lane = suspect?.lane ?? batch?.lanes.find(({ first }) => first?.record.offset === offset);
     if (batch === undefined || lane === undefined || failures.countsOf(offset, undefined).attempt === 0)
       throw new NotBlockedError(place, "it has not failed, or is not the first job of its lane");
-    if (suspect !== undefined) batch.beginSuspect(suspect);
-    lane.wait?.cancel();
-    lane.wait = undefined;
-    if (batch.ready.includes(lane)) batch.ready.splice(batch.ready.indexOf(lane), 1);
-    lane.isBusy = true;
+    lane.cancelWait();
+    if (suspect === undefined) batch.begin(lane);
+    else batch.beginSuspect(suspect);
     this.#endHalt();
     this.#settle(batch, lane, failures.skip(lane.first!.record, topic));
-    await attempts.idle(offset);
   }
 }

@@ -1,8 +1,7 @@
 import type { Timer } from "../net/clock.ts";
-import type { JobRunner, RunnerParts } from "./job-runner.ts";
+import { type JobRunner, type RunnerParts, skipWhenIdle } from "./job-runner.ts";
 import type { Outcome } from "./partition-attempts.ts";
 import { type BufferedRecord, RecordBuffer } from "./record-buffer.ts";
-import { placeText } from "./record-place.ts";
 import { NotBlockedError } from "./worker-errors.ts";
 
 /** Runs the jobs of a partition in offset order, one at a time (S3.3). A job that has failed is waited for in place. */
@@ -96,13 +95,12 @@ export class SerialRunner implements JobRunner {
     this.#wait = undefined;
   }
 
-  async skip(offset: number, topic: string | undefined): Promise<void> {
-    const { attempts, failures } = this.#parts;
-    const place = placeText({ topic: this.#parts.topic, partition: this.#parts.partition, offset });
-    // Again, since others may wait for the same: whoever comes first may have begun what they know nothing of.
-    while (this.#parts.notRunning() === undefined && attempts.works(offset)) await attempts.idle(offset);
-    const stopped = this.#parts.notRunning();
-    if (stopped !== undefined) throw new NotBlockedError(place, `this worker does not run its partition (${stopped})`);
+  skip(offset: number, topic: string | undefined): Promise<void> {
+    return skipWhenIdle(this.#parts, offset, (place) => this.#beginSkip(offset, topic, place));
+  }
+
+  #beginSkip(offset: number, topic: string | undefined, place: string): void {
+    const { failures } = this.#parts;
     const { first } = this.#buffer;
     if (first?.offset !== offset) {
       const where = first === undefined ? "has not come" : `is at ${first.offset}`;
@@ -111,6 +109,5 @@ export class SerialRunner implements JobRunner {
     if (failures.countsOf(offset, undefined).attempt === 0) throw new NotBlockedError(place, "it has not failed");
     this.cancelWaits();
     this.#settle(offset, failures.skip(first, topic));
-    await attempts.idle(offset);
   }
 }
