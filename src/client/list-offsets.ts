@@ -12,7 +12,8 @@ import { groupByTopic, partitionKey, type TopicPartition } from "./topic-partiti
  */
 export type OffsetPosition = "earliest" | "latest" | { readonly time: number | Date };
 
-type Isolation = "readCommitted" | "readUncommitted";
+/** Whether "latest" is the last stable offset, or whatever was written. */
+export type Isolation = "readCommitted" | "readUncommitted";
 
 interface Question {
   readonly timestamp: number;

@@ -1,10 +1,10 @@
 import { Coordinator } from "../client/coordinator.ts";
-import { ProtocolError } from "../client/errors.ts";
 import { fetchOffsets } from "../client/group-offsets.ts";
 import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import type { AppState } from "./app-state.ts";
 import { InvalidOptionError, TopicMissingError } from "./errors.ts";
+import { findTopics } from "./find-topics.ts";
 import { FinishedOffsets } from "./finished-offsets.ts";
 
 /** A partition of a dead letter topic, as it was when it was looked at. */
@@ -20,7 +20,6 @@ export interface LetterPartition extends TopicPartition {
 
 /** Longest wait (ms) for what brokers are asked. An offset is not told while a transaction on it is open. */
 export const ASK_TIMEOUT = 60_000;
-const UNKNOWN_TOPIC = 3;
 
 /** The group whose committed offsets say which dead letters have been dealt with. */
 export function redriveGroup({ settings }: AppState): string {
@@ -33,19 +32,6 @@ export function redriveGroup({ settings }: AppState): string {
 export function deadLetterTopics({ settings }: AppState): string[] {
   const named = [...settings.queues.values()].flatMap(({ deadLetterTopic }) => deadLetterTopic ?? []);
   return [...new Set(named)].sort();
-}
-
-/** How many partitions each topic has, and its id; one that does not exist is missing. Creates none. */
-export async function findTopics(
-  app: AppState,
-  names: readonly string[],
-): Promise<Map<string, { readonly topicId: string; readonly partitions: number }>> {
-  const found = new Map<string, { readonly topicId: string; readonly partitions: number }>();
-  for (const { name, topicId, partitions, errorCode } of await app.slot.use().kafka.admin().describeTopics(names)) {
-    if (errorCode === 0) found.set(name, { topicId, partitions });
-    else if (errorCode !== UNKNOWN_TOPIC) throw new ProtocolError(errorCode, `describe topic ${name}`, { topic: name });
-  }
-  return found;
 }
 
 /** Every partition of the topics, in order. Throws a `TopicMissingError` where one does not exist. */

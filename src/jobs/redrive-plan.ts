@@ -2,7 +2,8 @@ import type { AppState } from "./app-state.ts";
 import { type DeadLetter, readLetter } from "./dead-letter.ts";
 import { NoOriginError, NoSuchLetterError, PartitionGoneError } from "./dead-letter-errors.ts";
 import { type JobError, TopicMissingError } from "./errors.ts";
-import { findTopics, type LetterPartition, lookAtLetters } from "./letter-partitions.ts";
+import { findTopics } from "./find-topics.ts";
+import { type LetterPartition, lookAtLetters } from "./letter-partitions.ts";
 import { readPartition } from "./partition-reader.ts";
 import { placeText, type RecordPlace } from "./record-place.ts";
 

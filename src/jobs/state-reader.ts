@@ -1,5 +1,5 @@
 import type { FetchedBatch, Fetcher } from "../client/fetcher.ts";
-import { listOffsets } from "../client/list-offsets.ts";
+import { type Isolation, listOffsets } from "../client/list-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import { sleep } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
@@ -89,13 +89,8 @@ export class StateReader {
     for (;;) {
       try {
         const scan = new StateScan((each) => wanted.has(partitionKey(each.topic, each.partition)));
-        const ends = await listOffsets(kafka.cluster, [place], "latest", ASK_TIMEOUT, signal, "readUncommitted");
-        const starts = await listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT, signal);
-        const [from, upTo] = [starts, ends].map((offsets) => offsets.get(partitionKey(this.topic, partition))!) as [
-          number,
-          number,
-        ];
-        for await (const { records } of readPartition(kafka, place, from, upTo, signal))
+        const { start, end: upTo } = await this.#bounds(place, "readUncommitted");
+        for await (const { records } of readPartition(kafka, place, start, upTo, signal))
           for (const record of records) scan.take(record);
         signal.throwIfAborted();
         return { scan, upTo };
@@ -106,6 +101,17 @@ export class StateReader {
         signal.throwIfAborted();
       }
     }
+  }
+
+  /** Where the log begins and ends. "readUncommitted": what is written, and not decided yet, counts. */
+  async #bounds(place: TopicPartition, isolation: Isolation): Promise<{ start: number; end: number }> {
+    const { cluster } = this.#app.slot.use().kafka;
+    const { signal } = this.#stop;
+    const key = partitionKey(place.topic, place.partition);
+    // The end first: what is written after it was asked for is read by those that follow.
+    const ends = await listOffsets(cluster, [place], "latest", ASK_TIMEOUT, signal, isolation);
+    const starts = await listOffsets(cluster, [place], "earliest", ASK_TIMEOUT, signal);
+    return { start: starts.get(key)!, end: ends.get(key)! };
   }
 
   /** The record of a parked job, which was written at `at`, or nobody knows where. Undefined: there is none any more. */
@@ -131,12 +137,9 @@ export class StateReader {
     const { kafka } = this.#app.slot.use();
     const place = this.placeOf(of);
     const { signal } = this.#stop;
-    const key = partitionKey(place.topic, place.partition);
-    const ends = await listOffsets(kafka.cluster, [place], "latest", ASK_TIMEOUT, signal, "readUncommitted");
-    const starts = await listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT, signal);
-    const start = Math.max(starts.get(key)!, from ?? 0);
+    const { start, end } = await this.#bounds(place, "readUncommitted");
     let last: JobRecord | undefined;
-    for await (const { records } of readPartition(kafka, place, start, ends.get(key)!, signal))
+    for await (const { records } of readPartition(kafka, place, Math.max(start, from ?? 0), end, signal))
       last = records.findLast((record) => isParkedJob(record, of, offset)) ?? last;
     signal.throwIfAborted();
     return last?.value === null ? undefined : last;
@@ -180,18 +183,11 @@ export class StateReader {
   /** The position is not in the log any more: reading goes on at its beginning. */
   async outOfRange(partition: number): Promise<void> {
     const place = { topic: this.topic, partition };
-    const { kafka, clock } = this.#app.slot.use();
+    const { clock } = this.#app.slot.use();
     const { signal } = this.#stop;
     while (this.#position.has(partition) && !signal.aborted) {
       try {
-        const [starts, ends] = await Promise.all([
-          listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT, signal),
-          listOffsets(kafka.cluster, [place], "latest", ASK_TIMEOUT, signal),
-        ]);
-        const [start, end] = [starts, ends].map((offsets) => offsets.get(partitionKey(this.topic, partition))!) as [
-          number,
-          number,
-        ];
+        const { start, end } = await this.#bounds(place, "readCommitted");
         // Where the log was cut, what comes there has not been seen.
         for (const following of this.#followers.values())
           if (following.at === partition) following.seen = Math.min(following.seen, end);

@@ -1,8 +1,9 @@
 import { defaultPartition } from "../client/default-partitioner.ts";
-import { KafkaError, ProtocolError } from "../client/errors.ts";
+import { KafkaError } from "../client/errors.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import type { AppState } from "./app-state.ts";
 import { StateTopicError } from "./errors.ts";
+import { findTopics } from "./find-topics.ts";
 
 /**
  * What of a queue's partition is kept beyond its offsets (S7.9): in `<group>-state`, a compacted topic, under the keys of
@@ -22,7 +23,6 @@ const PARTITIONS = 12;
 const BROKERS_OWN = -1;
 /** As large as a producer's largest request: what fits into a queue has to fit here, with some headers more. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
-const UNKNOWN_TOPIC = 3;
 
 export function stateTopic(group: string): string {
   return `${group}-state`;
@@ -47,10 +47,7 @@ export function statePartition({ topic, partition }: TopicPartition, partitions:
 
 /** Undefined: there is no such topic yet. */
 export async function findStateTopic(app: AppState, name: string): Promise<number | undefined> {
-  const [found] = await app.slot.use().kafka.admin().describeTopics([name]);
-  if (found === undefined || found.errorCode === UNKNOWN_TOPIC) return undefined;
-  if (found.errorCode !== 0) throw new ProtocolError(found.errorCode, `describe topic ${name}`, { topic: name });
-  return found.partitions;
+  return (await findTopics(app, [name])).get(name)?.partitions;
 }
 
 /**
