@@ -1,7 +1,6 @@
 import { afterDiscard } from "./after-discard.ts";
 import type { MoveSource } from "./moves.ts";
-import { type PartitionFailures, unreadableInfo } from "./partition-failures.ts";
-import { jobInfo } from "./perform.ts";
+import { infoOf, type PartitionFailures } from "./partition-failures.ts";
 import { readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -17,7 +16,7 @@ export function endOfTooOld(
 ): () => Promise<boolean> {
   const job = readJob(source, record);
   const number = failures.countsOf(record.offset, job).attempt + 1;
-  const info = job === undefined ? unreadableInfo(source, record, number) : jobInfo(job, number);
+  const info = infoOf(source, record, job, number);
   return async () => {
     if (job !== undefined) {
       const error = new JobTooOldError(age, queueOf(source.topic).expire);

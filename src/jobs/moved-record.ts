@@ -18,11 +18,16 @@ export function errorHeader(error: unknown): HeaderInput {
 }
 
 /** The job once more in its own partition, behind those that are there already, with the failures it has had (S4.2). */
-export function requeued(record: JobRecord, from: RecordPlace, { attempt, counters }: FailureCounts): ProducerRecord {
-  return moved(record, from, from.topic, [
+export function requeued(record: JobRecord, from: RecordPlace, counts: FailureCounts): ProducerRecord {
+  return moved(record, from, from.topic, countHeaders(counts));
+}
+
+/** The failures that a job brings along. */
+export function countHeaders({ attempt, counters }: FailureCounts): HeaderInput[] {
+  return [
     [ATTEMPT_HEADER, String(attempt)],
     [RETRIES_HEADER, counters.join(",")],
-  ]);
+  ];
 }
 
 /** What a job that begins anew does not bring along. */
@@ -38,13 +43,15 @@ export function redriven(record: JobRecord, from: RecordPlace, topic: string, re
 
 /** A move keeps key and partition number (S1.3), and every header that it does not replace, unknown ones included (S1.2). */
 function moved(record: JobRecord, from: RecordPlace, topic: string, added: readonly HeaderInput[]): ProducerRecord {
-  const replaced = new Set(added.map(([name]) => name));
-  const kept = record.headers.filter(([name]) => !replaced.has(name));
-  const isFirstMove = !record.headers.some(([name]) => name === ORIGIN_HEADER);
-  const headers: HeaderInput[] = isFirstMove
-    ? [...kept, [ORIGIN_HEADER, placeText(from)], ...added]
-    : [...kept, ...added];
+  const headers = [...keptHeaders(record, from, new Set(added.map(([name]) => name))), ...added];
   return { topic, partition: from.partition, key: record.key, value: record.value, headers };
+}
+
+/** What a job takes along from `from`: all headers but those that are replaced, and where its first move was from. */
+export function keptHeaders(record: JobRecord, from: RecordPlace, replaced: ReadonlySet<string>): HeaderInput[] {
+  const kept: HeaderInput[] = record.headers.filter(([name]) => !replaced.has(name));
+  if (!record.headers.some(([name]) => name === ORIGIN_HEADER)) kept.push([ORIGIN_HEADER, placeText(from)]);
+  return kept;
 }
 
 function errorText(error: unknown): string {

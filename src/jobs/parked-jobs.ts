@@ -1,3 +1,4 @@
+import { groupBy } from "../client/group-by.ts";
 import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey } from "../client/topic-partition.ts";
 import { uuidv7 } from "../net/clock.ts";
@@ -101,11 +102,11 @@ async function findKeys(app: AppState): Promise<{ readonly keys: FoundKey[]; rea
     listOffsets(kafka.cluster, places, "latest", ASK_TIMEOUT),
   ]);
   const keys: FoundKey[] = [];
+  const { signal } = new AbortController();
   for (const place of places) {
     const at = partitionKey(topic, place.partition);
     const scan = new StateScan(() => true);
     const failures = new Map<number, JobRecord>();
-    const signal = new AbortController().signal;
     for await (const { records } of readPartition(kafka, place, starts.get(at)!, ends.get(at)!, signal)) {
       for (const record of records) {
         scan.take(record);
@@ -127,10 +128,10 @@ function withoutValue({ offset, timestamp, key, headers }: JobRecord): JobRecord
 function* keysOf(scan: StateScan, failures: ReadonlyMap<number, JobRecord>): Generator<FoundKey> {
   for (const place of scan.partitions) {
     const { parked, requests } = scan.of(place);
-    for (const by of new Set(parked.map((job) => job.by))) {
-      const jobs = parked.filter((job) => job.by === by);
+    const last = new Map(requests.map((request) => [request.by, request.key.kind]));
+    for (const [by, jobs] of groupBy(parked, (job) => job.by)) {
       const failure = failures.get(jobs[0]!.at);
-      const asked = requests.findLast((request) => request.by === by)?.key.kind;
+      const asked = last.get(by);
       yield {
         ...place,
         ...{ offset: jobs[0]!.offset, key: keyParkedBy(by), jobs: jobs.length },

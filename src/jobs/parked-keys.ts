@@ -77,13 +77,14 @@ export class ParkedKeys {
     return this.#keys.size;
   }
 
+  /** Jobs of all keys. */
+  get jobs(): number {
+    return this.#byOffset.size;
+  }
+
   /** Those that somebody has decided on, longest ago first. */
   get released(): ReadonlySet<ParkedKey> {
     return this.#released;
-  }
-
-  [Symbol.iterator](): IterableIterator<ParkedKey> {
-    return this.#keys.values();
   }
 
   get(by: string): ParkedKey | undefined {

@@ -1,19 +1,18 @@
-import type { HeaderInput, ProducerRecord } from "../client/producer-record.ts";
+import type { ProducerRecord } from "../client/producer-record.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import {
   ATTEMPT_HEADER,
   ERROR_HEADER,
   NO_VALUE_HEADER,
-  ORIGIN_HEADER,
   PARKED_BY_HEADER,
   RECORD_KEY_HEADER,
   RETRIES_HEADER,
   TOPIC_ID_HEADER,
 } from "./headers.ts";
-import { errorHeader } from "./moved-record.ts";
+import { countHeaders, errorHeader, keptHeaders } from "./moved-record.ts";
 import type { JobRecord } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
-import { placeText, type RecordPlace } from "./record-place.ts";
+import type { RecordPlace } from "./record-place.ts";
 import { type StateKey, stateKey } from "./state-topic.ts";
 import type { FailureCounts } from "./verdict.ts";
 
@@ -52,14 +51,11 @@ export function parkedRecord(record: JobRecord, from: RecordPlace, to: TopicPart
   const { by, topicId, counts, error } = parked;
   const replaced = new Set(OF_PARKING);
   if (counts !== undefined) for (const name of [ATTEMPT_HEADER, RETRIES_HEADER]) replaced.add(name);
-  const headers: HeaderInput[] = record.headers.filter(([name]) => !replaced.has(name));
-  if (!headers.some(([name]) => name === ORIGIN_HEADER)) headers.push([ORIGIN_HEADER, placeText(from)]);
+  const headers = keptHeaders(record, from, replaced);
   headers.push([PARKED_BY_HEADER, by], [TOPIC_ID_HEADER, topicId]);
   if (record.key !== null) headers.push([RECORD_KEY_HEADER, record.key]);
   if (record.value === null) headers.push([NO_VALUE_HEADER, ""]);
-  if (counts !== undefined && counts.attempt > 0) {
-    headers.push([ATTEMPT_HEADER, String(counts.attempt)], [RETRIES_HEADER, counts.counters.join(",")]);
-  }
+  if (counts !== undefined && counts.attempt > 0) headers.push(...countHeaders(counts));
   if (error !== undefined) headers.push(errorHeader(error));
   const key = stateKey({ kind: "park", topic: from.topic, partition: from.partition, id: String(from.offset) });
   return { ...to, key, value: record.value ?? EMPTY, headers, timestamp: record.timestamp };

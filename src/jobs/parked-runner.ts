@@ -3,14 +3,13 @@ import type { FinishingMove, MoveSource } from "./moves.ts";
 import type { ParkedKey, ParkedKeys } from "./parked-keys.ts";
 import { unparkedRecord } from "./parked-record.ts";
 import type { Outcome, PartitionAttempts } from "./partition-attempts.ts";
-import type { FailedAttempt, PartitionFailures } from "./partition-failures.ts";
+import type { PartitionFailures } from "./partition-failures.ts";
 import { type ReceivedJob, readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { StartGate } from "./start-gate.ts";
 import type { StateReader } from "./state-reader.ts";
-import { type FailureCounts, unruled } from "./verdict.ts";
+import type { FailureCounts } from "./verdict.ts";
 import type { WorkerContext } from "./worker-context.ts";
-import { ProcessDiedError } from "./worker-errors.ts";
 
 /** Milliseconds before a parked job that could not be read is asked for again. */
 const LOAD_RETRY = 1_000;
@@ -35,7 +34,6 @@ export interface ParkedStore {
   readonly partition: number;
   has(offset: number): boolean;
   finishing(offset: number): FinishingMove | undefined;
-  park(failure: FailedAttempt): Promise<boolean>;
   /** Writes the first job of a key anew. False: the partition was given up before. */
   rewrite(key: ParkedKey, record: BufferedRecord, how: { readonly counts: FailureCounts }): Promise<boolean>;
 }
@@ -51,6 +49,11 @@ export class ParkedRunner {
     this.#parts = parts;
     this.#store = store;
     this.#keys = keys;
+  }
+
+  /** Whether the partition was given up. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   get #place(): { readonly topic: string; readonly partition: number } {
@@ -100,8 +103,7 @@ export class ParkedRunner {
   #isMissing(key: ParkedKey, done: () => void): void {
     const error = new Error(`the parked job of offset ${key.first!.offset} is not in the group's state topic any more`);
     this.#parts.context.events.emit("error", { error, during: "reading a parked job", ...this.#place });
-    const { records, move } = this.#store.finishing(key.first!.offset)!;
-    void this.#parts.context.moves.move(this.#parts.source, move, records).then(done);
+    void this.#finish(key.first!.offset).then(done);
   }
 
   #startFirst(key: ParkedKey, record: BufferedRecord): boolean {
@@ -187,13 +189,11 @@ export class ParkedRunner {
 
   /** Whoever finds it next counts its death, if it dies of it (S4.8). */
   async #noteSuspect(key: ParkedKey, record: BufferedRecord, job: ReceivedJob): Promise<boolean> {
-    const { failures, context } = this.#parts;
-    const before = failures.countsOf(record.offset, job);
+    const { failures } = this.#parts;
     key.isSuspect = false;
-    if (before.attempt > 0 && unruled(before) > context.queueOf(this.#store.topic).maxRetries) {
-      const error = new ProcessDiedError(before.attempt);
-      return this.#store.park({ record, job, number: before.attempt, error, duration: 0 });
-    }
+    const end = failures.endOfKiller(record);
+    if (end !== undefined) return end();
+    const before = failures.countsOf(record.offset, job);
     return this.#store.rewrite(key, record, { counts: { ...before, attempt: before.attempt + 1 } });
   }
 

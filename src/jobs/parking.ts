@@ -26,7 +26,6 @@ export class Parking implements ParkedStore {
   readonly #keys = new ParkedKeys();
   readonly #runner: ParkedRunner;
   #topicId = "";
-  #isOver = false;
 
   constructor(parts: ParkingParts) {
     this.#parts = parts;
@@ -51,13 +50,11 @@ export class Parking implements ParkedStore {
 
   /** Keys that are parked, and jobs. */
   get counts(): { readonly keys: number; readonly jobs: number } {
-    let jobs = 0;
-    for (const key of this.#keys) jobs += key.jobs.length;
-    return { keys: this.#keys.size, jobs };
+    return { keys: this.#keys.size, jobs: this.#keys.jobs };
   }
 
   get isWaiting(): boolean {
-    return [...this.#keys].some(({ wait }) => wait !== undefined);
+    return [...this.#keys.released].some(({ wait }) => wait !== undefined);
   }
 
   /** What ends a job where jobs of its key are parked: it is parked behind them. Undefined: there are none. */
@@ -222,7 +219,7 @@ export class Parking implements ParkedStore {
 
   /** Somebody asks for a key's jobs to be released, or let go of. */
   requested(request: StateRequest): void {
-    if (this.#isOver) return;
+    if (this.#runner.isOver) return;
     if (!this.#keys.request(request)) return this.#forget(request.key);
     // What is let go of has nothing to wait for.
     if (request.key.kind === "discard") this.#keys.get(request.by)?.cancelWait();
@@ -238,18 +235,17 @@ export class Parking implements ParkedStore {
 
   /** Starts a job that was released, if one may start. Whether something was begun. */
   startNext(): boolean {
-    return !this.#isOver && this.#runner.startNext();
+    return this.#runner.startNext();
   }
 
   /** The partition is given up. */
   end(): void {
-    this.#isOver = true;
     this.#runner.end();
     this.#parts.state.unfollow(this);
     this.cancelWaits();
   }
 
   cancelWaits(): void {
-    for (const key of this.#keys) key.cancelWait();
+    for (const key of this.#keys.released) key.cancelWait();
   }
 }

@@ -8,7 +8,6 @@ import type { Buffered } from "./flow-control.ts";
 import { handOver } from "./hand-over.ts";
 import type { JobRunner } from "./job-runner.ts";
 import { LaneRunner } from "./lane-runner.ts";
-import { finishing } from "./moves.ts";
 import { Parking } from "./parking.ts";
 import { type AttemptSource, PartitionAttempts } from "./partition-attempts.ts";
 import { PartitionFailures } from "./partition-failures.ts";
@@ -278,9 +277,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
 
   /** For `job.transaction`. */
   handOver<T>(attempt: Attempt, work: TransactionWork<T>): Promise<T> {
-    const { offset } = attempt;
-    const finished = this.#parking?.finishing(offset) ?? { move: finishing(this, offset), records: () => [] };
-    return handOver(this.#context, this, finished, attempt, work);
+    return handOver(this.#context, this, this.#failures.finishing(attempt.offset), attempt, work);
   }
 
   commitNow(): OffsetToCommit {

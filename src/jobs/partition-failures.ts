@@ -268,7 +268,7 @@ export class PartitionFailures {
     const { app, events, moves } = this.#context;
     const source = this.#source;
     const letter = deadLetter(record, placeOf(source, record), topic, error);
-    const { move, records } = this.#finishing(record.offset);
+    const { move, records } = this.finishing(record.offset);
     if (!(await moves.move(source, move, () => [letter, ...records()]))) return false;
     const info = this.#info(failure);
     const to = { topic, partition: source.partition };
@@ -289,13 +289,14 @@ export class PartitionFailures {
     const { record } = failure;
     const { events, moves } = this.#context;
     const again = requeued(record, placeOf(this.#source, record), counts);
-    const { move, records } = this.#finishing(record.offset);
+    const { move, records } = this.finishing(record.offset);
     if (!(await moves.move(this.#source, move, () => [again, ...records()]))) return false;
     events.emit("retried", { job: this.#info(failure), wait: 0 });
     return true;
   }
 
-  #finishing(offset: number): FinishingMove {
+  /** How the job is finished where it is: in the queue, or parked. */
+  finishing(offset: number): FinishingMove {
     return this.parking?.finishing(offset) ?? { move: finishing(this.#source, offset), records: () => [] };
   }
 
@@ -310,7 +311,7 @@ export class PartitionFailures {
   }
 
   #info({ record, job, number }: FailedAttempt): JobInfo {
-    return job === undefined ? unreadableInfo(this.#source, record, number) : jobInfo(job, number);
+    return infoOf(this.#source, record, job, number);
   }
 
   #tellFailure(failure: FailedAttempt): void {
@@ -355,8 +356,14 @@ function placeOf({ topic, partition }: MoveSource, { offset }: BufferedRecord): 
   return { topic, partition, offset };
 }
 
-/** What events tell of a record that names no job. */
-export function unreadableInfo({ topic, partition }: MoveSource, { offset }: BufferedRecord, attempt: number): JobInfo {
+/** What events tell of a record, whether or not it names a job. */
+export function infoOf(
+  { topic, partition }: MoveSource,
+  { offset }: BufferedRecord,
+  job: ReceivedJob | undefined,
+  attempt: number,
+): JobInfo {
+  if (job !== undefined) return jobInfo(job, attempt);
   return {
     id: placeText({ topic, partition, offset }),
     name: "",

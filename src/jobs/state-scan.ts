@@ -1,5 +1,4 @@
-import type { TopicPartition } from "../client/topic-partition.ts";
-import { partitionKey } from "../client/topic-partition.ts";
+import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import { parkedOf } from "./parked-record.ts";
 import type { JobRecord } from "./received-job.ts";
 import { parseStateKey, type StateKey, stateKey } from "./state-topic.ts";
@@ -27,8 +26,6 @@ export interface PartitionState {
   /** In the order in which they were made. */
   readonly requests: readonly StateRequest[];
 }
-
-export const NO_STATE: PartitionState = { parked: [], requests: [] };
 
 const decoder = new TextDecoder();
 

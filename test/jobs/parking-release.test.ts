@@ -2,10 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { QueueOptions } from "../../src/jobs/queue-options.ts";
+import { drained, range } from "../support/parking-scene.ts";
 import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-const drained = (bench: WorkerBench): boolean => bench.lag("q").every((lag) => lag === 0);
 
 function parking(bench: WorkerBench, name: string, options: Partial<QueueOptions> = {}): WorkerProcess {
   return bench.process(name, { queues: { q: { whenExhausted: "park", maxRetries: 0, ...options } } });
