@@ -136,7 +136,7 @@ function* keysOf(scan: StateScan, failures: ReadonlyMap<number, JobRecord>): Gen
         ...place,
         ...{ offset: jobs[0]!.offset, key: keyParkedBy(by), jobs: jobs.length },
         ...{ job: textOf(failure, JOB_HEADER), error: textOf(failure, ERROR_HEADER) },
-        ...{ state: asked === undefined || asked === "park" ? "parked" : STATES[asked] },
+        ...{ state: asked === undefined ? "parked" : STATES[asked] },
         ...{ by, offsets: jobs.map((job) => job.offset) },
       };
     }

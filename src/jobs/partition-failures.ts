@@ -7,6 +7,7 @@ import { carriedFailures, FailureBook } from "./failure-book.ts";
 import { Discard, RetryLater } from "./job-controls.ts";
 import { deadLetter, requeued } from "./moved-record.ts";
 import { type FinishingMove, finishing, type MoveSource } from "./moves.ts";
+import type { PartitionSteps } from "./partition-steps.ts";
 import { jobInfo } from "./perform.ts";
 import { type ReceivedJob, readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
@@ -36,11 +37,16 @@ export interface FailedAttempt {
 }
 
 /**
- * What comes after a failure: a wait in place (ms), or work after which the job is finished, unless it gives false.
- * `isError`: no rule asked for the wait, nor the job itself.
+ * What comes after a failure: a wait in place (ms), after what `first` does, or work after which the job is finished,
+ * unless it gives false. `isError`: no rule asked for the wait, nor the job itself.
  */
 export type Sequel =
-  | { readonly wait: number; readonly isError: boolean; readonly counts: FailureCounts }
+  | {
+      readonly wait: number;
+      readonly isError: boolean;
+      readonly counts: FailureCounts;
+      readonly first?: (() => Promise<false>) | undefined;
+    }
   | { readonly end: () => Promise<boolean> };
 
 /** Where the jobs of a queue go that parks what has failed for good (S4.6). */
@@ -67,6 +73,7 @@ interface BlockedJob {
 export class PartitionFailures {
   readonly #context: WorkerContext;
   readonly #source: MoveSource;
+  readonly #steps: PartitionSteps;
   /** Where the queue parks jobs. */
   parking: ParkingPlace | undefined;
   #book = new FailureBook();
@@ -76,9 +83,10 @@ export class PartitionFailures {
   /** The suspect that runs alone, and its failures before. */
   #alone: { readonly offset: number; readonly before: FailureCounts } | undefined;
 
-  constructor(context: WorkerContext, source: MoveSource) {
+  constructor(context: WorkerContext, source: MoveSource, steps: PartitionSteps) {
     this.#context = context;
     this.#source = source;
+    this.#steps = steps;
   }
 
   begin(failing: readonly FailingJob[]): void {
@@ -132,6 +140,18 @@ export class PartitionFailures {
     this.#unknown.delete(offset);
     this.#blocked.delete(offset);
     if (this.#alone?.offset === offset) this.#alone = undefined;
+    this.#steps.forget(offset);
+  }
+
+  /** The job goes on in `wait` ms from where it has got to: with the failures that it had, and suspect no more. */
+  resumes({ record: { offset }, job }: FailedAttempt, wait = 0): FailureCounts {
+    const counts = this.countsOf(offset, job);
+    if (this.#alone?.offset === offset) this.#alone = undefined;
+    this.#blocked.delete(offset);
+    if (this.parking?.has(offset) === true) return counts;
+    if (wait === 0 && counts.attempt === 0) this.#book.forget(offset);
+    else this.#book.set(offset, counts, wait === 0 ? 0 : Math.ceil(this.#context.clock.now() + wait));
+    return counts;
   }
 
   forgetBelow(offset: number): void {
@@ -184,7 +204,7 @@ export class PartitionFailures {
     if (this.#alone?.offset === record.offset) this.#alone = undefined;
     if (verdict.outcome === "discard") return { end: () => this.discard(failure) };
     const { whenExhausted, deadLetterTopic } = this.#context.queueOf(this.#source.topic);
-    if (!(error instanceof RetryLater)) this.#tellFailure(failure);
+    if (!(error instanceof RetryLater)) this.tellFailure(failure);
     if (verdict.outcome === "exhausted") {
       const isHopeless = error instanceof UnreadableRecordError;
       if (deadLetterTopic !== undefined && (isHopeless || whenExhausted === "skip"))
@@ -288,7 +308,8 @@ export class PartitionFailures {
   async #requeue(failure: FailedAttempt, counts: FailureCounts): Promise<boolean> {
     const { record } = failure;
     const { events, moves } = this.#context;
-    const again = requeued(record, placeOf(this.#source, record), counts);
+    const progress = this.#steps.headersOf(record.offset);
+    const again = requeued(record, placeOf(this.#source, record), counts, progress);
     const { move, records } = this.finishing(record.offset);
     if (!(await moves.move(this.#source, move, () => [again, ...records()]))) return false;
     events.emit("retried", { job: this.#info(failure), wait: 0 });
@@ -297,7 +318,8 @@ export class PartitionFailures {
 
   /** How the job is finished where it is: in the queue, or parked. */
   finishing(offset: number): FinishingMove {
-    return this.parking?.finishing(offset) ?? { move: finishing(this.#source, offset), records: () => [] };
+    const own = this.parking?.finishing(offset) ?? { move: finishing(this.#source, offset), records: () => [] };
+    return this.#steps.finishing(offset, own);
   }
 
   /** Lets a job go that blocks its partition. */
@@ -314,7 +336,7 @@ export class PartitionFailures {
     return infoOf(this.#source, record, job, number);
   }
 
-  #tellFailure(failure: FailedAttempt): void {
+  tellFailure(failure: FailedAttempt): void {
     const { job, error, duration } = failure;
     const { events, app } = this.#context;
     const { topic, partition } = this.#source;

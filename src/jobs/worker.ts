@@ -1,6 +1,6 @@
 import type { Cluster } from "../client/cluster.ts";
 import { createGroupMember } from "../client/create-group-member.ts";
-import { Fetcher } from "../client/fetcher.ts";
+import type { Fetcher } from "../client/fetcher.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { within } from "../client/within.ts";
 import type { Clock } from "../net/clock.ts";
@@ -8,17 +8,18 @@ import type { AppState, PartitionHolder } from "./app-state.ts";
 import { type CommitSource, Committer } from "./committer.ts";
 import type { TopicPartition } from "./events.ts";
 import { FlowControl } from "./flow-control.ts";
+import { GroupState } from "./group-state.ts";
+import { makeJobFetcher } from "./job-fetcher.ts";
 import { JobSlots } from "./job-slots.ts";
 import { Leftovers } from "./leftovers.ts";
 import { Moves } from "./moves.ts";
 import { queueSettings } from "./options.ts";
 import { OwnedExecutors } from "./owned-executors.ts";
+import { ProgressSaver } from "./progress-saver.ts";
 import type { RecordPlace } from "./record-place.ts";
 import { RetentionWatch } from "./retention-watch.ts";
 import { runningNow } from "./running-attempts.ts";
 import { watchShutdown } from "./shutdown-watch.ts";
-import { StateReader } from "./state-reader.ts";
-import { stateTopic } from "./state-topic.ts";
 import { Throttles } from "./throttle.ts";
 import { watchTopics } from "./topic-watch.ts";
 import { Turn } from "./turn.ts";
@@ -30,7 +31,6 @@ import { HealthMonitor, type HealthSource, type WorkerHealth } from "./worker-he
 import { partitionStatus, type WorkerStatus } from "./worker-status.ts";
 import type { WorkerTopics } from "./worker-topics.ts";
 
-const FETCH_WAIT = 500;
 /** Longest wait (ms) for the last commits when a partition is released. */
 const FLUSH_TIMEOUT = 5_000;
 
@@ -44,7 +44,7 @@ export class Worker implements PartitionHolder {
   readonly #committer: Committer;
   readonly #moves: Moves;
   readonly #slots: JobSlots;
-  readonly #stateReader: StateReader | undefined;
+  readonly #groupState: GroupState;
   readonly #leftovers = new Leftovers();
   readonly #flow: FlowControl;
   readonly #upkeep: Upkeep;
@@ -89,12 +89,12 @@ export class Worker implements PartitionHolder {
       () => app.slot.use().transactions,
       (error, { topic, partition }) => app.events.emit("error", { error, during: "moving a job", topic, partition }),
     );
-    if (statePartitions !== undefined)
-      this.#stateReader = new StateReader(app, stateTopic(groupId), statePartitions, () => this.#fetcher);
+    this.#groupState = new GroupState(app, groupId, statePartitions, () => this.#fetcher);
     this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group, settings);
     const retention = new RetentionWatch(app.slot.use().kafka.admin(), clock, app.events, () => topics.topics);
     this.#upkeep = new Upkeep(clock, app.events, this.#executors, this.#flow, retention);
-    this.#fetcher = this.#makeFetcher(cluster);
+    const [executors, flow, state] = [this.#executors, this.#flow, this.#groupState];
+    this.#fetcher = makeJobFetcher({ app, cluster, settings, executors, flow, state, topics });
     this.#unwatch = watchTopics(
       cluster,
       () => topics.topics,
@@ -112,6 +112,7 @@ export class Worker implements PartitionHolder {
   #context(): WorkerContext {
     const { events, settings } = this.#app;
     const worker = this;
+    const saver = new ProgressSaver(this.#clock, this.#moves, this.#settings.checkpointInterval, events);
     return {
       app: this.#app,
       clock: this.#clock,
@@ -127,11 +128,11 @@ export class Worker implements PartitionHolder {
         return worker.#state !== "working";
       },
       moves: this.#moves,
-      state: this.#stateReader,
+      ...{ state: this.#groupState, saver },
       unknownJobGrace: this.#settings.unknownJobGrace,
       maxBatchJobs: this.#settings.maxBatchJobs,
       queueOf: (topic) => queueSettings(settings, topic),
-      flush: (source: CommitSource) => this.#flush(source),
+      flush: (source: CommitSource, saved?: Promise<void>) => this.#flush(source, saved),
     };
   }
 
@@ -162,8 +163,9 @@ export class Worker implements PartitionHolder {
     };
   }
 
-  #flush(source: CommitSource): Promise<void> {
-    return within(this.#clock, FLUSH_TIMEOUT, this.#committer.flush(source), () => {
+  #flush(source: CommitSource, saved?: Promise<void>): Promise<void> {
+    const flushed = Promise.all([this.#committer.flush(source), saved]).then(() => {});
+    return within(this.#clock, FLUSH_TIMEOUT, flushed, () => {
       const { topic, partition } = source;
       const error = new CommitTimeoutError(topic, partition, FLUSH_TIMEOUT);
       this.#app.events.emit("error", { error, during: "giving up a partition", topic, partition });
@@ -204,45 +206,6 @@ export class Worker implements PartitionHolder {
       });
     this.#isBusyLogged = true;
     events.emit("instanceIdBusy", { instanceId, error });
-  }
-
-  #makeFetcher(cluster: Cluster): Fetcher {
-    const [flow, { fetchWait }] = [this.#flow, this.#app];
-    return new Fetcher(
-      cluster,
-      {
-        isolation: "readCommitted",
-        get maxWait() {
-          return fetchWait?.() ?? FETCH_WAIT;
-        },
-        maxBytes: Math.max(1, Math.floor(this.#settings.maxBufferedBytes / 4)),
-        ownBytes: true,
-        // It changes with the number of partitions, so that all of them together stay within bounds.
-        get partitionMaxBytes() {
-          return flow.fetchBytes;
-        },
-      },
-      {
-        fetched: (chunk) => {
-          const batch = this.#fetcher.read(chunk);
-          if (batch === undefined) return;
-          if (batch.topic === this.#stateReader?.topic) this.#stateReader.take(batch);
-          else this.#executors.get(batch)?.take(batch);
-        },
-        outOfRange: (partition, offset) => {
-          if (partition.topic === this.#stateReader?.topic) void this.#stateReader.outOfRange(partition.partition);
-          else void this.#executors.outOfRange(partition, offset);
-        },
-        failed: ({ topic, partition }, error) => {
-          if (error.retriable)
-            this.#topics.unlessGone(topic, () =>
-              this.#app.events.emit("error", { error, during: "fetching jobs", topic, partition }),
-            );
-          else if (topic === this.#stateReader?.topic) void this.#stateReader.failed(partition, error);
-          else this.#executors.get({ topic, partition })?.stop(error, "fetching jobs");
-        },
-      },
-    );
   }
 
   /** @internal */
@@ -359,7 +322,7 @@ export class Worker implements PartitionHolder {
     this.#fetcher.close();
     this.#committer.close();
     this.#moves.close();
-    this.#stateReader?.close();
+    this.#groupState.close();
     this.#upkeep.close();
     this.#health.close();
     this.#unwatch();
