@@ -7,14 +7,14 @@ import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { AppTransaction } from "./enqueue-transaction.ts";
-import { AppClosedError } from "./errors.ts";
+import { AppClosedError, InvalidOptionError } from "./errors.ts";
 import { type AppEventName, type AppListener, EventHub } from "./events.ts";
 import { type Job, type JobCalls, JobHandle } from "./job.ts";
-import { checkJobOptions, type JobOptions } from "./job-options.ts";
+import { checkJobOptions, type JobDefinition, type JobOptions } from "./job-options.ts";
 import { JobRegistry } from "./job-registry.ts";
 import { type AppProducer, LazyProducer } from "./lazy-producer.ts";
 import { type Middleware, MiddlewareList } from "./middleware.ts";
-import { type AppOptions, resolveAppOptions } from "./options.ts";
+import { type AppOptions, type AppSettings, resolveAppOptions } from "./options.ts";
 import { type ParkedJobs, parkedJobs } from "./parked-jobs.ts";
 import { performNow } from "./perform-now.ts";
 import type { PreparedJob } from "./prepared-job.ts";
@@ -133,6 +133,7 @@ function makeApp(state: AppState): App {
   return {
     job: (options: unknown): Job<never, never> => {
       const definition = checkJobOptions(options);
+      checkScheduleTopic(definition, state.settings);
       state.registry.add(definition);
       return new JobHandle(calls, definition) as unknown as Job<never, never>;
     },
@@ -151,6 +152,17 @@ function makeApp(state: AppState): App {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Nobody would dispatch what waits in a topic that no worker knows of. */
+function checkScheduleTopic({ name, scheduledMessagesTopic: topic }: JobDefinition, settings: AppSettings): void {
+  const { scheduledMessagesTopics: known } = settings;
+  if (topic === undefined || known.has(topic)) return;
+  const list = known.size === 0 ? "there are none" : `known: ${[...known.keys()].join(", ")}`;
+  throw new InvalidOptionError(
+    `job "${name}".scheduledMessagesTopic`,
+    `"${topic}" is not among the scheduledMessagesTopics of createApp (${list})`,
+  );
 }
 
 async function closeApp(state: AppState): Promise<void> {

@@ -4,6 +4,12 @@ import type { JobRecord } from "./received-job.ts";
 import { placeText, type RecordPlace } from "./record-place.ts";
 import type { FailureCounts } from "./verdict.ts";
 
+/** A job's record elsewhere: its partition is known. */
+export interface MovedRecord extends ProducerRecord {
+  readonly partition: number;
+  readonly headers: readonly HeaderInput[];
+}
+
 /** A moved job says why in at most so many characters: headers count against the size of a record. */
 const MAX_ERROR_CHARS = 1_000;
 
@@ -18,7 +24,7 @@ export function errorHeader(error: unknown): HeaderInput {
 }
 
 /** The job once more in its own partition, behind those that are there already, with the failures it has had (S4.2). */
-export function requeued(record: JobRecord, from: RecordPlace, counts: FailureCounts): ProducerRecord {
+export function requeued(record: JobRecord, from: RecordPlace, counts: FailureCounts): MovedRecord {
   return moved(record, from, from.topic, countHeaders(counts));
 }
 
@@ -42,7 +48,7 @@ export function redriven(record: JobRecord, from: RecordPlace, topic: string, re
 }
 
 /** A move keeps key and partition number (S1.3), and every header that it does not replace, unknown ones included (S1.2). */
-function moved(record: JobRecord, from: RecordPlace, topic: string, added: readonly HeaderInput[]): ProducerRecord {
+function moved(record: JobRecord, from: RecordPlace, topic: string, added: readonly HeaderInput[]): MovedRecord {
   const headers = [...keptHeaders(record, from, new Set(added.map(([name]) => name))), ...added];
   return { topic, partition: from.partition, key: record.key, value: record.value, headers };
 }

@@ -1,6 +1,8 @@
+import type { ProducerRecord } from "../client/producer-record.ts";
 import { afterDiscard } from "./after-discard.ts";
 import { backoffWait } from "./backoff.ts";
 import type { FailingJob } from "./commit-metadata.ts";
+import { delayedRecord } from "./delayed-record.ts";
 import { UnreadableRecordError } from "./errors.ts";
 import type { JobInfo } from "./events.ts";
 import { carriedFailures, FailureBook } from "./failure-book.ts";
@@ -193,15 +195,10 @@ export class PartitionFailures {
       if (parking !== undefined && !isHopeless) return { end: () => parking.park(failure) };
     }
     const wait = verdict.outcome === "retry" ? verdict.wait : this.#backoff(verdict.counts.attempt);
-    // What has no order to keep makes room for the others (S4.2).
-    if (
-      verdict.outcome === "retry" &&
-      verdict.why === "rule" &&
-      wait === 0 &&
-      job !== undefined &&
-      job.key === undefined
-    )
-      return { end: () => this.#requeue(failure, verdict.counts) };
+    if (verdict.outcome === "retry" && verdict.why === "rule") {
+      const again = this.#again(record, job, verdict);
+      if (again !== undefined) return { end: () => this.#requeue(failure, again, wait) };
+    }
     // Of a parked job its record tells, and not the partition's commit.
     if (this.parking?.has(record.offset) !== true) {
       this.#book.set(record.offset, verdict.counts, Math.ceil(this.#context.clock.now() + wait));
@@ -285,13 +282,29 @@ export class PartitionFailures {
     return true;
   }
 
-  async #requeue(failure: FailedAttempt, counts: FailureCounts): Promise<boolean> {
+  /**
+   * The record by which a job makes room for the others that has no order to keep, and waits elsewhere where it has to
+   * (S4.2). Undefined: it waits in place.
+   */
+  #again(
+    record: BufferedRecord,
+    job: ReceivedJob | undefined,
+    { wait, counts }: { readonly wait: number; readonly counts: FailureCounts },
+  ): ProducerRecord | undefined {
+    if (job === undefined || job.key !== undefined) return undefined;
+    const again = requeued(record, placeOf(this.#source, record), counts);
+    if (wait === 0) return again;
+    const { app } = this.#context;
+    const topic = app.registry.find(job.name)?.scheduledMessagesTopic;
+    return topic === undefined ? undefined : delayedRecord(app.slot.use(), again, undefined, topic, wait);
+  }
+
+  async #requeue(failure: FailedAttempt, again: ProducerRecord, wait: number): Promise<boolean> {
     const { record } = failure;
     const { events, moves } = this.#context;
-    const again = requeued(record, placeOf(this.#source, record), counts);
     const { move, records } = this.finishing(record.offset);
     if (!(await moves.move(this.#source, move, () => [again, ...records()]))) return false;
-    events.emit("retried", { job: this.#info(failure), wait: 0 });
+    events.emit("retried", { job: this.#info(failure), wait });
     return true;
   }
 

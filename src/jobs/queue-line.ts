@@ -11,6 +11,8 @@ import type { QueueSettings } from "./queue-options.ts";
 export interface RecordSink {
   send(record: ProducerRecord): Promise<RecordMetadata>;
   partitionsFor(topic: string): Promise<number>;
+  /** The same, where it is known without asking. */
+  partitionsNow(topic: string): number | undefined;
   /** Resolves once what was sent so far is no longer kept waiting for room; undefined where nothing is. */
   readonly room: Promise<void> | undefined;
 }
@@ -49,7 +51,16 @@ export class QueueLine {
 
   /** How many partitions the topic has. Rejects where they are not as many as declared. */
   async partitionCount(): Promise<number> {
-    const count = await this.sink.partitionsFor(this.queue.name);
+    return this.#check(await this.sink.partitionsFor(this.queue.name));
+  }
+
+  /** The same, where it is known without asking. */
+  partitionsNow(): number | undefined {
+    const count = this.sink.partitionsNow(this.queue.name);
+    return count === undefined ? undefined : this.#check(count);
+  }
+
+  #check(count: number): number {
     if (!this.#checked) checkPartitions(this.queue, count);
     this.#checked = true;
     return count;

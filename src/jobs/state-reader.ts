@@ -7,6 +7,7 @@ import { readPartition } from "./partition-reader.ts";
 import type { JobRecord } from "./received-job.ts";
 import { keyOfState, type PartitionState, requestOf, type StateRequest, StateScan } from "./state-scan.ts";
 import { statePartition } from "./state-topic.ts";
+import type { TopicReader } from "./topic-reader.ts";
 
 /** Longest wait (ms) for the brokers' word on where the topic ends. */
 const ASK_TIMEOUT = 30_000;
@@ -32,7 +33,7 @@ interface Load {
 }
 
 /** Reads a group's state topic for a worker: what is kept for a partition that it begins with, and requests from then on. */
-export class StateReader {
+export class StateReader implements TopicReader {
   readonly topic: string;
   readonly #app: AppState;
   readonly #partitions: number;
@@ -48,6 +49,10 @@ export class StateReader {
     this.topic = topic;
     this.#partitions = partitions;
     this.#fetcher = fetcher;
+  }
+
+  isOne(topic: string): boolean {
+    return topic === this.topic;
   }
 
   /** Where the state of a queue's partition is. */
@@ -181,7 +186,11 @@ export class StateReader {
   }
 
   /** The position is not in the log any more: reading goes on at its beginning. */
-  async outOfRange(partition: number): Promise<void> {
+  outOfRange({ partition }: TopicPartition): void {
+    void this.#readAgain(partition);
+  }
+
+  async #readAgain(partition: number): Promise<void> {
     const place = { topic: this.topic, partition };
     const { clock } = this.#app.slot.use();
     const { signal } = this.#stop;
@@ -202,11 +211,15 @@ export class StateReader {
   }
 
   /** The topic is not read on by itself, as after its log was cut: requests must be heard all the same. */
-  async failed(partition: number, error: Error): Promise<void> {
+  failed({ partition }: TopicPartition, error: Error): void {
+    void this.#goOn(partition, error);
+  }
+
+  async #goOn(partition: number, error: Error): Promise<void> {
     this.#app.events.emit("error", { error, during: FOLLOWING, topic: this.topic, partition });
     const { signal } = this.#stop;
     await sleep(this.#app.slot.use().clock, RETRY, signal).catch(() => {});
-    await this.outOfRange(partition);
+    await this.#readAgain(partition);
   }
 
   close(): void {

@@ -1,6 +1,5 @@
 import type { Cluster } from "../client/cluster.ts";
-import { createGroupMember } from "../client/create-group-member.ts";
-import { Fetcher } from "../client/fetcher.ts";
+import type { Fetcher } from "../client/fetcher.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { within } from "../client/within.ts";
 import type { Clock } from "../net/clock.ts";
@@ -13,6 +12,7 @@ import { Leftovers } from "./leftovers.ts";
 import { Moves } from "./moves.ts";
 import { queueSettings } from "./options.ts";
 import { OwnedExecutors } from "./owned-executors.ts";
+import { OwnedSchedules } from "./owned-schedules.ts";
 import type { RecordPlace } from "./record-place.ts";
 import { RetentionWatch } from "./retention-watch.ts";
 import { runningNow } from "./running-attempts.ts";
@@ -26,11 +26,12 @@ import { Upkeep } from "./upkeep.ts";
 import type { WorkSettings } from "./work-options.ts";
 import type { WorkerContext } from "./worker-context.ts";
 import { CommitTimeoutError, ShutdownTimeoutError, UnknownQueueError, WorkerFailedError } from "./worker-errors.ts";
+import { workerFetcher } from "./worker-fetcher.ts";
+import { workerGroup } from "./worker-group.ts";
 import { HealthMonitor, type HealthSource, type WorkerHealth } from "./worker-health.ts";
 import { partitionStatus, type WorkerStatus } from "./worker-status.ts";
 import type { WorkerTopics } from "./worker-topics.ts";
 
-const FETCH_WAIT = 500;
 /** Longest wait (ms) for the last commits when a partition is released. */
 const FLUSH_TIMEOUT = 5_000;
 
@@ -49,14 +50,13 @@ export class Worker implements PartitionHolder {
   readonly #flow: FlowControl;
   readonly #upkeep: Upkeep;
   readonly #executors: OwnedExecutors;
+  readonly #schedules: OwnedSchedules;
   readonly #topics: WorkerTopics;
   readonly #unwatch: () => void;
   readonly #ended: Promise<void>;
   #resolveEnded!: () => void;
   #rejectEnded!: (error: unknown) => void;
   readonly #health: HealthMonitor;
-  /** It is tried again and again. */
-  #isBusyLogged = false;
   #state: "working" | "quiet" | "closing" | "closed" = "working";
   #closing: Promise<void> | undefined;
 
@@ -76,7 +76,12 @@ export class Worker implements PartitionHolder {
     this.#clock = clock;
     this.#slots = new JobSlots(settings.concurrency, (queue) => queueSettings(app.settings, queue));
     this.#flow = new FlowControl(() => this.#fetcher, settings.maxBatchJobs, settings.maxBufferedBytes);
-    this.#group = this.#makeGroup(cluster, groupId);
+    this.#group = workerGroup(cluster, groupId, {
+      ...{ app, settings, topics },
+      executors: () => this.#executors,
+      schedules: () => this.#schedules,
+      failed: (error) => this.#fail(new WorkerFailedError(groupId, error)),
+    });
     this.#committer = new Committer(this.#group, clock, settings.commitInterval, (error, { topic, partition }) =>
       topics.unlessGone(topic, () =>
         app.events.emit("error", { error, during: "committing what is finished", topic, partition }),
@@ -94,12 +99,19 @@ export class Worker implements PartitionHolder {
     this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group, settings);
     const retention = new RetentionWatch(app.slot.use().kafka.admin(), clock, app.events, () => topics.topics);
     this.#upkeep = new Upkeep(clock, app.events, this.#executors, this.#flow, retention);
-    this.#fetcher = this.#makeFetcher(cluster);
+    const schedule = { app, runtime: app.slot.use(), lease: this.#group.lease, fetcher: () => this.#fetcher };
+    this.#schedules = new OwnedSchedules(
+      schedule,
+      settings.scheduler ? [...app.settings.scheduledMessagesTopics.keys()] : [],
+    );
+    const readers = this.#stateReader === undefined ? [this.#schedules] : [this.#stateReader, this.#schedules];
+    const executors = this.#executors;
+    this.#fetcher = workerFetcher(cluster, { app, settings, topics, flow: this.#flow, executors, readers });
     this.#unwatch = watchTopics(
       cluster,
-      () => topics.topics,
+      () => [...topics.topics, ...this.#schedules.topics],
       app.events,
-      (topic) => this.#executors.topicMadeAgain(topic),
+      (topic) => (this.#schedules.isOne(topic) ? this.#schedules : this.#executors).topicMadeAgain(topic),
     );
     this.#health = new HealthMonitor(this.#healthSource(), settings.stuckAfter);
     this.#ended = new Promise((resolve, reject) => {
@@ -170,81 +182,6 @@ export class Worker implements PartitionHolder {
     });
   }
 
-  #makeGroup(cluster: Cluster, groupId: string): GroupMember {
-    const { sessionTimeout, rebalanceTimeout, revokeGrace, groupProtocol, instanceId } = this.#settings;
-    const { events } = this.#app;
-    const membership = { groupProtocol, groupInstanceId: instanceId, sessionTimeout, rebalanceTimeout };
-    return createGroupMember(
-      cluster,
-      { ...membership, groupId, topics: () => this.#topics.topics },
-      {
-        assigned: (partitions) => this.#executors.assign(partitions),
-        revoked: async (partitions, release) => {
-          events.emit("revoked", { partitions });
-          const reason = new DOMException("the partition was revoked", "AbortError");
-          await this.#executors.release(partitions, { grace: revokeGrace, reason, released: release });
-        },
-        lost: (partitions) => {
-          events.emit("lost", { partitions });
-          this.#executors.lose(partitions, new DOMException("the partition was lost", "AbortError"));
-        },
-        instanceIdBusy: (error) => this.#instanceIdBusy(instanceId!, error),
-        troubled: (error) => events.emit("error", { error, during: `talking to the coordinator of group ${groupId}` }),
-        failed: (error) => this.#fail(new WorkerFailedError(groupId, error)),
-      },
-    );
-  }
-
-  #instanceIdBusy(instanceId: string, error: Error): void {
-    const { events, settings } = this.#app;
-    if (!this.#isBusyLogged && !events.has("instanceIdBusy"))
-      settings.logger.warn("another worker has this instanceId, or had it when it died: waiting", {
-        instanceId,
-        error,
-      });
-    this.#isBusyLogged = true;
-    events.emit("instanceIdBusy", { instanceId, error });
-  }
-
-  #makeFetcher(cluster: Cluster): Fetcher {
-    const [flow, { fetchWait }] = [this.#flow, this.#app];
-    return new Fetcher(
-      cluster,
-      {
-        isolation: "readCommitted",
-        get maxWait() {
-          return fetchWait?.() ?? FETCH_WAIT;
-        },
-        maxBytes: Math.max(1, Math.floor(this.#settings.maxBufferedBytes / 4)),
-        ownBytes: true,
-        // It changes with the number of partitions, so that all of them together stay within bounds.
-        get partitionMaxBytes() {
-          return flow.fetchBytes;
-        },
-      },
-      {
-        fetched: (chunk) => {
-          const batch = this.#fetcher.read(chunk);
-          if (batch === undefined) return;
-          if (batch.topic === this.#stateReader?.topic) this.#stateReader.take(batch);
-          else this.#executors.get(batch)?.take(batch);
-        },
-        outOfRange: (partition, offset) => {
-          if (partition.topic === this.#stateReader?.topic) void this.#stateReader.outOfRange(partition.partition);
-          else void this.#executors.outOfRange(partition, offset);
-        },
-        failed: ({ topic, partition }, error) => {
-          if (error.retriable)
-            this.#topics.unlessGone(topic, () =>
-              this.#app.events.emit("error", { error, during: "fetching jobs", topic, partition }),
-            );
-          else if (topic === this.#stateReader?.topic) void this.#stateReader.failed(partition, error);
-          else this.#executors.get({ topic, partition })?.stop(error, "fetching jobs");
-        },
-      },
-    );
-  }
-
   /** @internal */
   start(): void {
     const { signal } = this.#settings;
@@ -269,7 +206,8 @@ export class Worker implements PartitionHolder {
     const [partitions, running] = [[...this.#executors].map(partitionStatus), this.#slots.taken];
     const bufferedBytes = [...this.#executors].reduce((sum, executor) => sum + executor.bufferedBytes, 0);
     const [pausedQueues, leftovers] = [this.#flow.heldQueues, this.#leftovers.partitions];
-    return { state: this.#state, running, bufferedBytes, partitions, pausedQueues, leftovers };
+    const schedules = this.#schedules.status;
+    return { state: this.#state, running, bufferedBytes, partitions, schedules, pausedQueues, leftovers };
   }
 
   /** Whether the worker does its work, and what keeps it from it: for the probes of whoever runs the process. */
@@ -331,6 +269,8 @@ export class Worker implements PartitionHolder {
     const wasWorking = this.#state === "working";
     this.#state = "closing";
     this.#executors.close();
+    this.#schedules.close();
+    const scheduled = this.#schedules.release([...this.#schedules]);
     const reason = new DOMException("the worker is shutting down", "AbortError");
     const unwatch = watchShutdown(this.#healthSource(), deadline, () =>
       runningNow(this.#executors, this.#leftovers, this.#clock.monotonic()),
@@ -342,6 +282,7 @@ export class Worker implements PartitionHolder {
         reason,
         finishBatch: wasWorking,
       });
+      await scheduled;
       await this.#letGo();
       // What runs beyond its partition's loss or release may still use what the process closes next.
       const left = Math.max(0, deadline - this.#clock.monotonic());
@@ -386,6 +327,8 @@ export class Worker implements PartitionHolder {
     this.#app.events.emit("error", { error, during: "working" });
     this.#state = "closing";
     this.#executors.close();
+    this.#schedules.close();
+    this.#schedules.lose([...this.#schedules]);
     this.#closing = this.#letGo().then(() => {
       this.#closed();
       this.#rejectEnded(error);

@@ -65,8 +65,11 @@ const EVENTS: readonly AppEventName[] = [
   ...(["retentionAtRisk", "discarded", "duplicate", "dead", "expired", "parked", "blocked"] as const),
   ...(["startedAtEarliest", "partitionsChanged", "instanceIdBusy", "eventLoopBlocked"] as const),
   ...(["shutdownDelayed", "error"] as const),
+  ...(["dispatched", "cancelled", "rescheduled", "undispatchable", "scheduleLoaded"] as const),
 ];
 export const GROUP = "workers";
+/** The first instant, in milliseconds since 1970. */
+export const BENCH_START = 1_800_000_000_000;
 /** Of both protocols, in ms. */
 const SESSION = 6_000;
 
