@@ -114,8 +114,10 @@ export {
   ScheduleTopicSharedError,
   UndispatchableError,
 } from "./src/jobs/schedule-errors.ts";
+export type { MessageToSchedule, ScheduledMessage } from "./src/jobs/schedule-message.ts";
 export type { ScheduleState } from "./src/jobs/schedule-partition.ts";
 export type { ScheduleTopicOptions } from "./src/jobs/schedule-topics.ts";
+export type { ListScheduledOptions, ScheduledEntry, ScheduledJobs, WaitingEntry } from "./src/jobs/scheduled-jobs.ts";
 export type { SerializedPayload, Serializer } from "./src/jobs/serializer.ts";
 export type {
   InputOf,

@@ -49,6 +49,17 @@ export class QueueLine {
     );
   }
 
+  /** Takes a place in the line, and sends the record once it is prepared and its turn has come. */
+  sendInTurn(preparing: Promise<ProducerRecord>): Promise<RecordMetadata> {
+    let record: ProducerRecord;
+    const prepared = preparing.then((given) => {
+      record = given;
+    });
+    return new Promise((resolve, reject) => {
+      this.line.join(prepared, () => resolve(this.sink.send(record)), reject);
+    });
+  }
+
   /** How many partitions the topic has. Rejects where they are not as many as declared. */
   async partitionCount(): Promise<number> {
     return this.#check(await this.sink.partitionsFor(this.queue.name));

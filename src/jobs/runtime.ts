@@ -12,6 +12,7 @@ import { deliveryTimeoutOf } from "./producer-settings.ts";
 import { QueueLine } from "./queue-line.ts";
 import { ScheduleTopicCheck } from "./schedule-topic-check.ts";
 import { type SentJobs, tellAllSent, tellSent } from "./sent-jobs.ts";
+import { VerdictReaders } from "./verdict-readers.ts";
 
 /** What the test kit puts in the place of the outside world. */
 export interface RuntimeParts {
@@ -33,6 +34,7 @@ export class Runtime {
   readonly kafka: Kafka;
   readonly clock: Clock;
   readonly scheduleTopics: ScheduleTopicCheck;
+  readonly verdicts: VerdictReaders;
   readonly #settings: AppSettings;
   readonly #producers = new Map<LazyProducer, ProducerLines>();
   readonly #sent: SentJobs | undefined;
@@ -52,6 +54,7 @@ export class Runtime {
       clock: parts.clock,
     });
     this.clock = this.kafka.clock;
+    this.verdicts = new VerdictReaders(this.kafka);
     this.scheduleTopics = new ScheduleTopicCheck(() => this.kafka.admin());
     createTopicsInProcess(this.kafka, (topic) => topicSettings(settings, topic));
   }

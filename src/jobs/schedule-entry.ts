@@ -24,7 +24,7 @@ export interface EntryRoute {
 
 const EMPTY = new Uint8Array(0);
 /** What an entry has besides the record that it becomes. */
-const OF_ENTRIES: ReadonlySet<string> = new Set([
+export const OF_ENTRIES: ReadonlySet<string> = new Set([
   ...[AT_HEADER, TARGET_HEADER, TARGET_PARTITION_HEADER],
   ...[RECORD_KEY_HEADER, NO_VALUE_HEADER, VERDICT_HEADER, REQUEST_HEADER],
 ]);

@@ -1,7 +1,7 @@
 import type { FetchedRecord } from "../client/fetcher.ts";
 import type { Kafka } from "../client/kafka.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
-import { readPartition } from "./partition-reader.ts";
+import { readOffsets } from "./read-offsets.ts";
 import type { ScheduleIndex } from "./schedule-index.ts";
 
 /** Entries that are due within so many ms are read ahead, as far as there is room. */
@@ -10,8 +10,6 @@ const AHEAD = 30_000;
 const EARLY = 10_000;
 /** As many entries at a time, at most. */
 const MOST = 50_000;
-/** Offsets between two wanted records that are rather read through than jumped over: another read costs as much. */
-const GAP = 2_000;
 /** What a record takes in memory besides its bytes, roughly. */
 const OVERHEAD = 200;
 
@@ -93,8 +91,8 @@ export class ScheduleWindow {
     }
     // Before it is read: what comes meanwhile is kept as it comes.
     this.#until = until;
-    const offsets = [...wanted.keys()].sort((a, b) => a - b);
-    for (const [from, to] of ranges(offsets)) await this.#read(from, to, wanted);
+    for await (const record of readOffsets(this.#kafka, this.#place, wanted.keys(), this.#signal))
+      if (this.#index.has(wanted.get(record.offset)!, record.offset)) this.#keep(record);
     if (this.#signal.aborted) return;
     for (const [offset, place] of wanted) this.#forgetMissing(offset, place);
   }
@@ -103,20 +101,8 @@ export class ScheduleWindow {
   async load(offset: number): Promise<FetchedRecord | undefined> {
     const known = this.#records.get(offset);
     if (known !== undefined) return known;
-    for await (const { records } of readPartition(this.#kafka, this.#place, offset, offset + 1, this.#signal)) {
-      const found = records.find((record) => record.offset === offset);
-      if (found !== undefined) return found.detached();
-    }
+    for await (const record of readOffsets(this.#kafka, this.#place, [offset], this.#signal)) return record.detached();
     return undefined;
-  }
-
-  async #read(from: number, to: number, wanted: ReadonlyMap<number, number>): Promise<void> {
-    for await (const { records } of readPartition(this.#kafka, this.#place, from, to, this.#signal)) {
-      for (const record of records) {
-        const place = wanted.get(record.offset);
-        if (place !== undefined && this.#index.has(place, record.offset)) this.#keep(record);
-      }
-    }
   }
 
   /** The log has it no more: it was deleted, or something has taken its place, of which the log will tell. */
@@ -127,15 +113,4 @@ export class ScheduleWindow {
 
 function sizeOf({ byteLength }: FetchedRecord): number {
   return byteLength + OVERHEAD;
-}
-
-/** From each first offset up to behind the last of what is read in one go. */
-function ranges(offsets: readonly number[]): (readonly [number, number])[] {
-  const found: [number, number][] = [];
-  for (const offset of offsets) {
-    const last = found.at(-1);
-    if (last !== undefined && offset - last[1] <= GAP) last[1] = offset + 1;
-    else found.push([offset, offset + 1]);
-  }
-  return found;
 }

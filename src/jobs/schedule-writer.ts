@@ -6,9 +6,8 @@ import { SendManyError } from "../client/record-owners.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import { ProducerFencedError, TransactionOutcomeUnknownError } from "../client/transaction-errors.ts";
 import { TransactionalProducer } from "../client/transactional-producer.ts";
+import { DEFAULTS } from "./defaults.ts";
 
-/** How long (ms) a target has to acknowledge what is dispatched to it. */
-const TARGET_ACK = 5_000;
 /** How long (ms) a coordinator has for each thing it is asked for. */
 const COORDINATOR_TIMEOUT = 20_000;
 
@@ -55,7 +54,12 @@ export class ScheduleWriter {
     this.#producer = new TransactionalProducer(cluster, {
       ...rest,
       transactionalId: `ottla-schedule/${place.topic}/${place.partition}`,
-      ...{ transactionTimeout, deliveryTimeout: TARGET_ACK, coordinatorTimeout: COORDINATOR_TIMEOUT, linger: 0 },
+      ...{
+        transactionTimeout,
+        deliveryTimeout: DEFAULTS.targetAck,
+        coordinatorTimeout: COORDINATOR_TIMEOUT,
+        linger: 0,
+      },
     });
   }
 
