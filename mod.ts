@@ -58,7 +58,8 @@ export type {
   RedriveResult,
 } from "./src/jobs/dead-letters.ts";
 export type { DedupeOptions } from "./src/jobs/dedupe-options.ts";
-export type { BufferedJob, DispatchedJob, EnqueuedJob } from "./src/jobs/dispatched-job.ts";
+export type { BufferedJob, DispatchedJob, EnqueuedJob, ScheduledJob } from "./src/jobs/dispatched-job.ts";
+export type { DueOptions } from "./src/jobs/due-time.ts";
 export type { Duration } from "./src/jobs/duration.ts";
 export type { AppTransaction, TransactionWork } from "./src/jobs/enqueue-transaction.ts";
 export type { DiscardRule, ErrorMatcher, RetryRule } from "./src/jobs/error-rules.ts";
@@ -97,6 +98,7 @@ export type { AppProducer } from "./src/jobs/lazy-producer.ts";
 export type { LogFields, Logger } from "./src/jobs/logger.ts";
 export type { InterceptedJob, Middleware } from "./src/jobs/middleware.ts";
 export type { AppOptions, KafkaConnectionOptions } from "./src/jobs/options.ts";
+export type { ScheduleStatus } from "./src/jobs/owned-schedules.ts";
 export type { ListParkedOptions, ParkedJobs, ParkedKeyJobs, ParkedSelection } from "./src/jobs/parked-jobs.ts";
 export type { PreparedJob } from "./src/jobs/prepared-job.ts";
 export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
@@ -106,6 +108,17 @@ export type { RecordPlace } from "./src/jobs/record-place.ts";
 export type { DeadLetterFailure } from "./src/jobs/redrive-plan.ts";
 export type { ResumeOptions } from "./src/jobs/resume-options.ts";
 export type { AttemptPlace } from "./src/jobs/running-attempts.ts";
+export {
+  NoScheduleTopicError,
+  SchedulerUnavailableError,
+  ScheduleTopicError,
+  ScheduleTopicSharedError,
+  UndispatchableError,
+} from "./src/jobs/schedule-errors.ts";
+export type { MessageToSchedule, ScheduledMessage } from "./src/jobs/schedule-message.ts";
+export type { ScheduleState } from "./src/jobs/schedule-partition.ts";
+export type { ScheduleTopicOptions } from "./src/jobs/schedule-topics.ts";
+export type { ListScheduledOptions, ScheduledEntry, ScheduledJobs, WaitingEntry } from "./src/jobs/scheduled-jobs.ts";
 export type { SerializedPayload, Serializer } from "./src/jobs/serializer.ts";
 export type {
   InputOf,

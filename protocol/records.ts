@@ -63,10 +63,37 @@ export class KafkaRecord {
   get headers(): readonly RecordHeader[] {
     return readHeaders(this.#bytes, this.#value + Math.max(0, this.#valueLength), this.#end);
   }
+  /** The value of the last header with this key (in UTF-8), without the others being cut. Undefined: there is none. */
+  lastHeader(key: Uint8Array): Uint8Array<ArrayBuffer> | null | undefined {
+    const reader = new Reader(this.#bytes, this.#value + Math.max(0, this.#valueLength), this.#end);
+    let found: Uint8Array<ArrayBuffer> | null | undefined;
+    for (let left = reader.varint(); left > 0; left--) {
+      const keyLength = reader.varint();
+      const isIt = startsWith(reader.bytes, reader.take(keyLength), keyLength, key);
+      const length = reader.varint();
+      const value = length < 0 ? -1 : reader.take(length);
+      if (isIt) found = value < 0 ? null : this.#bytes.subarray(value, value + length);
+    }
+    return found;
+  }
   /** Bytes of key, value and headers together. */
   get byteLength(): number {
     return this.#end - this.#key;
   }
+
+  /** The same record with bytes of its own: it keeps no batch in memory. */
+  detached(): KafkaRecord {
+    const from = this.#key;
+    const bytes = this.#bytes.slice(from, this.#end);
+    const [key, value, end] = [this.#key, this.#value, this.#end].map((at) => at - from) as [number, number, number];
+    return new KafkaRecord(bytes, this.offset, this.timestamp, key, this.#keyLength, value, this.#valueLength, end);
+  }
+}
+
+function startsWith(bytes: Uint8Array, at: number, length: number, text: Uint8Array): boolean {
+  if (length !== text.length) return false;
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== text[i]) return false;
+  return true;
 }
 
 function readHeaders(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): RecordHeader[] {

@@ -29,6 +29,9 @@ export interface FetcherOptions {
   readonly rackId?: string | undefined;
 }
 
+/** A record as it was fetched: its parts are cut when they are asked for, and keep the batch in memory until then. */
+export type FetchedRecord = FetchedRecords["records"][number];
+
 /** What one fetch brought for one partition. */
 export interface FetchedBatch extends FetchedRecords, TopicPartition {
   readonly highWatermark: number;

@@ -99,6 +99,11 @@ export class Producer {
     return known.partitions.length;
   }
 
+  /** @internal The same, where it is known without asking. */
+  partitionsNow(topic: string): number | undefined {
+    return this.#cluster.cached(topic)?.partitions.length;
+  }
+
   #arrive(arrival: Arrival): void {
     const { topic } = arrival.record;
     let outbox = this.#topics.get(topic);

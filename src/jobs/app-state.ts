@@ -23,6 +23,8 @@ export interface AppState {
   readonly slot: RuntimeSlot;
   /** The app's own producer, which variants are made from. */
   readonly producer: LazyProducer;
+  /** What requests to workers are sent with: whatever the app's own settings are, they are acknowledged by all replicas. */
+  readonly requests: LazyProducer;
   /** Those that have not been closed. */
   readonly workers: Set<PartitionHolder>;
   /** What has to end before the app lets go of Kafka, as its workers. Whoever ends earlier takes itself out. */

@@ -4,9 +4,9 @@ import { within } from "../client/within.ts";
 import type { AppState } from "./app-state.ts";
 import { TransactionEndedError } from "./calling-errors.ts";
 import { describe } from "./check-options.ts";
-import type { EnqueuedJob } from "./dispatched-job.ts";
-import type { Dispatcher } from "./dispatcher.ts";
-import { completeRecord, type EnqueueDraft, intercept } from "./enqueue-draft.ts";
+import type { EnqueuedJob, ScheduledJob } from "./dispatched-job.ts";
+import { type Dispatcher, tellDispatched } from "./dispatcher.ts";
+import { completeRecord, dispatchedJob, type EnqueueDraft, intercept } from "./enqueue-draft.ts";
 import type { EnqueueRun } from "./enqueue-run.ts";
 import type { AppTransaction, TransactionWork } from "./enqueue-transaction.ts";
 import { EnqueueTimeoutError, InvalidOptionError } from "./errors.ts";
@@ -15,10 +15,13 @@ import { namedError } from "./named-error.ts";
 import type { PreparedJob } from "./prepared-job.ts";
 import { deliveryTimeoutOf } from "./producer-settings.ts";
 import { partitionOf } from "./queue-line.ts";
+import type { EntryRoute } from "./schedule-entry.ts";
+import { entryRoute } from "./schedule-route.ts";
 import { sendTransaction } from "./send-transaction.ts";
 
 /** The handle of a job whose place is filled in once it has one. */
-type OpenHandle = { -readonly [K in keyof EnqueuedJob]: EnqueuedJob[K] };
+type OpenHandle = Open<EnqueuedJob> | Open<ScheduledJob>;
+type Open<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A job that is ready to be sent. */
 export interface CollectedEnqueue {
@@ -89,14 +92,13 @@ export async function sendTogether(
 function enqueued(app: AppState, { draft, handle }: CollectedEnqueue, place: RecordMetadata | undefined): void {
   handle.partition = place?.partition ?? -1;
   handle.offset = place?.offset ?? -1;
-  const { definition, key } = draft;
-  if (app.events.has("enqueued")) app.events.emit("enqueued", { job: handle, name: definition.name, key });
+  tellDispatched(app, draft, handle);
 }
 
 /** The job layer's error for what failed the transaction. The client names the topic; a record too large is its largest. */
 function nameFailure(error: unknown, enqueues: readonly CollectedEnqueue[]): unknown {
   if (!(error instanceof TransactionAbortedError)) return error;
-  const ofTopic = enqueues.filter(({ draft }) => draft.queue === error.topic);
+  const ofTopic = enqueues.filter(({ record }) => record.topic === error.topic);
   const largest = ofTopic.reduce<CollectedEnqueue | undefined>(
     (most, each) => (most === undefined || sizeOf(each) > sizeOf(most) ? each : most),
     undefined,
@@ -121,18 +123,34 @@ class EnqueueCollection implements AppTransaction {
   }
 
   performLater(job: PreparedJob): Promise<EnqueuedJob> {
+    return this.#add(job, "performLater") as Promise<EnqueuedJob>;
+  }
+
+  schedule(job: PreparedJob): Promise<EnqueuedJob | ScheduledJob> {
+    return this.#add(job, "schedule");
+  }
+
+  #add(job: PreparedJob, call: "performLater" | "schedule"): Promise<EnqueuedJob | ScheduledJob> {
     if (!this.#isOpen) return Promise.reject(new TransactionEndedError());
-    const { collected, result } = this.#collect(job);
+    const { collected, result } = this.#collect(job, call);
     // Whoever does not await it hears of it from the transaction.
     for (const promise of [collected, result]) promise.catch(() => {});
     this.#enqueues.push(collected);
     return result;
   }
 
-  #collect(job: PreparedJob): { collected: Promise<CollectedEnqueue>; result: Promise<EnqueuedJob> } {
+  #collect(
+    job: PreparedJob,
+    call: "performLater" | "schedule",
+  ): { collected: Promise<CollectedEnqueue>; result: Promise<EnqueuedJob | ScheduledJob> } {
     let draft: EnqueueDraft;
     try {
-      draft = this.#dispatcher.draft(preparedCall(job, "transaction.performLater"));
+      draft = this.#dispatcher.draft(preparedCall(job, `transaction.${call}`));
+      if (call === "performLater" && draft.schedule !== undefined)
+        throw new InvalidOptionError(
+          "transaction.performLater",
+          "the job is to wait for its time: schedule() takes such",
+        );
     } catch (error) {
       const failed = Promise.reject(error);
       return { collected: failed, result: failed };
@@ -143,24 +161,25 @@ class EnqueueCollection implements AppTransaction {
     const collected = within(slot.clock, timeout, this.#prepare(draft, run), () => {
       throw new EnqueueTimeoutError(draft.queue, timeout);
     });
-    const result = collected.then(({ handle }): EnqueuedJob => handle);
+    const result = collected.then(({ handle }): EnqueuedJob | ScheduledJob => handle);
     if (run === undefined) return { collected, result };
     return { collected, result: run.around(result, (error) => this.#dispatcher.middlewareFailed(draft, error)) };
   }
 
   /** All that may take its time, and all that runs code of a user's, is done before the transaction is opened. */
   async #prepare(draft: EnqueueDraft, run: EnqueueRun | undefined): Promise<CollectedEnqueue> {
-    const { id, queue } = draft;
-    const preparing = [this.#partition(draft), run?.headers, draft.pendingValue] as const;
-    const [partition, headers, value] = await Promise.all(preparing);
-    const handle: OpenHandle = { state: "enqueued", id, queue, topic: queue, partition: -1, offset: -1 };
-    return { draft, record: completeRecord(draft, partition, headers, value), handle };
+    const preparing = [this.#route(draft), run?.headers, draft.pendingValue] as const;
+    const [route, headers, value] = await Promise.all(preparing);
+    const handle: OpenHandle = dispatchedJob(draft, { partition: -1, offset: -1 });
+    return { draft, record: completeRecord(draft, route, headers, value), handle };
   }
 
   /** Asked for even where the client decides: a queue that does not exist has to fail before anything is sent. */
-  async #partition({ route, queue, definition }: EnqueueDraft): Promise<number | undefined> {
+  async #route(draft: EnqueueDraft): Promise<number | EntryRoute | undefined> {
+    const { route, queue, definition } = draft;
     try {
       const { producer, slot } = this.#app;
+      if (draft.schedule !== undefined) return await entryRoute(slot.use(), draft);
       const count = await slot.use().line(producer, queue).partitionCount();
       return route.key === undefined || route.type === "key" ? undefined : partitionOf(route, queue, count);
     } catch (error) {

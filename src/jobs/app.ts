@@ -6,20 +6,29 @@ import { type ContextOptions, type ContextStore, Contexts } from "./contexts.ts"
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import type { DueOptions } from "./due-time.ts";
 import type { AppTransaction } from "./enqueue-transaction.ts";
-import { AppClosedError } from "./errors.ts";
+import { AppClosedError, InvalidOptionError } from "./errors.ts";
 import { type AppEventName, type AppListener, EventHub } from "./events.ts";
 import { type Job, type JobCalls, JobHandle } from "./job.ts";
-import { checkJobOptions, type JobOptions } from "./job-options.ts";
+import { checkJobOptions, type JobDefinition, type JobOptions } from "./job-options.ts";
 import { JobRegistry } from "./job-registry.ts";
 import { type AppProducer, LazyProducer } from "./lazy-producer.ts";
 import { type Middleware, MiddlewareList } from "./middleware.ts";
-import { type AppOptions, resolveAppOptions } from "./options.ts";
+import { type AppOptions, type AppSettings, resolveAppOptions } from "./options.ts";
 import { type ParkedJobs, parkedJobs } from "./parked-jobs.ts";
 import { performNow } from "./perform-now.ts";
 import type { PreparedJob } from "./prepared-job.ts";
 import type { RecordPlace } from "./record-place.ts";
 import { RuntimeSlot } from "./runtime.ts";
+import { type MessageToSchedule, type ScheduledMessage, scheduleMessage } from "./schedule-message.ts";
+import {
+  cancelScheduled,
+  rescheduleScheduled,
+  type ScheduledEntry,
+  type ScheduledJobs,
+  scheduledJobs,
+} from "./scheduled-jobs.ts";
 import type { InputOf, OutputOf, StandardSchemaV1 } from "./standard-schema.ts";
 import { startWorker } from "./start-worker.ts";
 import { type AppTopics, appTopics } from "./topics.ts";
@@ -68,6 +77,20 @@ export interface App {
    * partition, or in any while the group has no workers. Rejects with a `NotBlockedError` where there is no such job.
    */
   skip(place: RecordPlace, options?: SkipOptions): Promise<void>;
+  /**
+   * Writes a message at a time of its own, exactly once as readers of what is committed see it, and never early: below
+   * jobs, for any topic. Resolves once it waits in a schedule topic. Rejects with an `InvalidOptionError` where it cannot.
+   */
+  schedule(message: MessageToSchedule): Promise<ScheduledMessage>;
+  /**
+   * Lets go of what waits for its time. "tooLate": it is on its way, or was cancelled before. A worker decides: where none
+   * answers within 10 s, that is a `SchedulerUnavailableError`, and the request stays in force.
+   */
+  cancel(job: ScheduledEntry): Promise<"cancelled" | "tooLate">;
+  /** Gives what waits for its time another one: it keeps its id. As `cancel`. */
+  reschedule(job: ScheduledEntry, due: DueOptions): Promise<"rescheduled" | "tooLate">;
+  /** What waits for its time. */
+  readonly scheduled: ScheduledJobs;
   /** Jobs that were put aside with those of their key behind them: to be looked at, run or let go of. */
   readonly parked: ParkedJobs;
   /** Jobs that failed for good and wait in dead letter topics: to be looked at, brought back or let go of. */
@@ -111,6 +134,7 @@ export function createApp(options: AppOptions = {}): App {
     contexts: new Contexts(),
     middleware: new MiddlewareList(),
     producer: new LazyProducer(slot, settings.producer),
+    requests: new LazyProducer(slot, { ...settings.producer, acks: "all", linger: 0 }),
     workers: new Set(),
     closers: new Set(),
   };
@@ -133,6 +157,7 @@ function makeApp(state: AppState): App {
   return {
     job: (options: unknown): Job<never, never> => {
       const definition = checkJobOptions(options);
+      checkScheduleTopic(definition, state.settings);
       state.registry.add(definition);
       return new JobHandle(calls, definition) as unknown as Job<never, never>;
     },
@@ -145,12 +170,27 @@ function makeApp(state: AppState): App {
     topics: appTopics(state),
     blocked: () => blockedJobs(state),
     skip: (place, options) => skipJob(state, place, options),
+    schedule: (message) => scheduleMessage(state, message),
+    cancel: (job) => cancelScheduled(state, job),
+    reschedule: (job, due) => rescheduleScheduled(state, job, due),
+    scheduled: scheduledJobs(state),
     parked: parkedJobs(state),
     dead: deadLetters(state),
     work: (options) => (closing === undefined ? startWorker(state, options) : Promise.reject(new AppClosedError())),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Nobody would dispatch what waits in a topic that no worker knows of. */
+function checkScheduleTopic({ name, scheduledMessagesTopic: topic }: JobDefinition, settings: AppSettings): void {
+  const { scheduledMessagesTopics: known } = settings;
+  if (topic === undefined || known.has(topic)) return;
+  const list = known.size === 0 ? "there are none" : `known: ${[...known.keys()].join(", ")}`;
+  throw new InvalidOptionError(
+    `job "${name}".scheduledMessagesTopic`,
+    `"${topic}" is not among the scheduledMessagesTopics of createApp (${list})`,
+  );
 }
 
 async function closeApp(state: AppState): Promise<void> {

@@ -9,6 +9,7 @@ import { namedError } from "./named-error.ts";
 import type { PreparedJob } from "./prepared-job.ts";
 import { partitionOf } from "./queue-line.ts";
 import type { RuntimeSlot } from "./runtime.ts";
+import { entryRoute } from "./schedule-route.ts";
 
 /** Jobs of an asynchronous input that may be under way at once, so that its length does not decide the memory. */
 const WINDOW = 10_000;
@@ -91,15 +92,14 @@ class BulkEnqueue {
 
   /** Producers keep no order among each other: where a partition's next job has another one, it waits for the last. */
   async #addAmongVariants(draft: EnqueueDraft): Promise<void> {
-    const { producer, queue, route, key } = draft;
+    const { producer, queue, key } = draft;
     try {
       if (this.#lastSent === undefined) {
         await Promise.all(this.#acknowledged);
         this.#lastSent = new Map();
       }
       if (key === undefined) return void this.#dispatch(draft);
-      const count = await this.#slot.use().line(producer, queue).partitionCount();
-      const place = `${queue}/${partitionOf(route, queue, count)}`;
+      const place = await this.#placeOf(draft);
       const last = this.#lastSent.get(place);
       if (last !== undefined && last.producer !== producer) await last.acknowledged;
       this.#dispatch(draft);
@@ -107,6 +107,14 @@ class BulkEnqueue {
     } catch (error) {
       this.#failed(namedError(error, draft.definition.name, queue));
     }
+  }
+
+  /** The partition that it goes to. */
+  async #placeOf(draft: EnqueueDraft): Promise<string> {
+    const { producer, queue, route, schedule } = draft;
+    const runtime = this.#slot.use();
+    if (schedule !== undefined) return `${schedule.topic}/${(await entryRoute(runtime, draft)).partition}`;
+    return `${queue}/${partitionOf(route, queue, await runtime.line(producer, queue).partitionCount())}`;
   }
 
   async results(inputError: { readonly error: unknown } | undefined): Promise<DispatchedJob[]> {

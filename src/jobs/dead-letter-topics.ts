@@ -1,7 +1,6 @@
-import type { Admin } from "../client/admin.ts";
 import type { Cluster } from "../client/cluster.ts";
-import { KafkaError } from "../client/errors.ts";
 import type { AppState } from "./app-state.ts";
+import { cleanupPolicy } from "./cleanup-policy.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { namedError } from "./named-error.ts";
 import { queueSettings } from "./options.ts";
@@ -39,21 +38,11 @@ export async function findDeadLetterTopics(
       const problem = `"${topic}" has ${actual} partitions, its queue has ${wanted}: a dead letter keeps its partition. Add partitions to it`;
       throw new InvalidOptionError(option, problem);
     }
-    if (await isCompacted(admin, topic))
+    // Where nobody may ask, it is believed not to be.
+    if ((await cleanupPolicy(admin, topic))?.includes("compact") === true)
       throw new InvalidOptionError(
         option,
         `"${topic}" is compacted: of the dead letters of a key all but the last would be lost`,
       );
-  }
-}
-
-/** Where nobody may ask, it is believed not to be. */
-async function isCompacted(admin: Admin, topic: string): Promise<boolean> {
-  try {
-    const [found] = await admin.describeConfigs([{ type: "topic", name: topic }]);
-    return found?.entries.get("cleanup.policy")?.value?.includes("compact") === true;
-  } catch (error) {
-    if (error instanceof KafkaError && error.code.endsWith("AUTHORIZATION_FAILED")) return false;
-    throw error;
   }
 }

@@ -28,6 +28,10 @@ export interface JobDefaults {
   readonly maxRetries: number;
   readonly retryRule: { readonly wait: number; readonly attempts: number; readonly jitter: number };
   readonly unknownJobGrace: number;
+  /** How long a request about a scheduled job waits for its verdict. */
+  readonly verdictTimeout: number;
+  /** How long a partition has to acknowledge what is dispatched to it, before it is set apart. */
+  readonly targetAck: number;
   /** A queue's share of free slots. */
   readonly weight: number;
   readonly dedupeWindow: number;
@@ -60,6 +64,8 @@ export const DEFAULTS: JobDefaults = {
   maxRetries: 3,
   retryRule: { wait: 3_000, attempts: 5, jitter: 0.15 },
   unknownJobGrace: 600_000,
+  verdictTimeout: 10_000,
+  targetAck: 5_000,
   weight: 1,
   dedupeWindow: 600_000,
   redriveRate: 100,

@@ -11,6 +11,24 @@ export interface EnqueuedJob {
   readonly offset: number;
 }
 
+/** A job that waits for its time, in its schedule topic: `app.cancel` and `app.reschedule` take it. */
+export interface ScheduledJob {
+  readonly state: "scheduled";
+  /** As an enqueued job's. */
+  readonly id: string;
+  readonly queue: string;
+  /** It is dispatched to its queue then, and run once it is its turn there. */
+  readonly dueAt: Date;
+  /** The UUID by which it is known while it waits. */
+  readonly entry: string;
+  /** Of the schedule topic, as are partition and offset. */
+  readonly topic: string;
+  /** -1 until the transaction is committed that the job was scheduled in. */
+  readonly partition: number;
+  /** As an enqueued job's. */
+  readonly offset: number;
+}
+
 /** A job of `dispatchMethod: "produceAsync"`: it waits to be sent. Its failure goes to the `error` event. */
 export interface BufferedJob {
   readonly state: "buffered";
@@ -20,4 +38,4 @@ export interface BufferedJob {
 }
 
 /** What an enqueue gives. */
-export type DispatchedJob = EnqueuedJob | BufferedJob;
+export type DispatchedJob = EnqueuedJob | ScheduledJob | BufferedJob;

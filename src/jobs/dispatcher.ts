@@ -1,7 +1,14 @@
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
 import type { AppState } from "./app-state.ts";
-import type { DispatchedJob } from "./dispatched-job.ts";
-import { completeRecord, type DraftTools, draftEnqueue, type EnqueueDraft, intercept } from "./enqueue-draft.ts";
+import type { DispatchedJob, EnqueuedJob, ScheduledJob } from "./dispatched-job.ts";
+import {
+  completeRecord,
+  type DraftTools,
+  dispatchedJob,
+  draftEnqueue,
+  type EnqueueDraft,
+  intercept,
+} from "./enqueue-draft.ts";
 import type { EnqueueRun } from "./enqueue-run.ts";
 import { InvalidOptionError } from "./errors.ts";
 import type { PreparedCall } from "./job.ts";
@@ -9,6 +16,8 @@ import type { DispatchMethod } from "./job-options.ts";
 import { namedError } from "./named-error.ts";
 import type { QueueLine } from "./queue-line.ts";
 import type { Runtime } from "./runtime.ts";
+import type { EntryRoute } from "./schedule-entry.ts";
+import { entryRoute } from "./schedule-route.ts";
 
 /** An enqueue that is under way. */
 export interface Dispatch {
@@ -48,16 +57,16 @@ export class Dispatcher {
   /** Takes the job's place in its line and sends it when its turn comes. */
   dispatch(draft: EnqueueDraft, method: DispatchMethod): Dispatch {
     const runtime = this.#app.slot.use();
-    const line = runtime.line(draft.producer, draft.queue);
-    const routing = line.route(draft.route);
+    const line = runtime.line(draft.producer, draft.schedule?.topic ?? draft.queue);
+    const routing: Routing = draft.schedule === undefined ? line.route(draft.route) : entryRoute(runtime, draft);
     runtime.enqueueBegan();
     const run = intercept(draft, this.#app.middleware);
     if (run !== undefined) {
       const { result, acknowledged } = this.#waitInLine(runtime, draft, method, line, routing, run);
       return { acknowledged, result: run.around(result, (error) => this.middlewareFailed(draft, error)) };
     }
-    if (routing === undefined && draft.pendingValue === undefined && line.line.isEmpty) {
-      const sent = line.sink.send(draft.record);
+    if (!(routing instanceof Promise) && draft.pendingValue === undefined && line.line.isEmpty) {
+      const sent = line.sink.send(recordNow(draft, routing));
       return this.#outcome(runtime, draft, method, sent, method === "produceSync" ? BUFFERED : buffering(line, sent));
     }
     return this.#waitInLine(runtime, draft, method, line, routing, undefined);
@@ -74,15 +83,15 @@ export class Dispatcher {
     draft: EnqueueDraft,
     method: DispatchMethod,
     line: QueueLine,
-    routing: Promise<number | undefined> | undefined,
+    routing: Routing,
     run: EnqueueRun | undefined,
   ): Dispatch {
-    let record: ProducerRecord = draft.record;
+    let record: ProducerRecord = routing instanceof Promise ? draft.record : recordNow(draft, routing);
     const preparing =
-      routing === undefined && draft.pendingValue === undefined && run === undefined
+      !(routing instanceof Promise) && draft.pendingValue === undefined && run === undefined
         ? undefined
-        : Promise.all([routing, run?.headers, draft.pendingValue]).then(([partition, headers, value]) => {
-            record = completeRecord(draft, partition, headers, value);
+        : Promise.all([routing, run?.headers, draft.pendingValue]).then(([route, headers, value]) => {
+            record = completeRecord(draft, route, headers, value);
           });
     let sent!: Promise<RecordMetadata>;
     const buffered = new Promise<void>((accept, refuse) => {
@@ -123,11 +132,11 @@ export class Dispatcher {
       buffered.catch(() => {});
       return { result: acknowledged, acknowledged };
     }
-    const { id, queue, definition } = draft;
+    const { id, queue, definition, schedule } = draft;
     let isBuffered = false;
     const result = buffered.then((): DispatchedJob => {
       isBuffered = true;
-      return { state: "buffered", id, queue, topic: queue };
+      return { state: "buffered", id, queue, topic: schedule?.topic ?? queue };
     });
     // One that was never buffered has failed for its caller; for one that was, nobody waits any more.
     acknowledged.catch((error: unknown) => {
@@ -137,12 +146,30 @@ export class Dispatcher {
     return { result, acknowledged };
   }
 
-  #enqueued({ id, queue, definition, key }: EnqueueDraft, { partition, offset }: RecordMetadata): DispatchedJob {
-    const job = { state: "enqueued", id, queue, topic: queue, partition, offset } as const;
-    const { events } = this.#app;
-    if (events.has("enqueued")) events.emit("enqueued", { job, name: definition.name, key });
+  #enqueued(draft: EnqueueDraft, metadata: RecordMetadata): DispatchedJob {
+    const job = dispatchedJob(draft, metadata);
+    tellDispatched(this.#app, draft, job);
     return job;
   }
+}
+
+/** How long it takes to know where a record goes. Undefined: the client decides. */
+type Routing = Promise<number | EntryRoute | undefined> | EntryRoute | undefined;
+
+/** What is sent of a draft of which nothing has to be waited for. */
+function recordNow(draft: EnqueueDraft, route: EntryRoute | undefined): ProducerRecord {
+  return route === undefined ? draft.record : completeRecord(draft, route, undefined, undefined);
+}
+
+/** Tells of a job that the brokers have. */
+export function tellDispatched(
+  { events }: AppState,
+  { definition: { name }, key }: EnqueueDraft,
+  job: EnqueuedJob | ScheduledJob,
+): void {
+  if (job.state === "enqueued") {
+    if (events.has("enqueued")) events.emit("enqueued", { job, name, key });
+  } else if (events.has("scheduled")) events.emit("scheduled", { job, name, key });
 }
 
 /** For jobs that go to the producer at once. */

@@ -1,17 +1,21 @@
-import type { HeaderInput, ProducerRecord } from "../client/producer-record.ts";
+import type { HeaderInput, ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
 import { type Clock, uuidv7 } from "../net/clock.ts";
 import { describe } from "./check-options.ts";
 import type { Contexts } from "./contexts.ts";
+import type { EnqueuedJob, ScheduledJob } from "./dispatched-job.ts";
+import { dueTime } from "./due-time.ts";
 import { EnqueueRun } from "./enqueue-run.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { type JobHeaders, writeHeaders } from "./headers.ts";
 import { isoTime } from "./iso-time.ts";
-import type { PreparedCall } from "./job.ts";
+import type { CheckedSettings, PreparedCall } from "./job.ts";
 import type { EnqueuingJob, JobDefinition } from "./job-options.ts";
 import { keyText } from "./key.ts";
 import { LazyProducer, type ProducerSource } from "./lazy-producer.ts";
 import type { MiddlewareList } from "./middleware.ts";
 import type { Route } from "./queue-line.ts";
+import { type EntryRoute, entryRecord } from "./schedule-entry.ts";
+import { NoScheduleTopicError } from "./schedule-errors.ts";
 import { encodePayload, jsonSerializer, roundTrip, type SerializedPayload, type Serializer } from "./serializer.ts";
 import { isPromise, type StandardSchemaV1, validate } from "./standard-schema.ts";
 
@@ -42,6 +46,8 @@ export interface EnqueueDraft {
   readonly intercepted: EnqueuingJob | undefined;
   /** The record's value, where the serializer has not written it or the schema has not decided yet. */
   readonly pendingValue: Promise<SerializedPayload> | undefined;
+  /** Where it waits, under which name, and until when (ms since 1970). Undefined: it goes to its queue at once. */
+  readonly schedule: { readonly topic: string; readonly entry: string; readonly dueAt: number } | undefined;
 }
 
 /**
@@ -55,6 +61,7 @@ export function draftEnqueue(tools: DraftTools, { definition, settings, payload 
   const seen: EnqueuingJob = { id, name, queue, payload, headers: settings.headers ?? {} };
   const key = definition.partitioner === undefined ? undefined : keyText(name, type, definition.partitioner(seen));
   const producer = chooseProducer(tools, seen, definition);
+  const schedule = scheduleOf(tools.clock, definition, settings);
   const { schema } = definition;
   const checked = schema === undefined && tools.serializer === jsonSerializer;
   const { value: written, isVoid } = encodePayload(tools.serializer, payload, checked);
@@ -86,7 +93,18 @@ export function draftEnqueue(tools: DraftTools, { definition, settings, payload 
     key === undefined && settings.id !== undefined
       ? { job: name, key: id, type: "partitionKey" }
       : { job: name, key, type };
-  return { definition, id, queue, key, producer, route, record, intercepted, pendingValue };
+  return { definition, id, queue, key, producer, route, record, intercepted, pendingValue, schedule };
+}
+
+function scheduleOf(clock: Clock, definition: JobDefinition, settings: CheckedSettings): EnqueueDraft["schedule"] {
+  const { wait, waitUntil } = settings;
+  if (wait === undefined && waitUntil === undefined) return undefined;
+  const now = clock.now();
+  const dueAt = dueTime({ wait, waitUntil }, now, `job "${definition.name}".set`);
+  if (dueAt <= now) return undefined;
+  const { scheduledMessagesTopic: topic } = definition;
+  if (topic === undefined) throw new NoScheduleTopicError(definition.name);
+  return { topic, entry: uuidv7(clock), dueAt };
 }
 
 /** The value, once the schema has let pass what a worker will read from it. */
@@ -107,20 +125,32 @@ export function intercept({ intercepted }: EnqueueDraft, middleware: MiddlewareL
   return intercepted === undefined ? undefined : new EnqueueRun(middleware, intercepted);
 }
 
-/** The draft's record, with what has been found out since. */
+/** The draft's record, with what has been found out since: the one to send, be it an entry that stands for it. */
 export function completeRecord(
-  { record }: EnqueueDraft,
-  partition: number | undefined,
+  { record, schedule }: EnqueueDraft,
+  route: number | EntryRoute | undefined,
   headers: JobHeaders | undefined,
   value: SerializedPayload | undefined,
 ): ProducerRecord {
   const own = record.headers as readonly HeaderInput[];
-  return {
+  const complete = {
     ...record,
-    partition,
     value: value ?? record.value,
     headers: headers === undefined ? own : [...own, ...Object.entries(headers)],
   };
+  if (typeof route !== "object") return { ...complete, partition: route };
+  const { topic, entry, dueAt } = schedule!;
+  return entryRecord({ ...complete, partition: route.target }, entry, dueAt, { topic, partition: route.partition });
+}
+
+/** What its caller gets of a draft that was sent, and at which place. */
+export function dispatchedJob(
+  { id, queue, schedule }: EnqueueDraft,
+  { partition, offset }: Pick<RecordMetadata, "partition" | "offset">,
+): EnqueuedJob | ScheduledJob {
+  if (schedule === undefined) return { state: "enqueued", id, queue, topic: queue, partition, offset };
+  const { topic, entry, dueAt } = schedule;
+  return { state: "scheduled", id, queue, dueAt: new Date(dueAt), entry, topic, partition, offset };
 }
 
 function chooseProducer(tools: DraftTools, seen: EnqueuingJob, definition: JobDefinition): LazyProducer {

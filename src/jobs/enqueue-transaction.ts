@@ -1,4 +1,4 @@
-import type { EnqueuedJob } from "./dispatched-job.ts";
+import type { EnqueuedJob, ScheduledJob } from "./dispatched-job.ts";
 import type { PreparedJob } from "./prepared-job.ts";
 
 /** Collects enqueues that count together or not at all. */
@@ -9,6 +9,8 @@ export interface AppTransaction {
    * `performLater` is no part of the transaction.
    */
   performLater(job: PreparedJob): Promise<EnqueuedJob>;
+  /** The same, for a job with `wait` or `waitUntil`, which `performLater` refuses. Gives an enqueued job where its time has come. */
+  schedule(job: PreparedJob): Promise<EnqueuedJob | ScheduledJob>;
 }
 
 /** What may be done within a transaction, before it is opened. */

@@ -1,7 +1,8 @@
 import { checkOptions, describe } from "./check-options.ts";
-import type { EnqueuedJob } from "./dispatched-job.ts";
+import type { EnqueuedJob, ScheduledJob } from "./dispatched-job.ts";
 import { InvalidOptionError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
+import type { RecordPlace } from "./record-place.ts";
 import type { AttemptPlace } from "./running-attempts.ts";
 import type { InterruptReason } from "./step-run.ts";
 
@@ -28,6 +29,30 @@ export interface TopicPartition {
 export interface AppEvents {
   /** The brokers have acknowledged a job. */
   enqueued: { readonly job: EnqueuedJob; readonly name: string; readonly key: string | undefined };
+  /** The brokers have acknowledged a job that waits for its time. */
+  scheduled: { readonly job: ScheduledJob; readonly name: string; readonly key: string | undefined };
+  /** What waited in a schedule topic under the id `entry` was sent on its way. `name`, `id`: of a job. */
+  dispatched: {
+    readonly entry: string;
+    readonly name: string | undefined;
+    readonly id: string | undefined;
+    readonly dueAt: Date;
+    readonly to: RecordPlace;
+  };
+  /** What waited in a schedule topic under the id `entry` was cancelled, or has another time. */
+  cancelled: { readonly entry: string; readonly from: TopicPartition };
+  rescheduled: { readonly entry: string; readonly from: TopicPartition; readonly dueAt: Date };
+  /** What waited in a schedule topic can never be dispatched, and is in the topic for such. */
+  undispatchable: {
+    readonly entry: string;
+    readonly error: unknown;
+    readonly from: RecordPlace;
+    readonly to: TopicPartition;
+  };
+  /** This worker reads a schedule partition that it was given: so many records have been read, so many are left. */
+  scheduleLoading: TopicPartition & { readonly read: number; readonly left: number };
+  /** This worker dispatches from a schedule partition from now on. `duration`: milliseconds of reading it. */
+  scheduleLoaded: TopicPartition & { readonly entries: number; readonly duration: number };
   started: { readonly job: JobInfo };
   /** `duration`: milliseconds of this attempt. */
   completed: { readonly job: JobInfo; readonly duration: number };
@@ -126,6 +151,13 @@ export type AppListener<E extends AppEventName> = (event: AppEvents[E]) => unkno
 
 const NAMES: Readonly<Record<AppEventName, true>> = {
   enqueued: true,
+  scheduled: true,
+  dispatched: true,
+  cancelled: true,
+  rescheduled: true,
+  undispatchable: true,
+  scheduleLoading: true,
+  scheduleLoaded: true,
   started: true,
   completed: true,
   failed: true,

@@ -1,16 +1,17 @@
 import { KafkaError } from "../client/errors.ts";
-import type { Fetcher } from "../client/fetcher.ts";
+import type { FetchedBatch, Fetcher } from "../client/fetcher.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import { sleep } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import { type LoadedState, StateReader } from "./state-reader.ts";
 import { findStateTopic, isForbidden, prepareStateTopic, stateTopic } from "./state-topic.ts";
+import type { TopicReader } from "./topic-reader.ts";
 
 /** Milliseconds before brokers are asked again that could not say. */
 const RETRY = 1_000;
 
 /** A group's state topic as a worker has it: there, or to be made by the first job that needs it. */
-export class GroupState {
+export class GroupState implements TopicReader {
   readonly #app: AppState;
   readonly topic: string;
   readonly #fetcher: () => Fetcher;
@@ -107,6 +108,19 @@ export class GroupState {
         await sleep(this.#app.slot.use().clock, RETRY, signal);
       }
     }
+  }
+
+  isOne(topic: string): boolean {
+    return topic === this.topic;
+  }
+  take(batch: FetchedBatch): void {
+    this.#reader?.take(batch);
+  }
+  outOfRange(place: TopicPartition): void {
+    this.#reader?.outOfRange(place);
+  }
+  failed(place: TopicPartition, error: KafkaError): void {
+    this.#reader?.failed(place, error);
   }
 
   close(): void {

@@ -34,13 +34,22 @@ export const PROGRESS_HEADER = "ottla-progress";
 /** How often it was brought back from a dead letter topic. */
 export const REDRIVE_HEADER = "ottla-redrive";
 
-/** Of a parked job, whose record's key is not its own: what it is parked by, and the key of its record, if it has one. */
+/** What a parked job is parked by. */
 export const PARKED_BY_HEADER = "ottla-parked-by";
 /** The id of the topic that it was in: one that was made again has other jobs at the same offsets. */
 export const TOPIC_ID_HEADER = "ottla-topic-id";
+/** Of a parked job or a schedule entry, whose record's key is not its own: the key of its record, if it has one. */
 export const RECORD_KEY_HEADER = "ottla-record-key";
 /** Its record has no value: a record without one deletes another in a compacted topic. */
 export const NO_VALUE_HEADER = "ottla-no-value";
+
+/** Of a schedule entry: when it is due (ISO 8601), and the topic and partition that it is dispatched to. */
+export const AT_HEADER = "ottla-at";
+export const TARGET_HEADER = "ottla-target";
+export const TARGET_PARTITION_HEADER = "ottla-target-partition";
+/** Of an entry's next record, which answers a request: what has become of it, and the request's key. */
+export const VERDICT_HEADER = "ottla-verdict";
+export const REQUEST_HEADER = "ottla-request";
 
 /** A header as a producer takes it. */
 export type HeaderEntry = readonly [name: string, value: string];

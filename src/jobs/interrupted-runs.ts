@@ -1,20 +1,24 @@
 import type { KafkaError } from "../client/errors.ts";
+import type { ProducerRecord } from "../client/producer-record.ts";
 import type { Attempt } from "./attempt.ts";
 import { backoffWait } from "./backoff.ts";
 import { findRule } from "./error-rules.ts";
 import { Discard, RetryLater } from "./job-controls.ts";
-import { requeued } from "./moved-record.ts";
 import { type MoveSource, TOO_LARGE } from "./moves.ts";
 import type { FailedAttempt, PartitionFailures, Sequel } from "./partition-failures.ts";
 import type { PartitionSteps } from "./partition-steps.ts";
 import { jobInfo } from "./perform.ts";
 import type { Progress } from "./progress.ts";
-import { progressHeaders } from "./progress-record.ts";
 import type { ReceivedJob } from "./received-job.ts";
+import { reenqueued } from "./reenqueued-job.ts";
 import type { ResumeSettings } from "./resume-options.ts";
 import { TooManyResumptionsError } from "./step-errors.ts";
 import type { InterruptReason } from "./step-run.ts";
+import type { FailureCounts } from "./verdict.ts";
 import type { WorkerContext } from "./worker-context.ts";
+
+/** Longest wait (ms) for the brokers' word on a schedule topic. */
+const FIND_TIMEOUT = 60_000;
 
 /** A run that got further before it ended. */
 interface EndedRun {
@@ -97,19 +101,21 @@ export class InterruptedRuns {
       wait,
     });
     const counts = this.#failures.resumes(failure);
-    if (!isHeld) return { end: () => this.#requeue(run, wait) };
+    if (!isHeld) return { end: () => this.#requeue(run, counts, wait) };
     return { wait, isError: false, counts, first: () => this.#save() };
   }
 
   /** An error counts no attempt where the run got further. */
   #failed(run: EndedRun, wait: number): Sequel {
-    const { failure, job, isHeld } = run;
+    const { failure, job, progress, isHeld } = run;
     this.#failures.tellFailure(failure);
     const counts = this.#failures.resumes(failure, wait);
-    if (!isHeld && wait === 0) return { end: () => this.#requeue(run, wait) };
-    this.#context.events.emit("retried", { job: jobInfo(job, failure.number), wait });
+    const { app, events, committer } = this.#context;
+    const again = isHeld ? undefined : reenqueued(app, failure.record, job, { wait, counts, progress });
+    events.emit("retried", { job: jobInfo(job, failure.number), wait });
+    if (again !== undefined) return { end: () => this.#move(failure, again) };
     if (isHeld) return { wait, isError: true, counts, first: () => this.#save() };
-    this.#context.committer.touch(this.#source, true);
+    committer.touch(this.#source, true);
     return { wait, isError: true, counts };
   }
 
@@ -119,15 +125,21 @@ export class InterruptedRuns {
   }
 
   /** Behind the jobs that are there already, with its progress. */
-  async #requeue({ failure, job, progress }: EndedRun, _wait: number): Promise<boolean> {
-    const { record } = failure;
-    const source = this.#source;
-    const { topic, partition } = source;
-    const counts = this.#failures.countsOf(record.offset, job);
-    const again = requeued(record, { topic, partition, offset: record.offset }, counts, progressHeaders(progress));
+  async #requeue({ failure, job, progress }: EndedRun, counts: FailureCounts, wait: number): Promise<boolean> {
+    const { app } = this.#context;
+    const waitsIn = app.registry.find(job.name)?.scheduledMessagesTopic;
+    if (wait > 0 && waitsIn !== undefined) await app.slot.use().kafka.cluster.topic(waitsIn, FIND_TIMEOUT);
+    const how = { wait, counts, progress };
+    // One that has nowhere to wait goes on at once.
+    const again =
+      reenqueued(app, failure.record, job, how) ?? reenqueued(app, failure.record, job, { ...how, wait: 0 });
+    return this.#move(failure, again!);
+  }
+
+  #move({ record }: FailedAttempt, again: ProducerRecord): Promise<boolean> {
     const { move, records } = this.#failures.finishing(record.offset);
     // One that is too large with its progress goes on here: thrown, that is told of.
     const isFinal = ({ code }: KafkaError): boolean => TOO_LARGE.has(code);
-    return this.#context.moves.move(source, move, () => [again, ...records()], { isFinal });
+    return this.#context.moves.move(this.#source, move, () => [again, ...records()], { isFinal });
   }
 }

@@ -96,6 +96,8 @@ export interface JobOptions<I = void, O = I> {
   readonly partitionKeyType?: PartitionKeyType | undefined;
   /** Default: `app.producer`. Jobs sent through different producers keep no order among each other. */
   readonly producer?: ((job: EnqueuingJob<I>) => AppProducer) | undefined;
+  /** Where it waits that is enqueued for later: one of the app's `scheduledMessagesTopics`. Default: it cannot be. */
+  readonly scheduledMessagesTopic?: string | undefined;
   /** For `performLater`. Default `"produceSync"`. */
   readonly dispatchMethod?: DispatchMethod | undefined;
   /** For `performAllLater`. Default `"produceSync"`. */
@@ -144,6 +146,7 @@ export interface JobDefinition {
   readonly partitioner: ((job: EnqueuingJob) => unknown) | undefined;
   readonly partitionKeyType: PartitionKeyType;
   readonly producer: ((job: EnqueuingJob) => unknown) | undefined;
+  readonly scheduledMessagesTopic: string | undefined;
   readonly dispatchMethod: DispatchMethod;
   readonly dispatchManyMethod: DispatchMethod;
   readonly rules: readonly ErrorRule[];
@@ -163,6 +166,7 @@ const JOB_OPTIONS = [
   "partitioner",
   "partitionKeyType",
   "producer",
+  "scheduledMessagesTopic",
   "dispatchMethod",
   "dispatchManyMethod",
   "retryOn",
@@ -196,6 +200,10 @@ export function checkJobOptions(value: unknown): JobDefinition {
     partitioner: optionalFunction(options.partitioner, `${path}.partitioner`) as JobDefinition["partitioner"],
     partitionKeyType: checkKeyType(options, path),
     producer: optionalFunction(options.producer, `${path}.producer`) as JobDefinition["producer"],
+    scheduledMessagesTopic:
+      options.scheduledMessagesTopic === undefined
+        ? undefined
+        : checkTopicName(options.scheduledMessagesTopic, `${path}.scheduledMessagesTopic`),
     dispatchMethod: optionalChoice(options.dispatchMethod, `${path}.dispatchMethod`, METHODS) ?? "produceSync",
     dispatchManyMethod:
       optionalChoice(options.dispatchManyMethod, `${path}.dispatchManyMethod`, METHODS) ?? "produceSync",

@@ -1,5 +1,6 @@
 import { checkOptions, describe, optionalText, within } from "./check-options.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
+import { checkDue, type Due, type DueOptions } from "./due-time.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { checkUserHeaders, type JobHeaders } from "./headers.ts";
 import type { JobDefinition } from "./job-options.ts";
@@ -11,8 +12,8 @@ import { isWellFormed } from "./well-formed.ts";
 // biome-ignore lint/suspicious/noConfusingVoidType: a job without a payload is a Job<void>
 export type Payload<I> = undefined extends I ? [payload?: I] : [I] extends [void] ? [payload?: I] : [payload: I];
 
-/** What one enqueue does otherwise than the definition says. */
-export interface JobSettings {
+/** What one enqueue does otherwise than the definition says. With `wait` or `waitUntil` the job waits in its schedule topic. */
+export interface JobSettings extends DueOptions {
   /** Another queue. */
   readonly queue?: string | undefined;
   /** Headers of the user's own: text, under names that do not begin with `ottla-`. */
@@ -24,6 +25,9 @@ export interface JobSettings {
    */
   readonly id?: string | undefined;
 }
+
+/** Settings, checked. */
+export interface CheckedSettings extends Omit<JobSettings, keyof DueOptions>, Partial<Due> {}
 
 /** A job with settings of its own for the next enqueue. */
 export interface ConfiguredJob<I = void> {
@@ -54,10 +58,10 @@ export interface Job<I = void, O = I> {
 /** What a {@link PreparedJob} is inside. */
 export class PreparedCall {
   readonly definition: JobDefinition;
-  readonly settings: JobSettings;
+  readonly settings: CheckedSettings;
   readonly payload: unknown;
 
-  constructor(definition: JobDefinition, settings: JobSettings, payload: unknown) {
+  constructor(definition: JobDefinition, settings: CheckedSettings, payload: unknown) {
     this.definition = definition;
     this.settings = settings;
     this.payload = payload;
@@ -76,16 +80,16 @@ export interface JobCalls {
   performNow(call: PreparedCall): Promise<void>;
 }
 
-const NONE: JobSettings = {};
-const SETTINGS = ["queue", "headers", "id"] as const;
+const NONE: CheckedSettings = {};
+const SETTINGS = ["queue", "headers", "id", "wait", "waitUntil"] as const;
 
 /** The handle that users call: a definition, settings, and the app that carries the calls out. */
 export class JobHandle implements Job<unknown, unknown>, ConfiguredJob<unknown> {
   readonly #calls: JobCalls;
   readonly #definition: JobDefinition;
-  readonly #settings: JobSettings;
+  readonly #settings: CheckedSettings;
 
-  constructor(calls: JobCalls, definition: JobDefinition, settings: JobSettings = NONE) {
+  constructor(calls: JobCalls, definition: JobDefinition, settings: CheckedSettings = NONE) {
     this.#calls = calls;
     this.#definition = definition;
     this.#settings = settings;
@@ -112,7 +116,11 @@ export class JobHandle implements Job<unknown, unknown>, ConfiguredJob<unknown> 
     const path = `job "${this.#definition.name}".set`;
     const given = checkOptions(settings, path, SETTINGS);
     const { queue, headers } = given;
+    const due = checkDue(given as DueOptions, path);
+    const isTimed = due.wait !== undefined || due.waitUntil !== undefined;
+    const { wait, waitUntil } = isTimed ? due : this.#settings;
     return new JobHandle(this.#calls, this.#definition, {
+      ...{ wait, waitUntil },
       queue: queue === undefined ? this.#settings.queue : checkTopicName(queue, within(path, "queue")),
       headers:
         headers === undefined

@@ -12,6 +12,12 @@ import type { JobRecord } from "./received-job.ts";
 import { placeText, type RecordPlace } from "./record-place.ts";
 import type { FailureCounts } from "./verdict.ts";
 
+/** A job's record elsewhere: its partition is known. */
+export interface MovedRecord extends ProducerRecord {
+  readonly partition: number;
+  readonly headers: readonly HeaderInput[];
+}
+
 /** A moved job says why in at most so many characters: headers count against the size of a record. */
 const MAX_ERROR_CHARS = 1_000;
 
@@ -34,7 +40,7 @@ export function requeued(
   from: RecordPlace,
   counts: FailureCounts,
   progress: readonly HeaderInput[] = [],
-): ProducerRecord {
+): MovedRecord {
   return moved(record, from, from.topic, [...countHeaders(counts), ...progress]);
 }
 
@@ -61,7 +67,7 @@ export function redriven(record: JobRecord, from: RecordPlace, topic: string, re
 }
 
 /** A move keeps key and partition number (S1.3), and every header that it does not replace, unknown ones included (S1.2). */
-function moved(record: JobRecord, from: RecordPlace, topic: string, added: readonly HeaderInput[]): ProducerRecord {
+function moved(record: JobRecord, from: RecordPlace, topic: string, added: readonly HeaderInput[]): MovedRecord {
   const headers = [...keptHeaders(record, from, new Set(added.map(([name]) => name))), ...added];
   return { topic, partition: from.partition, key: record.key, value: record.value, headers };
 }

@@ -6,7 +6,7 @@ const TOO_LARGE = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
 /** Why job `job` did not get into `queue`: the client's error, or the job layer's where that says better what to do. */
 export function namedError(error: unknown, job: string, queue: string): unknown {
   if (!(error instanceof KafkaError)) return error;
-  if (error.code === "UNKNOWN_TOPIC_OR_PARTITION") return new TopicMissingError([queue], error);
+  if (error.code === "UNKNOWN_TOPIC_OR_PARTITION") return new TopicMissingError([error.topic ?? queue], error);
   if (TOO_LARGE.has(error.code)) return new PayloadTooLargeError(job, queue, error);
   return error;
 }

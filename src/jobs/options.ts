@@ -16,6 +16,7 @@ import {
   resolveQueuePatterns,
   settingsByPattern,
 } from "./queue-patterns.ts";
+import { resolveScheduleTopics, type ScheduleTopicOptions, scheduleTopicSettings } from "./schedule-topics.ts";
 import { jsonSerializer, type Serializer } from "./serializer.ts";
 
 /** How the app reaches Kafka. */
@@ -51,6 +52,11 @@ export interface AppOptions {
    * `queues` names has its settings from there; a topic that two patterns match is refused.
    */
   readonly queuePatterns?: readonly QueuePatternOptions[] | undefined;
+  /**
+   * Topics in which jobs wait for their time (`set({ wait })`), by name or with how `topics apply` is to make them. Every
+   * worker of the app dispatches from them. What can never be dispatched goes to a topic named so with "-dead" behind.
+   */
+  readonly scheduledMessagesTopics?: readonly (string | ScheduleTopicOptions)[] | undefined;
   /** Settings of `app.producer`. */
   readonly producer?: ProducerSettings | undefined;
   /**
@@ -82,6 +88,8 @@ export interface AppSettings {
   /** Only those that the options name: {@link queueSettings} has one for any name. */
   readonly queues: ReadonlyMap<string, QueueSettings>;
   readonly queuePatterns: readonly QueuePattern[];
+  /** By name. */
+  readonly scheduledMessagesTopics: ReadonlyMap<string, QueueSettings>;
   readonly producer: ProducerOptions;
   readonly transactionTimeout: number;
   readonly serializer: Serializer;
@@ -89,7 +97,7 @@ export interface AppSettings {
 }
 
 const APP_OPTIONS = [
-  ...(["kafka", "group", "queues", "queuePatterns", "producer"] as const),
+  ...(["kafka", "group", "queues", "queuePatterns", "scheduledMessagesTopics", "producer"] as const),
   ...(["transactionTimeout", "serializer", "logger"] as const),
 ] as const;
 /** As InitProducerId carries it: 32 bits. */
@@ -103,18 +111,32 @@ export function resolveAppOptions(value: unknown): AppSettings {
     "queues",
     Object.keys((options.queues as object | null | undefined) ?? {}),
   );
-  return {
+  const settings: AppSettings = {
     kafka: resolveKafka(options.kafka),
     group: optionalText(options.group, "group"),
     queues: new Map(
       Object.entries(queues).map(([name, queue]) => [name, resolveQueue(name, queue, within("queues", name))]),
     ),
+    scheduledMessagesTopics: resolveScheduleTopics(options.scheduledMessagesTopics),
     queuePatterns: resolveQueuePatterns(options.queuePatterns),
     producer: resolveProducerSettings(options.producer, "producer"),
     transactionTimeout: checkTransactionTimeout(options.transactionTimeout),
     serializer: checkMethods(options.serializer, "serializer", ["encode", "decode"]) ?? jsonSerializer,
     logger: checkMethods(options.logger, "logger", ["debug", "info", "warn", "error"]) ?? consoleLogger,
   };
+  checkScheduleTopics(settings);
+  return settings;
+}
+
+/** What waits for its time would be run at once, or be no job any more. */
+function checkScheduleTopics({ queues, scheduledMessagesTopics }: AppSettings): void {
+  for (const { name, deadLetterTopic } of queues.values()) {
+    if (scheduledMessagesTopics.has(name))
+      throw new InvalidOptionError("scheduledMessagesTopics", `"${name}" is a queue: name another topic`);
+    if (deadLetterTopic === undefined || !scheduledMessagesTopics.has(deadLetterTopic)) continue;
+    const option = `queues.${name}.deadLetterQueue.topic`;
+    throw new InvalidOptionError(option, `"${deadLetterTopic}" is one of scheduledMessagesTopics: name another topic`);
+  }
 }
 
 /**
@@ -130,10 +152,12 @@ export function queueSettings(settings: AppSettings, name: string): QueueSetting
 }
 
 /**
- * The settings of a topic that the app uses: those of a queue, or of a dead letter topic, which is made with as many
- * partitions as its queues.
+ * The settings of a topic that the app uses: those of a queue, of a schedule topic, or of a dead letter topic, which is
+ * made with as many partitions as its queues.
  */
 export function topicSettings(settings: AppSettings, name: string): QueueSettings {
+  const schedule = scheduleTopicSettings(settings.scheduledMessagesTopics, name);
+  if (schedule !== undefined) return schedule;
   const queues = [...settings.queues.values()].filter(({ deadLetterTopic }) => deadLetterTopic === name);
   if (queues.length === 0 || settings.queues.has(name)) return queueSettings(settings, name);
   const counts = queues.map(({ partitions }) => partitions ?? 0);

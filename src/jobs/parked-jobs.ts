@@ -7,9 +7,9 @@ import { checkOptions, describe, optionalInteger, optionalText, within } from ".
 import { DEFAULTS } from "./defaults.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { ERROR_HEADER, JOB_HEADER } from "./headers.ts";
-import { headerOf, keyParkedBy, requestRecord } from "./parked-record.ts";
+import { keyParkedBy, requestRecord } from "./parked-record.ts";
 import { readPartition } from "./partition-reader.ts";
-import type { JobRecord } from "./received-job.ts";
+import { headerOf, headerTextOf, type JobRecord } from "./received-job.ts";
 import { checkPlace, placeText, type RecordPlace } from "./record-place.ts";
 import { StateScan } from "./state-scan.ts";
 import { findStateTopic, statePartition, stateTopic } from "./state-topic.ts";
@@ -64,7 +64,6 @@ export interface ParkedJobs {
 /** Longest wait (ms) for the brokers' word on where the topic ends. */
 const ASK_TIMEOUT = 60_000;
 const STATES = { release: "releasing", discard: "discarding" } as const;
-const decoder = new TextDecoder();
 
 interface FoundKey extends ParkedKeyJobs {
   readonly by: string;
@@ -135,17 +134,12 @@ function* keysOf(scan: StateScan, failures: ReadonlyMap<number, JobRecord>): Gen
       yield {
         ...place,
         ...{ offset: jobs[0]!.offset, key: keyParkedBy(by), jobs: jobs.length },
-        ...{ job: textOf(failure, JOB_HEADER), error: textOf(failure, ERROR_HEADER) },
+        ...{ job: failure && headerTextOf(failure, JOB_HEADER), error: failure && headerTextOf(failure, ERROR_HEADER) },
         ...{ state: asked === undefined ? "parked" : STATES[asked] },
         ...{ by, offsets: jobs.map((job) => job.offset) },
       };
     }
   }
-}
-
-function textOf(record: JobRecord | undefined, header: string): string | undefined {
-  const value = record === undefined ? undefined : headerOf(record, header);
-  return value === undefined ? undefined : decoder.decode(value);
 }
 
 async function request(app: AppState, kind: "release" | "discard", selection: unknown): Promise<number> {

@@ -10,7 +10,7 @@ import {
   TOPIC_ID_HEADER,
 } from "./headers.ts";
 import { countHeaders, errorHeader, keptHeaders } from "./moved-record.ts";
-import type { JobRecord } from "./received-job.ts";
+import { headerOf, type JobRecord } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { RecordPlace } from "./record-place.ts";
 import { type StateKey, stateKey } from "./state-topic.ts";
@@ -77,10 +77,6 @@ export function unparkedRecord(record: JobRecord, offset: number): BufferedRecor
   const value = headerOf(record, NO_VALUE_HEADER) === undefined ? record.value : null;
   const headers = record.headers.filter(([name]) => !OF_PARKING.has(name));
   return { offset, timestamp: record.timestamp, key, value, headers, byteLength: value?.length ?? 0 };
-}
-
-export function headerOf({ headers }: JobRecord, name: string): Uint8Array | undefined {
-  return headers.findLast((header) => header[0] === name)?.[1] ?? undefined;
 }
 
 /** What the record is parked by, and the id of its topic. Undefined: it is no parked job. */

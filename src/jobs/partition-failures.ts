@@ -1,3 +1,4 @@
+import type { ProducerRecord } from "../client/producer-record.ts";
 import { afterDiscard } from "./after-discard.ts";
 import { backoffWait } from "./backoff.ts";
 import type { FailingJob } from "./commit-metadata.ts";
@@ -5,13 +6,14 @@ import { UnreadableRecordError } from "./errors.ts";
 import type { JobInfo } from "./events.ts";
 import { carriedFailures, FailureBook } from "./failure-book.ts";
 import { Discard, RetryLater } from "./job-controls.ts";
-import { deadLetter, requeued } from "./moved-record.ts";
+import { deadLetter } from "./moved-record.ts";
 import { type FinishingMove, finishing, type MoveSource } from "./moves.ts";
 import type { PartitionSteps } from "./partition-steps.ts";
 import { jobInfo } from "./perform.ts";
 import { type ReceivedJob, readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import { placeText, type RecordPlace } from "./record-place.ts";
+import { reenqueued } from "./reenqueued-job.ts";
 import {
   BLOCKED_FROM,
   type FailureContext,
@@ -214,14 +216,11 @@ export class PartitionFailures {
     }
     const wait = verdict.outcome === "retry" ? verdict.wait : this.#backoff(verdict.counts.attempt);
     // What has no order to keep makes room for the others (S4.2).
-    if (
-      verdict.outcome === "retry" &&
-      verdict.why === "rule" &&
-      wait === 0 &&
-      job !== undefined &&
-      job.key === undefined
-    )
-      return { end: () => this.#requeue(failure, verdict.counts) };
+    if (verdict.outcome === "retry" && verdict.why === "rule" && job !== undefined && job.key === undefined) {
+      const progress = this.#steps.progressOf(record.offset);
+      const again = reenqueued(this.#context.app, record, job, { wait, counts: verdict.counts, progress });
+      if (again !== undefined) return { end: () => this.#requeue(failure, again, wait) };
+    }
     // Of a parked job its record tells, and not the partition's commit.
     if (this.parking?.has(record.offset) !== true) {
       this.#book.set(record.offset, verdict.counts, Math.ceil(this.#context.clock.now() + wait));
@@ -305,14 +304,12 @@ export class PartitionFailures {
     return true;
   }
 
-  async #requeue(failure: FailedAttempt, counts: FailureCounts): Promise<boolean> {
+  async #requeue(failure: FailedAttempt, again: ProducerRecord, wait: number): Promise<boolean> {
     const { record } = failure;
     const { events, moves } = this.#context;
-    const progress = this.#steps.headersOf(record.offset);
-    const again = requeued(record, placeOf(this.#source, record), counts, progress);
     const { move, records } = this.finishing(record.offset);
     if (!(await moves.move(this.#source, move, () => [again, ...records()]))) return false;
-    events.emit("retried", { job: this.#info(failure), wait: 0 });
+    events.emit("retried", { job: this.#info(failure), wait });
     return true;
   }
 

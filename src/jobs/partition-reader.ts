@@ -1,10 +1,10 @@
+import type { FetchedRecord } from "../client/fetcher.ts";
 import type { Kafka } from "../client/kafka.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
-import type { JobRecord } from "./received-job.ts";
 
 /** Records of a partition, in order. */
 export interface ReadBatch {
-  readonly records: readonly JobRecord[];
+  readonly records: readonly FetchedRecord[];
   /** All below it has been read. */
   readonly nextOffset: number;
 }

@@ -1,4 +1,4 @@
-import type { HeaderInput, ProducerRecord } from "../client/producer-record.ts";
+import type { ProducerRecord } from "../client/producer-record.ts";
 import type { Attempt } from "./attempt.ts";
 import { JobError } from "./errors.ts";
 import { type FinishingMove, finishing, type Move, type MoveSource } from "./moves.ts";
@@ -9,7 +9,6 @@ import {
   carriedProgress,
   carriedResumptions,
   type ProgressEntry,
-  progressHeaders,
   progressKey,
   progressRecord,
 } from "./progress-record.ts";
@@ -144,12 +143,6 @@ export class PartitionSteps {
   resumptionsOf({ offset, received }: Attempt): number {
     const carried = received === undefined ? 0 : carriedResumptions(received);
     return this.#jobs.get(offset)?.progress.resumptions ?? carried;
-  }
-
-  /** What the job takes along of its progress where it is re-enqueued and not all of it is in its headers. */
-  headersOf(offset: number): HeaderInput[] {
-    const known = this.#jobs.get(offset);
-    return known === undefined ? [] : progressHeaders(known.progress);
   }
 
   /** Milliseconds until the job may go on. */

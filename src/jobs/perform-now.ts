@@ -5,6 +5,7 @@ import { Attempt, type AttemptHost } from "./attempt.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EnqueueRun } from "./enqueue-run.ts";
 import type { TransactionWork } from "./enqueue-transaction.ts";
+import { InvalidOptionError } from "./errors.ts";
 import type { JobHeaders } from "./headers.ts";
 import type { PreparedCall } from "./job.ts";
 import type { EnqueuingJob } from "./job-options.ts";
@@ -23,6 +24,8 @@ export async function performNow(app: AppState, { definition, settings, payload 
   const { serializer } = app.settings;
   const { clock } = app.slot;
   const { name, partitioner, partitionKeyType, schema } = definition;
+  if (settings.wait !== undefined || settings.waitUntil !== undefined)
+    throw new InvalidOptionError(`job "${name}".performNow`, "it runs here and now: leave wait and waitUntil out");
   const queue = settings.queue ?? definition.queue;
   const id = settings.id ?? uuidv7(clock);
   const seen = { id, name, queue, payload, headers: settings.headers ?? {} };

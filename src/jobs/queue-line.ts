@@ -11,6 +11,8 @@ import type { QueueSettings } from "./queue-options.ts";
 export interface RecordSink {
   send(record: ProducerRecord): Promise<RecordMetadata>;
   partitionsFor(topic: string): Promise<number>;
+  /** The same, where it is known without asking. */
+  partitionsNow(topic: string): number | undefined;
   /** Resolves once what was sent so far is no longer kept waiting for room; undefined where nothing is. */
   readonly room: Promise<void> | undefined;
 }
@@ -47,9 +49,29 @@ export class QueueLine {
     );
   }
 
+  /** Takes a place in the line, and sends the record once it is prepared and its turn has come. */
+  sendInTurn(preparing: Promise<ProducerRecord>): Promise<RecordMetadata> {
+    let record: ProducerRecord;
+    const prepared = preparing.then((given) => {
+      record = given;
+    });
+    return new Promise((resolve, reject) => {
+      this.line.join(prepared, () => resolve(this.sink.send(record)), reject);
+    });
+  }
+
   /** How many partitions the topic has. Rejects where they are not as many as declared. */
   async partitionCount(): Promise<number> {
-    const count = await this.sink.partitionsFor(this.queue.name);
+    return this.#check(await this.sink.partitionsFor(this.queue.name));
+  }
+
+  /** The same, where it is known without asking. */
+  partitionsNow(): number | undefined {
+    const count = this.sink.partitionsNow(this.queue.name);
+    return count === undefined ? undefined : this.#check(count);
+  }
+
+  #check(count: number): number {
     if (!this.#checked) checkPartitions(this.queue, count);
     this.#checked = true;
     return count;

@@ -67,6 +67,8 @@ export interface QueueOptions extends StartOptions {
 /** A queue with every setting filled in. */
 export interface QueueSettings extends StartSettings {
   readonly name: string;
+  /** What declares them, for messages. Default: `queues.<name>`. */
+  readonly declaredBy?: string | undefined;
   /** The pattern that they come from, as it was written. */
   readonly pattern?: string | undefined;
   /** Undefined: not declared. */

@@ -25,6 +25,16 @@ export interface JobRecord {
 
 const decoder = new TextDecoder();
 
+/** Of several headers with one name the last, as Kafka's lastHeader has it. Undefined: there is none, or it has no value. */
+export function headerOf({ headers }: JobRecord, name: string): Uint8Array | undefined {
+  return headers.findLast((header) => header[0] === name)?.[1] ?? undefined;
+}
+
+export function headerTextOf(record: JobRecord, name: string): string | undefined {
+  const value = headerOf(record, name);
+  return value === undefined ? undefined : decoder.decode(value);
+}
+
 /**
  * A job as a record carries it. Only its name is read at once; the rest when asked for. Foreign producers need no more
  * than `ottla-job`: id and time of enqueueing then come from where and when the record is.

@@ -8,13 +8,17 @@ interface QueueTopics {
 export interface AppTopicNames {
   readonly group: string | undefined;
   readonly queues: ReadonlyMap<string, QueueTopics>;
-  readonly scheduledMessagesTopics?: readonly string[] | undefined;
+  readonly scheduledMessagesTopics?: ReadonlyMap<string, unknown> | undefined;
 }
 
 /** Kafka's own topics begin so, and other tools' follow them in it. */
 const INTERNAL = "__";
-/** What is appended to a schedule topic's name for entries that can never be dispatched (S7.4). */
 const DEAD_SCHEDULE = "-dead";
+
+/** Where entries of a schedule topic go that can never be dispatched (S7.4). */
+export function deadScheduleTopic(schedule: string): string {
+  return schedule + DEAD_SCHEDULE;
+}
 
 /**
  * Whether a topic has another purpose than to carry jobs, so that no pattern may match it: Kafka's internal ones, the
@@ -22,8 +26,8 @@ const DEAD_SCHEDULE = "-dead";
  */
 export function isReservedTopic(app: AppTopicNames, patterns: Iterable<QueueTopics>, topic: string): boolean {
   if (topic.startsWith(INTERNAL) || (app.group !== undefined && topic === `${app.group}-state`)) return true;
-  for (const schedule of app.scheduledMessagesTopics ?? []) {
-    if (topic === schedule || topic === schedule + DEAD_SCHEDULE) return true;
+  for (const schedule of app.scheduledMessagesTopics?.keys() ?? []) {
+    if (topic === schedule || topic === deadScheduleTopic(schedule)) return true;
   }
   const queues = [...app.queues.values(), ...patterns];
   return queues.some(({ deadLetterTopic }) => deadLetterTopic === topic);

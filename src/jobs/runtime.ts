@@ -7,10 +7,12 @@ import type { Transport } from "../net/transport.ts";
 import { AppClosedError, AppInUseError } from "./errors.ts";
 import { createTopicsInProcess } from "./in-process-topics.ts";
 import type { LazyProducer, ProducerSource } from "./lazy-producer.ts";
-import { type AppSettings, defaultBrokers, queueSettings, topicSettings } from "./options.ts";
+import { type AppSettings, defaultBrokers, topicSettings } from "./options.ts";
 import { deliveryTimeoutOf } from "./producer-settings.ts";
 import { QueueLine } from "./queue-line.ts";
+import { ScheduleTopicCheck } from "./schedule-topic-check.ts";
 import { type SentJobs, tellAllSent, tellSent } from "./sent-jobs.ts";
+import { VerdictReaders } from "./verdict-readers.ts";
 
 /** What the test kit puts in the place of the outside world. */
 export interface RuntimeParts {
@@ -31,6 +33,8 @@ interface ProducerLines {
 export class Runtime {
   readonly kafka: Kafka;
   readonly clock: Clock;
+  readonly scheduleTopics: ScheduleTopicCheck;
+  readonly verdicts: VerdictReaders;
   readonly #settings: AppSettings;
   readonly #producers = new Map<LazyProducer, ProducerLines>();
   readonly #sent: SentJobs | undefined;
@@ -50,6 +54,8 @@ export class Runtime {
       clock: parts.clock,
     });
     this.clock = this.kafka.clock;
+    this.verdicts = new VerdictReaders(this.kafka);
+    this.scheduleTopics = new ScheduleTopicCheck(() => this.kafka.admin());
     createTopicsInProcess(this.kafka, (topic) => topicSettings(settings, topic));
   }
 
@@ -57,14 +63,14 @@ export class Runtime {
     return this.#lines(lazy).producer;
   }
 
-  /** The way through a producer into a queue. */
+  /** The way through a producer into a queue, or a schedule topic. */
   line(lazy: LazyProducer, queue: string): QueueLine {
     const { producer, byQueue } = this.#lines(lazy);
     let line = byQueue.get(queue);
     if (line === undefined) {
       const timeout = deliveryTimeoutOf(lazy.settings);
       const sink = this.#sent === undefined ? producer : tellSent(producer, this.#sent);
-      line = new QueueLine(this.clock, queueSettings(this.#settings, queue), sink, timeout);
+      line = new QueueLine(this.clock, topicSettings(this.#settings, queue), sink, timeout);
       byQueue.set(queue, line);
     }
     return line;

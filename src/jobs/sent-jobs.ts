@@ -14,6 +14,7 @@ export function tellSent(sink: RecordSink, sent: SentJobs): RecordSink {
   const telling = new Set<Promise<void>>();
   return {
     partitionsFor: (topic) => sink.partitionsFor(topic),
+    partitionsNow: (topic) => sink.partitionsNow(topic),
     get room() {
       return telling.size === 0 ? sink.room : Promise.all([sink.room, ...telling]).then(() => {});
     },

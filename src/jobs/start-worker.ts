@@ -1,6 +1,7 @@
 import type { AppState } from "./app-state.ts";
 import { findDeadLetterTopics } from "./dead-letter-topics.ts";
 import { AppClosedError, InvalidOptionError } from "./errors.ts";
+import { findScheduleTopics } from "./find-schedule-topics.ts";
 import { queueSettings } from "./options.ts";
 import { patternsOf } from "./queue-patterns.ts";
 import { holdsPlace } from "./resume-options.ts";
@@ -14,9 +15,10 @@ import { WorkerTopics } from "./worker-topics.ts";
  * letters. It resolves before partitions are assigned: `assigned` events tell of those.
  */
 export async function startWorker(app: AppState, options: unknown): Promise<Worker> {
-  const { group, queuePatterns } = app.settings;
+  const { group, queuePatterns, scheduledMessagesTopics } = app.settings;
   const settings = resolveWorkOptions(options, app.registry.queues, {
     any: queuePatterns.length > 0,
+    schedules: scheduledMessagesTopics.size > 0,
     matches: (queue) => patternsOf(app.settings, queue).length > 0,
   });
   if (group === undefined) throw new InvalidOptionError("group", "missing: app.work() needs createApp({ group })");
@@ -26,6 +28,7 @@ export async function startWorker(app: AppState, options: unknown): Promise<Work
   await untilClosed(app, topics, async (signal) => {
     await topics.find();
     await findDeadLetterTopics(app, cluster, topics.topics, signal);
+    if (settings.scheduler) await findScheduleTopics(app, cluster, signal);
     if (parksAny(app, topics.topics) || holdsAny(app, topics.topics, settings.patterns))
       statePartitions = await prepareStateTopic(app, stateTopic(group));
   });

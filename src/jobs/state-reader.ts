@@ -181,7 +181,11 @@ export class StateReader {
   }
 
   /** The position is not in the log any more: reading goes on at its beginning. */
-  async outOfRange(partition: number): Promise<void> {
+  outOfRange({ partition }: TopicPartition): void {
+    void this.#readAgain(partition);
+  }
+
+  async #readAgain(partition: number): Promise<void> {
     const place = { topic: this.topic, partition };
     const { clock } = this.#app.slot.use();
     const { signal } = this.#stop;
@@ -202,11 +206,15 @@ export class StateReader {
   }
 
   /** The topic is not read on by itself, as after its log was cut: requests must be heard all the same. */
-  async failed(partition: number, error: Error): Promise<void> {
+  failed({ partition }: TopicPartition, error: Error): void {
+    void this.#goOn(partition, error);
+  }
+
+  async #goOn(partition: number, error: Error): Promise<void> {
     this.#app.events.emit("error", { error, during: FOLLOWING, topic: this.topic, partition });
     const { signal } = this.#stop;
     await sleep(this.#app.slot.use().clock, RETRY, signal).catch(() => {});
-    await this.outOfRange(partition);
+    await this.#readAgain(partition);
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import { KafkaError, ProtocolError } from "../client/errors.ts";
 import type { AppState } from "./app-state.ts";
 import { topicSettings } from "./options.ts";
 import type { QueueSettings } from "./queue-options.ts";
+import { deadScheduleTopic } from "./reserved-topics.ts";
 
 /** One topic, as the app wants it and as it is. */
 export interface TopicPlan {
@@ -59,10 +60,11 @@ export function appTopics(app: AppState): AppTopics {
   return { plan, apply };
 }
 
-/** The topic of every queue that the options or a job name, and the dead letter topics. */
+/** The topic of every queue that the options or a job name, the dead letter topics, and the schedule topics. */
 export function declaredTopics({ settings, registry }: AppState): QueueSettings[] {
   const deadLetterTopics = [...settings.queues.values()].flatMap(({ deadLetterTopic }) => deadLetterTopic ?? []);
-  const names = new Set([...settings.queues.keys(), ...registry.queues, ...deadLetterTopics]);
+  const schedules = [...settings.scheduledMessagesTopics.keys()].flatMap((name) => [name, deadScheduleTopic(name)]);
+  const names = new Set([...settings.queues.keys(), ...registry.queues, ...deadLetterTopics, ...schedules]);
   return [...names].sort().map((name) => topicSettings(settings, name));
 }
 

@@ -1,15 +1,20 @@
 import type { GroupProtocol } from "../client/membership.ts";
-import { checkOptions, describe, optionalChoice, optionalInteger } from "./check-options.ts";
+import { checkOptions, describe, optionalBoolean, optionalChoice, optionalInteger } from "./check-options.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { type Duration, parseDuration } from "./duration.ts";
 import { InvalidOptionError } from "./errors.ts";
 
 /** What `app.work` takes. */
 export interface WorkOptions {
-  /** The queues to work on. Default: all that the app's jobs name, and all that its `queuePatterns` match. */
+  /**
+   * The queues to work on. Default: all that the app's jobs name, and all that its `queuePatterns` match. `[]`, in an app
+   * with `scheduledMessagesTopics`: none, so that this worker only dispatches what is due.
+   */
   readonly queues?: readonly string[] | undefined;
   /** How many jobs run at once, over all partitions. Default 100. */
   readonly concurrency?: number | undefined;
+  /** Whether this worker dispatches what waits in the app's `scheduledMessagesTopics`. Some worker of the group has to. Default true. */
+  readonly scheduler?: boolean | undefined;
   /** Closes the worker when it aborts. */
   readonly signal?: AbortSignal | undefined;
   /** How often finished jobs are committed; 0: after each. What finished since then runs again after a kill. Default 1 s. */
@@ -64,6 +69,7 @@ export interface WorkSettings {
   readonly patterns: boolean;
   readonly concurrency: number;
   readonly signal: AbortSignal | undefined;
+  readonly scheduler: boolean;
   readonly groupProtocol: GroupProtocol | undefined;
   readonly instanceId: string | undefined;
   readonly commitInterval: number;
@@ -84,7 +90,7 @@ const TIMES = [
   ...(["rebalanceTimeout", "unknownJobGrace", "patternInterval", "stuckAfter"] as const),
 ] as const;
 const NAMES = [
-  ...(["queues", "concurrency", "signal", "groupProtocol", "instanceId"] as const),
+  ...(["queues", "concurrency", "scheduler", "signal", "groupProtocol", "instanceId"] as const),
   ...TIMES,
   ...(["maxBatchJobs", "maxBufferedBytes"] as const),
 ] as const;
@@ -99,10 +105,12 @@ const LONGEST_SESSION = 3_600_000;
 /** As JoinGroup carries it: 32 bits. */
 const LONGEST_REBALANCE = 0x7fff_ffff;
 
-/** What of the app's patterns bears on a worker's options. */
+/** What of the app's patterns and topics bears on a worker's options. */
 export interface PatternMatch {
   /** Whether there are any. */
   readonly any: boolean;
+  /** Whether the app has schedule topics: then a worker may work on no queue at all. */
+  readonly schedules?: boolean;
   matches(queue: string): boolean;
 }
 
@@ -121,6 +129,7 @@ export function resolveWorkOptions(
     queues: checkQueues(options.queues, allQueues, patterns),
     patterns: options.queues === undefined && patterns.any,
     signal: checkSignal(options.signal),
+    scheduler: optionalBoolean(options.scheduler, "work.scheduler") ?? true,
     groupProtocol: optionalChoice(options.groupProtocol, "work.groupProtocol", PROTOCOLS),
     instanceId: checkInstanceId(options.instanceId),
     concurrency: count("concurrency"),
@@ -167,7 +176,12 @@ function checkQueues(value: unknown, allQueues: readonly string[], patterns: Pat
     if (allQueues.length > 0) return allQueues;
     throw new InvalidOptionError("work.queues", "the app has no jobs: import the modules that define them");
   }
-  if (!Array.isArray(value) || value.length === 0 || !value.every((queue) => typeof queue === "string")) {
+  const isEmpty = Array.isArray(value) && value.length === 0;
+  if (
+    !Array.isArray(value) ||
+    (isEmpty && patterns.schedules !== true) ||
+    !value.every((queue) => typeof queue === "string")
+  ) {
     throw new InvalidOptionError("work.queues", `${describe(value)} given, a list of queue names is expected`);
   }
   for (const queue of value as string[]) {

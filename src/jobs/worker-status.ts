@@ -1,3 +1,4 @@
+import type { ScheduleStatus } from "./owned-schedules.ts";
 import type { PartitionExecutor, PartitionState } from "./partition-executor.ts";
 
 /** What a worker is doing with one partition. */
@@ -25,6 +26,8 @@ export interface WorkerStatus {
   /** Bytes of jobs that were fetched and have not ended, over all partitions. */
   readonly bufferedBytes: number;
   readonly partitions: readonly PartitionStatus[];
+  /** Of schedule topics. */
+  readonly schedules: readonly ScheduleStatus[];
   /** Queues that were paused, and of which nothing starts. */
   readonly pausedQueues: readonly string[];
   /** Partitions for which a job still runs that was started before they were taken away, as `topic/partition`. */

@@ -1,5 +1,4 @@
 import type { Cluster } from "../client/cluster.ts";
-import { createGroupMember } from "../client/create-group-member.ts";
 import type { Fetcher } from "../client/fetcher.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { within } from "../client/within.ts";
@@ -9,12 +8,12 @@ import { type CommitSource, Committer } from "./committer.ts";
 import type { TopicPartition } from "./events.ts";
 import { FlowControl } from "./flow-control.ts";
 import { GroupState } from "./group-state.ts";
-import { makeJobFetcher } from "./job-fetcher.ts";
 import { JobSlots } from "./job-slots.ts";
 import { Leftovers } from "./leftovers.ts";
 import { Moves } from "./moves.ts";
 import { queueSettings } from "./options.ts";
 import { OwnedExecutors } from "./owned-executors.ts";
+import { OwnedSchedules } from "./owned-schedules.ts";
 import { ProgressSaver } from "./progress-saver.ts";
 import type { RecordPlace } from "./record-place.ts";
 import { RetentionWatch } from "./retention-watch.ts";
@@ -27,6 +26,8 @@ import { Upkeep } from "./upkeep.ts";
 import type { WorkSettings } from "./work-options.ts";
 import type { WorkerContext } from "./worker-context.ts";
 import { CommitTimeoutError, ShutdownTimeoutError, UnknownQueueError, WorkerFailedError } from "./worker-errors.ts";
+import { workerFetcher } from "./worker-fetcher.ts";
+import { workerGroup } from "./worker-group.ts";
 import { HealthMonitor, type HealthSource, type WorkerHealth } from "./worker-health.ts";
 import { partitionStatus, type WorkerStatus } from "./worker-status.ts";
 import type { WorkerTopics } from "./worker-topics.ts";
@@ -49,14 +50,13 @@ export class Worker implements PartitionHolder {
   readonly #flow: FlowControl;
   readonly #upkeep: Upkeep;
   readonly #executors: OwnedExecutors;
+  readonly #schedules: OwnedSchedules;
   readonly #topics: WorkerTopics;
   readonly #unwatch: () => void;
   readonly #ended: Promise<void>;
   #resolveEnded!: () => void;
   #rejectEnded!: (error: unknown) => void;
   readonly #health: HealthMonitor;
-  /** It is tried again and again. */
-  #isBusyLogged = false;
   #state: "working" | "quiet" | "closing" | "closed" = "working";
   #closing: Promise<void> | undefined;
 
@@ -76,7 +76,12 @@ export class Worker implements PartitionHolder {
     this.#clock = clock;
     this.#slots = new JobSlots(settings.concurrency, (queue) => queueSettings(app.settings, queue));
     this.#flow = new FlowControl(() => this.#fetcher, settings.maxBatchJobs, settings.maxBufferedBytes);
-    this.#group = this.#makeGroup(cluster, groupId);
+    this.#group = workerGroup(cluster, groupId, {
+      ...{ app, settings, topics },
+      executors: () => this.#executors,
+      schedules: () => this.#schedules,
+      failed: (error) => this.#fail(new WorkerFailedError(groupId, error)),
+    });
     this.#committer = new Committer(this.#group, clock, settings.commitInterval, (error, { topic, partition }) =>
       topics.unlessGone(topic, () =>
         app.events.emit("error", { error, during: "committing what is finished", topic, partition }),
@@ -93,13 +98,19 @@ export class Worker implements PartitionHolder {
     this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group, settings);
     const retention = new RetentionWatch(app.slot.use().kafka.admin(), clock, app.events, () => topics.topics);
     this.#upkeep = new Upkeep(clock, app.events, this.#executors, this.#flow, retention);
-    const [executors, flow, state] = [this.#executors, this.#flow, this.#groupState];
-    this.#fetcher = makeJobFetcher({ app, cluster, settings, executors, flow, state, topics });
+    const schedule = { app, runtime: app.slot.use(), lease: this.#group.lease, fetcher: () => this.#fetcher };
+    this.#schedules = new OwnedSchedules(
+      schedule,
+      settings.scheduler ? [...app.settings.scheduledMessagesTopics.keys()] : [],
+    );
+    const readers = [this.#groupState, this.#schedules];
+    const executors = this.#executors;
+    this.#fetcher = workerFetcher(cluster, { app, settings, topics, flow: this.#flow, executors, readers });
     this.#unwatch = watchTopics(
       cluster,
-      () => topics.topics,
+      () => [...topics.topics, ...this.#schedules.topics],
       app.events,
-      (topic) => this.#executors.topicMadeAgain(topic),
+      (topic) => (this.#schedules.isOne(topic) ? this.#schedules : this.#executors).topicMadeAgain(topic),
     );
     this.#health = new HealthMonitor(this.#healthSource(), settings.stuckAfter);
     this.#ended = new Promise((resolve, reject) => {
@@ -172,42 +183,6 @@ export class Worker implements PartitionHolder {
     });
   }
 
-  #makeGroup(cluster: Cluster, groupId: string): GroupMember {
-    const { sessionTimeout, rebalanceTimeout, revokeGrace, groupProtocol, instanceId } = this.#settings;
-    const { events } = this.#app;
-    const membership = { groupProtocol, groupInstanceId: instanceId, sessionTimeout, rebalanceTimeout };
-    return createGroupMember(
-      cluster,
-      { ...membership, groupId, topics: () => this.#topics.topics },
-      {
-        assigned: (partitions) => this.#executors.assign(partitions),
-        revoked: async (partitions, release) => {
-          events.emit("revoked", { partitions });
-          const reason = new DOMException("the partition was revoked", "AbortError");
-          await this.#executors.release(partitions, { grace: revokeGrace, reason, released: release });
-        },
-        lost: (partitions) => {
-          events.emit("lost", { partitions });
-          this.#executors.lose(partitions, new DOMException("the partition was lost", "AbortError"));
-        },
-        instanceIdBusy: (error) => this.#instanceIdBusy(instanceId!, error),
-        troubled: (error) => events.emit("error", { error, during: `talking to the coordinator of group ${groupId}` }),
-        failed: (error) => this.#fail(new WorkerFailedError(groupId, error)),
-      },
-    );
-  }
-
-  #instanceIdBusy(instanceId: string, error: Error): void {
-    const { events, settings } = this.#app;
-    if (!this.#isBusyLogged && !events.has("instanceIdBusy"))
-      settings.logger.warn("another worker has this instanceId, or had it when it died: waiting", {
-        instanceId,
-        error,
-      });
-    this.#isBusyLogged = true;
-    events.emit("instanceIdBusy", { instanceId, error });
-  }
-
   /** @internal */
   start(): void {
     const { signal } = this.#settings;
@@ -232,7 +207,8 @@ export class Worker implements PartitionHolder {
     const [partitions, running] = [[...this.#executors].map(partitionStatus), this.#slots.taken];
     const bufferedBytes = [...this.#executors].reduce((sum, executor) => sum + executor.bufferedBytes, 0);
     const [pausedQueues, leftovers] = [this.#flow.heldQueues, this.#leftovers.partitions];
-    return { state: this.#state, running, bufferedBytes, partitions, pausedQueues, leftovers };
+    const schedules = this.#schedules.status;
+    return { state: this.#state, running, bufferedBytes, partitions, schedules, pausedQueues, leftovers };
   }
 
   /** Whether the worker does its work, and what keeps it from it: for the probes of whoever runs the process. */
@@ -294,6 +270,8 @@ export class Worker implements PartitionHolder {
     const wasWorking = this.#state === "working";
     this.#state = "closing";
     this.#executors.close();
+    this.#schedules.close();
+    const scheduled = this.#schedules.release([...this.#schedules]);
     const reason = new DOMException("the worker is shutting down", "AbortError");
     const unwatch = watchShutdown(this.#healthSource(), deadline, () =>
       runningNow(this.#executors, this.#leftovers, this.#clock.monotonic()),
@@ -305,6 +283,7 @@ export class Worker implements PartitionHolder {
         reason,
         finishBatch: wasWorking,
       });
+      await scheduled;
       await this.#letGo();
       // What runs beyond its partition's loss or release may still use what the process closes next.
       const left = Math.max(0, deadline - this.#clock.monotonic());
@@ -349,6 +328,8 @@ export class Worker implements PartitionHolder {
     this.#app.events.emit("error", { error, during: "working" });
     this.#state = "closing";
     this.#executors.close();
+    this.#schedules.close();
+    this.#schedules.lose([...this.#schedules]);
     this.#closing = this.#letGo().then(() => {
       this.#closed();
       this.#rejectEnded(error);

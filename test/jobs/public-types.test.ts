@@ -14,6 +14,7 @@ import {
   lazy,
   type PreparedJob,
   type RunningJob,
+  type ScheduledJob,
   type StandardSchemaV1,
 } from "../../mod.ts";
 
@@ -147,6 +148,8 @@ export async function transactions(app: App, prepared: PreparedJob): Promise<voi
   const value = await app.transaction(async (tx) => {
     const job = await tx.performLater(prepared);
     same<typeof job, EnqueuedJob>(true);
+    const later = await tx.schedule(prepared);
+    same<typeof later, EnqueuedJob | ScheduledJob>(true);
     return 7;
   });
   same<typeof value, number>(true);
@@ -183,6 +186,7 @@ export function results(job: DispatchedJob): number | undefined {
   // @ts-expect-error: a buffered job has no offset
   void job.offset;
   if (job.state === "enqueued") return job.offset;
+  if (job.state === "scheduled") return job.dueAt.getTime();
   same<typeof job.state, "buffered">(true);
   return undefined;
 }

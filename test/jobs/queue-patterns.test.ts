@@ -67,7 +67,7 @@ test("S6.5 internal, schedule, state and dead letter topics never match", () => 
     group: "workers",
     queues: new Map([["q", { name: "q", deadLetterTopic: "q-dead" }]]),
     queuePatterns: [dead],
-    scheduledMessagesTopics: ["later"],
+    scheduledMessagesTopics: new Map([["later", {}]]),
   };
   const reserved = ["__consumer_offsets", "__mine", "workers-state", "later", "later-dead", "q-dead", "pattern-dead"];
   for (const topic of reserved) assert.equal(settingsByPattern(app, topic), undefined, topic);

@@ -335,6 +335,7 @@ test("status tells of partitions, what waits, what runs and in which state", asy
     running: 0,
     bufferedBytes: 0,
     partitions: [],
+    schedules: [],
     pausedQueues: [],
     leftovers: [],
   });

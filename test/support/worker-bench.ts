@@ -66,8 +66,11 @@ const EVENTS: readonly AppEventName[] = [
   ...(["interrupted", "resumed"] as const),
   ...(["startedAtEarliest", "partitionsChanged", "instanceIdBusy", "eventLoopBlocked"] as const),
   ...(["shutdownDelayed", "error"] as const),
+  ...(["dispatched", "cancelled", "rescheduled", "undispatchable", "scheduleLoaded"] as const),
 ];
 export const GROUP = "workers";
+/** The first instant, in milliseconds since 1970. */
+export const BENCH_START = 1_800_000_000_000;
 /** Of both protocols, in ms. */
 const SESSION = 6_000;
 

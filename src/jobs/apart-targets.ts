@@ -1,0 +1,65 @@
+import { backoffDelay } from "../client/backoff.ts";
+import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
+import type { Clock } from "../net/clock.ts";
+import type { ScheduleIndex } from "./schedule-index.ts";
+
+/** A partition that does not take what is due for it. */
+export interface ApartTarget extends TopicPartition {
+  /** Places of entries that are left out of what is due until then, in order. */
+  readonly held: number[];
+  failures: number;
+  /** Monotonic ms. */
+  retryAt: number;
+  /** "waiting" for its time; "asking" whether anybody is there; "answering": one entry may be tried. */
+  state: "waiting" | "asking" | "answering";
+}
+
+const BACKOFF: { readonly initial: number; readonly max: number } = { initial: 1_000, max: 30_000 };
+
+/** Targets that are set apart, so that what is due for others goes on: each is tried alone now and then (S7.4). */
+export class ApartTargets {
+  readonly #clock: Clock;
+  readonly #index: ScheduleIndex;
+  readonly #targets = new Map<string, ApartTarget>();
+
+  constructor(clock: Clock, index: ScheduleIndex) {
+    this.#clock = clock;
+    this.#index = index;
+  }
+
+  get all(): readonly ApartTarget[] {
+    return [...this.#targets.values()];
+  }
+
+  /** Undefined: it is not set apart. */
+  get({ topic, partition }: TopicPartition): ApartTarget | undefined {
+    return this.#targets.size === 0 ? undefined : this.#targets.get(partitionKey(topic, partition));
+  }
+
+  /** It has failed, once more or for the first time. */
+  failed({ topic, partition }: TopicPartition): void {
+    const key = partitionKey(topic, partition);
+    const failures = (this.#targets.get(key)?.failures ?? 0) + 1;
+    const retryAt = this.#clock.monotonic() + backoffDelay(BACKOFF, failures, this.#clock);
+    const target = this.#targets.get(key) ?? { topic, partition, held: [], failures, retryAt, state: "waiting" };
+    this.#targets.set(key, Object.assign(target, { failures, retryAt, state: "waiting" }));
+  }
+
+  /** Leaves an entry out until its target is tried again. */
+  hold(target: ApartTarget, place: number): void {
+    target.held.push(place);
+    this.#index.detach(place);
+  }
+
+  /** Takes out the first entry that waits for the target, and is due still. */
+  takeFirst({ held }: ApartTarget, now: number): number | undefined {
+    const at = held.findIndex((place) => this.#index.isTaken(place) && this.#index.dueOf(place) <= now);
+    return at < 0 ? undefined : held.splice(at, 1)[0];
+  }
+
+  /** It takes what is due for it again, or nothing is left that is. What another entry has taken the place of is due or not. */
+  rejoin(target: ApartTarget): void {
+    for (const place of target.held) if (this.#index.isTaken(place)) this.#index.attach(place);
+    this.#targets.delete(partitionKey(target.topic, target.partition));
+  }
+}

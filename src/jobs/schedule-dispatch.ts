@@ -1,0 +1,208 @@
+import { asKafkaError, type KafkaError } from "../client/errors.ts";
+import type { FetchedRecord } from "../client/fetcher.ts";
+import { listOffsets } from "../client/list-offsets.ts";
+import type { RecordMetadata } from "../client/producer-record.ts";
+import type { TopicPartition } from "../client/topic-partition.ts";
+import { type ApartTarget, ApartTargets } from "./apart-targets.ts";
+import { DueBatches, type DueEntry } from "./due-batch.ts";
+import type { EventHub } from "./events.ts";
+import { ID_HEADER, JOB_HEADER } from "./headers.ts";
+import { headerTextOf } from "./received-job.ts";
+import type { Runtime } from "./runtime.ts";
+import type { ScheduleContents } from "./schedule-contents.ts";
+import { deadEntry, entryTombstone, targetOf } from "./schedule-entry.ts";
+import { UndispatchableError } from "./schedule-errors.ts";
+import type { ScheduleWindow } from "./schedule-window.ts";
+import { type ScheduleWriter, UnwrittenError } from "./schedule-writer.ts";
+
+/** What dispatching is given of its partition. */
+export interface DispatchParts {
+  readonly runtime: Runtime;
+  readonly events: EventHub;
+  readonly place: TopicPartition;
+  readonly contents: ScheduleContents;
+  readonly window: ScheduleWindow;
+  readonly writer: ScheduleWriter;
+  readonly signal: AbortSignal;
+  /** Something may be done now. */
+  readonly wake: () => void;
+}
+
+/** What no repetition changes for a record: it is not what its target takes. */
+const UNACCEPTABLE: ReadonlySet<string> = new Set([
+  ...["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_RECORD", "INVALID_TIMESTAMP"],
+  ...["INVALID_ARGUMENT", "UNSUPPORTED_FOR_MESSAGE_FORMAT", "INVALID_PARTITIONS"],
+]);
+/** How long (ms) a target that was set apart has to say that it is there. */
+const PROBE_TIMEOUT = 5_000;
+const DURING = "dispatching what is due";
+
+/** Sends what is due of one partition on its way, and lets go of what can never be (S7.4). */
+export class ScheduleDispatch {
+  readonly #parts: DispatchParts;
+  readonly #batches: DueBatches;
+  readonly #apart: ApartTargets;
+
+  constructor(parts: DispatchParts) {
+    const { contents, window, runtime } = parts;
+    this.#parts = parts;
+    this.#apart = new ApartTargets(runtime.clock, contents.index);
+    this.#batches = new DueBatches(contents, window, this.#apart);
+  }
+
+  /** Targets that are set apart. */
+  get apart(): readonly TopicPartition[] {
+    return this.#apart.all;
+  }
+
+  /** When a target that is set apart is to be asked again (monotonic ms). */
+  get retryAt(): number {
+    const waiting = this.#apart.all.filter(({ state }) => state === "waiting");
+    return Math.min(...waiting.map(({ retryAt }) => retryAt));
+  }
+
+  /** Does the next thing there is to do. "idle": nothing is. "failed": nothing counts, and it is worth a pause. */
+  async step(now: number): Promise<"done" | "idle" | "failed"> {
+    this.#probe();
+    const { unreadable } = this.#parts.contents;
+    if (unreadable.size > 0) return this.#buryUnreadable(unreadable);
+    const answering = this.#apart.all.find(({ state }) => state === "answering");
+    if (answering !== undefined) return this.#try(answering, now);
+    const batch = this.#batches.next(now);
+    if (batch === "unread") {
+      await this.#parts.window.fill(now);
+      return "done";
+    }
+    return batch.length === 0 ? "idle" : this.#write(batch);
+  }
+
+  async #write(batch: readonly DueEntry[]): Promise<"done" | "failed"> {
+    const { writer, place } = this.#parts;
+    let places: readonly RecordMetadata[];
+    try {
+      places = await writer.write(this.#batches.recordsOf(batch, place));
+    } catch (error) {
+      this.#batches.putBack(batch);
+      if (!(error instanceof UnwrittenError)) throw error;
+      return this.#unwritten(batch, error.failures);
+    }
+    this.#batches.done(batch);
+    this.#tell(batch, places);
+    return "done";
+  }
+
+  #tell(batch: readonly DueEntry[], places: readonly RecordMetadata[]): void {
+    const { events } = this.#parts;
+    if (!events.has("dispatched")) return;
+    for (const [i, { id: entry, record, dueAt }] of batch.entries()) {
+      const { topic, partition, offset } = places[i]!;
+      const job = { name: headerTextOf(record, JOB_HEADER), id: headerTextOf(record, ID_HEADER) };
+      events.emit("dispatched", { entry, ...job, dueAt: new Date(dueAt), to: { topic, partition, offset } });
+    }
+  }
+
+  async #unwritten(batch: readonly DueEntry[], failures: readonly KafkaError[]): Promise<"done" | "failed"> {
+    let outcome: "done" | "failed" = "failed";
+    for (const failure of failures) {
+      const concerned = batch.filter(({ target }) => isAbout(failure, target));
+      if (concerned.length === 0) this.#failed(failure);
+      else if (UNACCEPTABLE.has(failure.code)) {
+        const only = this.#batches.suspect(concerned);
+        outcome = only === undefined ? "done" : await this.#bury(only, failure);
+      } else {
+        for (const target of new Map(concerned.map((each) => [placeOf(each.target), each.target])).values())
+          this.#apart.failed(target);
+        this.#failed(failure);
+        outcome = "done";
+      }
+    }
+    return outcome;
+  }
+
+  #failed(error: KafkaError): void {
+    const { topic, partition } = { ...this.#parts.place, ...withPlace(error) };
+    this.#parts.events.emit("error", { error, during: DURING, topic, partition });
+  }
+
+  /** Asks, besides all else, whether targets that are set apart are there again. */
+  #probe(): void {
+    const now = this.#parts.runtime.clock.monotonic();
+    for (const target of this.#apart.all) {
+      if (target.state !== "waiting" || target.retryAt > now) continue;
+      target.state = "asking";
+      void this.#ask(target).then(this.#parts.wake);
+    }
+  }
+
+  async #ask(target: ApartTarget): Promise<void> {
+    const { runtime, signal } = this.#parts;
+    try {
+      await listOffsets(runtime.kafka.cluster, [target], "latest", PROBE_TIMEOUT, signal);
+      target.state = "answering";
+    } catch (error) {
+      this.#apart.failed(target);
+      if (!signal.aborted) this.#failed(asKafkaError(error));
+    }
+  }
+
+  /** Sends one entry to a target that was set apart: if it is taken, the others follow. */
+  async #try(target: ApartTarget, now: number): Promise<"done" | "failed"> {
+    const { contents, window } = this.#parts;
+    const place = this.#apart.takeFirst(target, now);
+    const record = place === undefined ? undefined : await window.load(contents.index.offsetOf(place));
+    if (place !== undefined && record !== undefined && contents.index.has(place, record.offset)) {
+      const outcome = await this.#write([this.#batches.take(place, record, targetOf(record) ?? target)]);
+      // What was put back is held again when its turn comes, with those behind it.
+      if (outcome === "failed" || target.state !== "answering") return outcome;
+    }
+    this.#apart.rejoin(target);
+    return "done";
+  }
+
+  async #buryUnreadable(unreadable: Map<string, FetchedRecord>): Promise<"done" | "failed"> {
+    const [[key, record]] = unreadable as unknown as [[string, FetchedRecord]];
+    const outcome = await this.#writeDead(
+      key,
+      record,
+      new UndispatchableError("it does not say when it is due, or where it goes"),
+    );
+    if (outcome === "done") unreadable.delete(key);
+    return outcome;
+  }
+
+  async #bury({ id, record, offset, place }: DueEntry, failure: KafkaError): Promise<"done" | "failed"> {
+    const { index } = this.#parts.contents;
+    const outcome = await this.#writeDead(id, record, new UndispatchableError(failure.message, failure));
+    if (outcome === "done" && index.has(place, offset)) index.remove(place);
+    return outcome;
+  }
+
+  async #writeDead(key: string, record: FetchedRecord, error: UndispatchableError): Promise<"done" | "failed"> {
+    const { events, place, writer } = this.#parts;
+    const from = { ...place, offset: record.offset };
+    const dead = deadEntry(record, from, error);
+    try {
+      const [to] = await writer.write([dead, entryTombstone(key, place)]);
+      this.#parts.window.drop(record.offset);
+      events.emit("undispatchable", { entry: key, error, from, to: { topic: dead.topic, partition: to!.partition } });
+      return "done";
+    } catch (thrown) {
+      if (!(thrown instanceof UnwrittenError)) throw thrown;
+      for (const failure of thrown.failures) this.#failed(failure);
+      return "failed";
+    }
+  }
+}
+
+/** A failure may name a topic only. */
+function isAbout(failure: KafkaError, { topic, partition }: TopicPartition): boolean {
+  return failure.topic === topic && (failure.partition === undefined || failure.partition === partition);
+}
+
+function placeOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`;
+}
+
+function withPlace({ topic, partition }: KafkaError): { topic?: string; partition?: number | undefined } {
+  return topic === undefined ? {} : { topic, partition };
+}
