@@ -60,6 +60,11 @@ export class PartitionSteps {
     this.#host = host;
   }
 
+  /** Jobs that are known of. */
+  get size(): number {
+    return this.#jobs.size;
+  }
+
   /**
    * What was loaded. Of a topic that is gone, or of jobs that are finished, by `isLeft`, nothing may stay. Gives an error
    * where the partition cannot be begun with it.
@@ -186,9 +191,9 @@ export class PartitionSteps {
     return this.#context.moves.move(this.source, move, records);
   }
 
-  /** The job is finished. */
+  /** The job is finished where it was, if it is not parked. */
   forget(offset: number): void {
-    if (this.#jobs.size > 0) this.#forget((each) => each === offset);
+    if (this.#jobs.size > 0) this.#forget((each) => each === offset && !this.#host.isParked(each));
   }
 
   /** All below is finished, or not there any more. */

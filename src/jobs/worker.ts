@@ -236,6 +236,11 @@ export class Worker implements PartitionHolder {
     throw new UnknownQueueError(queue, this.#topics.topics);
   }
 
+  /** @internal Jobs of which it keeps how far they have got. */
+  get jobsInProgress(): number {
+    return [...this.#executors].reduce((sum, { steps }) => sum + steps.size, 0);
+  }
+
   /** @internal Whether it has the partition now. */
   has(place: TopicPartition): boolean {
     return this.#executors.get(place) !== undefined;

@@ -27,7 +27,7 @@ underBoth(
     const last = Number(rows.at(-1)!.split(":")[1]);
     assert.ok(last < 10, "it was interrupted");
     assert.deepEqual(
-      [...savedProgress(bench).values()],
+      [...(await savedProgress(bench)).values()],
       [{ steps: ["before"], step: { name: "rows", cursor: String(last + 1) }, resumptions: 1, resumeAt: 0 }],
     );
     assert.equal(bench.committed("q", 0)!.offset, 0);
@@ -41,7 +41,7 @@ underBoth(
       "second:after",
     ]);
     assert.deepEqual(order, [0, 1, 2], "no later job of the key overtakes it");
-    assert.equal(savedProgress(bench).size, 0);
+    assert.equal((await savedProgress(bench)).size, 0);
     const { job: _job, ...event } = first.seen("interrupted")[0]!;
     assert.deepEqual(event, { reason: "stopping", steps: ["before"], step: "rows", resumptions: 1, wait: 0 });
     assert.equal(first.seen("failed").length, 0);
@@ -79,7 +79,7 @@ underBoth(
         Array.from({ length: 3_000 }, (_, row) => row),
       );
     assert.equal(new Set(rows.flat().map((row) => row.split(":")[0])).size, 2);
-    assert.equal(savedProgress(bench).size, 0);
+    assert.equal((await savedProgress(bench)).size, 0);
   },
 );
 
@@ -177,7 +177,7 @@ test("S7.7 isolated steps have runs of their own, in place or behind others", as
       process.seen("interrupted").map(({ reason }) => reason),
       Array(4).fill("isolated"),
     );
-    assert.equal(savedProgress(bench).size, 0);
+    assert.equal((await savedProgress(bench)).size, 0);
   }
 });
 
@@ -205,7 +205,7 @@ test("S7.7 an error after progress resumes from it after the first backoff, each
     assert.deepEqual(failed, [1, 2, 2, 2, 2, 2]);
     const waits = process.seen("retried").map(({ wait }) => wait);
     assert.deepEqual(waits.slice(1), [100, 100, 100, 100, 100]);
-    assert.equal(savedProgress(bench).size, 0);
+    assert.equal((await savedProgress(bench)).size, 0);
   }
 });
 
@@ -233,7 +233,7 @@ test("S7.7 without progress in its run an error is one as any other", async (t) 
     [1, 1, 2, 3, 1, 1, 2, 3],
   );
   assert.equal(process.seen("dead").length, 2);
-  assert.equal(savedProgress(bench).size, 0, "its progress ends with it");
+  assert.equal((await savedProgress(bench)).size, 0, "its progress ends with it");
 });
 
 test("S7.7 Discard, RetryLater and what discardOn ends are heard after progress, too", async (t) => {
@@ -262,7 +262,7 @@ test("S7.7 Discard, RetryLater and what discardOn ends are heard after progress,
   await bench.until(() => drained(bench));
   assert.deepEqual(seen, ["0 1", "0 a", "1 1", "1 a", "2 1", "2 a", "2 later", "2 1", "2 b"]);
   assert.equal(process.seen("discarded").length, 2);
-  assert.equal(savedProgress(bench).size, 0);
+  assert.equal((await savedProgress(bench)).size, 0);
 });
 
 test("S7.7 beyond maxResumptions an interruption is a failure as any other", async (t) => {
@@ -289,7 +289,7 @@ test("S7.7 beyond maxResumptions an interruption is a failure as any other", asy
       process.seen("failed").map(({ error }) => (error as { code?: string }).code),
       Array(2).fill("TOO_MANY_RESUMPTIONS"),
     );
-    assert.equal(savedProgress(bench).size, 0);
+    assert.equal((await savedProgress(bench)).size, 0);
   }
 });
 
@@ -337,7 +337,7 @@ test("S7.8 a quiet worker interrupts its jobs, and resumes none", async (t) => {
     process.seen("interrupted").map(({ reason }) => reason),
     ["stopping", "stopping"],
   );
-  assert.equal(savedProgress(bench).size, 1);
+  assert.equal((await savedProgress(bench)).size, 1);
   assert.equal(bench.records("q", 1).length, 2);
 });
 

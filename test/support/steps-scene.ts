@@ -1,4 +1,6 @@
+import { stateOf } from "../../src/jobs/app.ts";
 import type { RunningJob } from "../../src/jobs/job-options.ts";
+import { readPartition } from "../../src/jobs/partition-reader.ts";
 import { decodeProgress, type Progress } from "../../src/jobs/progress.ts";
 import type { QueueOptions } from "../../src/jobs/queue-options.ts";
 import type { WorkerBench, WorkerProcess } from "./worker-bench.ts";
@@ -22,19 +24,44 @@ export async function produceKeys(
   );
 }
 
-/** What `<group>-state` has of progress, as a reader of the compacted topic would find it, by offset. */
-export function savedProgress(bench: WorkerBench): Map<string, Progress> {
-  const last = new Map<string, Progress>();
-  const topic = bench.broker.topics().find(({ name }) => name === STATE);
-  for (const { index } of topic?.partitions ?? []) {
-    for (const { key, value } of bench.records(STATE, index)) {
-      const name = decoder.decode(key!);
-      if (!name.startsWith("progress/")) continue;
-      if (value === null) last.delete(name);
-      else last.set(name, decodeProgress(decoder.decode(value))!);
+/** All that is committed of progress in `<group>-state`, in the order of its partitions; null: its end. */
+export async function saves(
+  bench: WorkerBench,
+): Promise<{ readonly name: string; readonly progress: Progress | null }[]> {
+  const partitions = bench.broker.topics().find(({ name }) => name === STATE)?.partitions ?? [];
+  const { kafka } = stateOf(readerOf(bench).app).slot.use();
+  const { signal } = new AbortController();
+  const found: { name: string; progress: Progress | null }[] = [];
+  for (const { index: partition, logEndOffset, logStartOffset } of partitions) {
+    if (logEndOffset === logStartOffset) continue;
+    const place = { topic: STATE, partition };
+    for await (const { records } of readPartition(kafka, place, logStartOffset, logEndOffset, signal)) {
+      for (const { key, value } of records) {
+        const name = decoder.decode(key!);
+        const progress = value === null ? null : decodeProgress(decoder.decode(value))!;
+        if (name.startsWith("progress/")) found.push({ name, progress });
+      }
     }
   }
+  return found;
+}
+
+/** What is kept of progress, as a reader of the compacted topic finds it. */
+export async function savedProgress(bench: WorkerBench): Promise<Map<string, Progress>> {
+  const last = new Map<string, Progress>();
+  for (const { name, progress } of await bench.run(saves(bench))) {
+    if (progress === null) last.delete(name);
+    else last.set(name, progress);
+  }
   return last;
+}
+
+const readers = new WeakMap<WorkerBench, WorkerProcess>();
+
+function readerOf(bench: WorkerBench): WorkerProcess {
+  const reader = readers.get(bench) ?? bench.process("reader");
+  readers.set(bench, reader);
+  return reader;
 }
 
 /** A gate that jobs of a test wait at. */
