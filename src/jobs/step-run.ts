@@ -164,7 +164,9 @@ export class StepRun implements StepSink {
   }
 
   moved(text: string): void {
-    const { name } = this.#current!;
+    const { name, cursor } = this.#current!;
+    // A run that is nowhere else has got no further: what then fails is to count.
+    if (cursor === text) return;
     if (this.#bytes + 3 * (text.length + name.length) > MAX_PROGRESS_BYTES) this.#checkSize(name, text);
     this.#current = { name, cursor: text };
     this.#progressed();

@@ -1,5 +1,3 @@
-import type { OffsetCommitRequest } from "../../protocol/messages/08-offset-commit.ts";
-import type { TxnOffsetCommitRequest } from "../../protocol/messages/28-txn-offset-commit.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { ObservedRequest } from "../broker/request-faults.ts";
 import { saysFinished } from "../jobs/commit-metadata.ts";
@@ -94,9 +92,21 @@ export class CrashPlan {
   }
 }
 
+/** As much of a commit as both requests have that make one. */
+interface Commit {
+  readonly topics: readonly {
+    readonly name: string;
+    readonly partitions: readonly {
+      readonly partitionIndex: number;
+      readonly committedOffset: number;
+      readonly committedMetadata: string | null;
+    }[];
+  }[];
+}
+
 /** Whether a commit says of the job at `place` that it is finished. */
 function committedBy({ body }: ObservedRequest, place: RecordPlace): boolean {
-  const { topics } = body as Pick<OffsetCommitRequest | TxnOffsetCommitRequest, "topics">;
+  const { topics } = body as Commit;
   const partitions = topics.find(({ name }) => name === place.topic)?.partitions ?? [];
   const committed = partitions.find(({ partitionIndex }) => partitionIndex === place.partition);
   if (committed === undefined) return false;

@@ -92,6 +92,20 @@ test("S7.7 set and advance move the cursor, a checkpoint alone does not", async 
   assert.deepEqual(bench.seen, [at([], "a", 4), at([], "a", 10), at(["a"])]);
 });
 
+test("S7.7 a cursor that is set to what it was is no progress", async () => {
+  const bench = new Bench(at([], "a", 4));
+  await bench
+    .step("a", async (step) => {
+      await step.set(4);
+      assert.equal(bench.run.hasProgressed, false);
+      await step.set(5);
+      assert.equal(bench.run.hasProgressed, true);
+      throw new Error("later");
+    })
+    .catch(() => {});
+  assert.deepEqual(bench.seen, [at([], "a", 5)]);
+});
+
 test("S7.7 names are unique in a run, in the same order as before, and steps are not within one another", async () => {
   const twice = new Bench();
   await twice.step("a");
