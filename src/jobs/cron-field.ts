@@ -7,6 +7,8 @@ export interface CronField {
   readonly words: readonly string[];
   /** What comes of a number that people write for another: midnight is 0, not 24. */
   readonly hint: string;
+  /** When its numbers begin anew. */
+  readonly round: string;
 }
 
 const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
@@ -14,12 +16,19 @@ const WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 /** In the order in which they are written. */
 export const CRON_FIELDS: readonly [CronField, CronField, CronField, CronField, CronField, CronField] = [
-  { name: "second", least: 0, most: 59, words: [], hint: "0 to 59" },
-  { name: "minute", least: 0, most: 59, words: [], hint: "0 to 59" },
-  { name: "hour", least: 0, most: 23, words: [], hint: "0 to 23, where midnight is 0," },
-  { name: "day of month", least: 1, most: 31, words: [], hint: "1 to 31" },
-  { name: "month", least: 1, most: 12, words: MONTHS, hint: "1 to 12, or JAN to DEC," },
-  { name: "day of week", least: 0, most: 6, words: WEEKDAYS, hint: "0 to 7, where 0 and 7 are Sunday, or SUN to SAT," },
+  { name: "second", least: 0, most: 59, words: [], hint: "0 to 59", round: "minute" },
+  { name: "minute", least: 0, most: 59, words: [], hint: "0 to 59", round: "hour" },
+  { name: "hour", least: 0, most: 23, words: [], hint: "0 to 23, where midnight is 0,", round: "day" },
+  { name: "day of month", least: 1, most: 31, words: [], hint: "1 to 31", round: "month" },
+  { name: "month", least: 1, most: 12, words: MONTHS, hint: "1 to 12, or JAN to DEC,", round: "year" },
+  {
+    name: "day of week",
+    least: 0,
+    most: 6,
+    words: WEEKDAYS,
+    hint: "0 to 7, where 0 and 7 are Sunday, or SUN to SAT,",
+    round: "week",
+  },
 ];
 
 /** What only fields of days have, and not in ranges. */
@@ -88,7 +97,7 @@ function stepOf(text: string, field: CronField, refuse: Refusal): number {
   const size = field.most - field.least + 1;
   const step = /^\d+$/.test(text) ? Number(text) : 0;
   if (step >= 1 && step <= size) return step;
-  const why = step > size ? `: it begins anew with the next ${field.name === "hour" ? "day" : "round"}` : "";
+  const why = step > size ? `, for it begins anew with each ${field.round}` : "";
   throw refuse(`a step of ${shown(text)} is not possible; 1 to ${size} is expected${why}`);
 }
 
