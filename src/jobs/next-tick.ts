@@ -3,8 +3,7 @@ import { daysOf, monthLength } from "./cron-days.ts";
 import type { TimeZone } from "./time-zone.ts";
 
 const SECOND = 1_000;
-const DAY_SECONDS = 86_400;
-const DAY = DAY_SECONDS * SECOND;
+const DAY = 86_400_000;
 const HALF = 30;
 /** The most that a clock is set on or back, and more. */
 const MARGIN = 2 * DAY;
@@ -17,13 +16,15 @@ const END = Date.UTC(LAST_YEAR + 1, 0, 1) + DAY;
  * The first tick after an instant (both ms since 1970), or undefined where none is before the year 10000. Ticks are
  * whole seconds.
  *
- * Where the zone's clocks are set on or back, a schedule does as Vixie's cron does:
+ * Where the zone's clocks are set on or back, it is as users of Vixie's cron and of croner know it:
  *
- * - Fixed times of day (no `*` and no step in seconds, minutes and hours, as `30 2 * * *`) tick once each. What the clock
- *   leaves out ticks at the first instant after that, once for all of it; what it shows twice ticks the first time. So a
- *   daily job runs on each day. A day that a zone leaves out altogether (Pacific/Apia, 30 December 2011) is no day: none.
- * - Times at intervals (`*` or a step in one of them, as `0 * * * *` or the quarters of an hour) tick whenever the clock shows
- *   them: in the hour that comes twice both times, and never for what is left out. So an hourly job runs each hour.
+ * - Fixed times of day (`30 2 * * *`: no `*` and no step in seconds, minutes and hours) tick once each. What the clock leaves out
+ *   ticks at the first instant after that, once for all of it, even if it is the next day by then; what it shows twice
+ *   ticks the first time. So a daily job is never lost and never doubled. Only a day that a zone leaves out altogether
+ *   (Pacific/Apia, 30 December 2011) has no ticks: nothing happens on it.
+ * - Times at intervals (`0 * * * *`: `*` or a step in one of them) tick whenever the clock shows them, so both times in the
+ *   hour that comes twice, and not for what is left out: an hourly job runs each hour, which goes on by real time. That
+ *   holds for a step without `*` too, so that `0-23/2` is the same as any other way to write it.
  */
 export function nextTick(schedule: CronSchedule, after: number, zone: TimeZone): number | undefined {
   let at = Math.floor(Math.max(after, FIRST) / SECOND) * SECOND + SECOND;
@@ -38,7 +39,8 @@ export function nextTick(schedule: CronSchedule, after: number, zone: TimeZone):
     if (local === undefined) return undefined;
     const tick = local - offset;
     if (tick < end) return tick;
-    // What lies between is not looked at, so that a yearly schedule need not know all that the clocks did since.
+    // What lies between is not looked at, so that a yearly schedule need not know all that the clocks did in the meantime.
+    // But soon after `at` they may be set back, and show again what they showed before it.
     at = end - at > MARGIN ? Math.max(end, tick - MARGIN) : end;
   }
 }
@@ -101,9 +103,8 @@ function nextOf60(low: number, high: number, from: number): number {
   return rest < 0 ? -1 : rest + HALF;
 }
 
-/** The lowest bit that is set, of those from `from` on (at most 31); -1 where none is. */
+/** The lowest bit that is set, of those from `from` (at most 31) on; -1 where none is. */
 function nextBit(mask: number, from: number): number {
-  // Shifting by 32 would be by 0. Bit 31 is never set.
-  const rest = from > 31 ? 0 : mask & (-1 << from);
+  const rest = mask & (-1 << from);
   return rest === 0 ? -1 : 31 - Math.clz32(rest & -rest);
 }

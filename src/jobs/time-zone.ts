@@ -40,33 +40,33 @@ export class TimeZone {
   readonly name: string;
   readonly #format: Intl.DateTimeFormat;
   readonly #spans = new Map<number, readonly ZonePeriod[]>();
+  /** Asked for most often again. */
   #latest: ZonePeriod;
+  readonly #first: ZonePeriod;
 
   constructor(name: string, format: Intl.DateTimeFormat) {
     this.name = name;
     this.#format = format;
     const offset = this.#read(FIRST);
-    this.#latest = { start: Number.NEGATIVE_INFINITY, end: FIRST, offset, passed: Number.NEGATIVE_INFINITY };
-    this.#spans.set(-1, [this.#latest]);
+    this.#first = { start: Number.NEGATIVE_INFINITY, end: FIRST, offset, passed: Number.NEGATIVE_INFINITY };
+    this.#latest = this.#first;
   }
 
   /** The period that an instant is in. */
   periodAt(ms: number): ZonePeriod {
     const latest = this.#latest;
     if (ms >= latest.start && ms < latest.end) return latest;
-    const span = Math.max(-1, Math.floor((ms - FIRST) / SPAN));
-    const found = this.#spanOf(span).find(({ end }) => ms < end)!;
+    const found = ms < FIRST ? this.#first : this.#span(Math.floor((ms - FIRST) / SPAN)).find(({ end }) => ms < end)!;
     this.#latest = found;
     return found;
   }
 
-  #spanOf(span: number): readonly ZonePeriod[] {
-    const known = this.#spans.get(span);
+  #span(index: number): readonly ZonePeriod[] {
+    const known = this.#spans.get(index);
     if (known !== undefined) return known;
-    const oldest = this.#spans.size < MAX_SPANS ? undefined : [...this.#spans.keys()].find((key) => key !== -1);
-    if (oldest !== undefined) this.#spans.delete(oldest);
-    const periods = this.#find(FIRST + span * SPAN, FIRST + (span + 1) * SPAN);
-    this.#spans.set(span, periods);
+    if (this.#spans.size === MAX_SPANS) this.#spans.clear();
+    const periods = this.#find(FIRST + index * SPAN, FIRST + (index + 1) * SPAN);
+    this.#spans.set(index, periods);
     return periods;
   }
 
@@ -77,13 +77,12 @@ export class TimeZone {
     let passed = start + offset;
     for (let at = start; at < to; at += STEP) {
       const until = Math.min(to, at + STEP);
-      while (this.#read(until) !== offset) {
-        const end = this.#changeBetween(Math.max(start, at), until, offset);
-        found.push({ start, end, offset, passed });
-        passed = Math.max(passed, end + offset);
-        start = end;
-        offset = this.#read(end);
-      }
+      if (this.#read(until) === offset) continue;
+      const end = this.#changeBetween(at, until, offset);
+      found.push({ start, end, offset, passed });
+      passed = end + offset;
+      start = end;
+      offset = this.#read(end);
     }
     if (start < to) found.push({ start, end: to, offset, passed });
     return found.filter(({ end }) => end > from).map((period) => cutAt(from, period));
@@ -102,9 +101,8 @@ export class TimeZone {
 
   /** The offset at an instant of whole seconds, from the only thing that `Intl` is asked: what the clock shows. */
   #read(ms: number): number {
-    const at = Math.max(ms, FIRST);
-    const [month, day, year, hour, minute, second] = this.#format.format(at).match(/\d+/g)!.map(Number);
-    return Date.UTC(year!, month! - 1, day, hour, minute, second) - at;
+    const [month, day, year, hour, minute, second] = this.#format.format(ms).match(/\d+/g)!.map(Number);
+    return Date.UTC(year!, month! - 1, day, hour, minute, second) - ms;
   }
 }
 

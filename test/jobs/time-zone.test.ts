@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import nodeProcess from "node:process";
 import { test } from "node:test";
 import fc from "fast-check";
-import { timeZone } from "../../src/jobs/time-zone.ts";
+import { TimeZone, timeZone } from "../../src/jobs/time-zone.ts";
 import { ZONE_CHANGES } from "../support/zone-changes.ts";
 import { zoneClock } from "../support/zone-clock.ts";
 
 const RUNS = Number(nodeProcess.env.OTTLA_SIMULATIONS ?? 200);
 const SEED = nodeProcess.env.OTTLA_SEED === undefined ? {} : { seed: Number(nodeProcess.env.OTTLA_SEED) };
-const [SECOND, DAY] = [1_000, 86_400_000] as const;
+const [SECOND, MINUTE, HOUR, DAY] = [1_000, 60_000, 3_600_000, 86_400_000] as const;
 const ZONES = [...Intl.supportedValuesOf("timeZone"), "UTC"];
 
 const offsetAt = (zone: string, ms: number): number => timeZone(zone, "timeZone").periodAt(ms).offset;
@@ -51,6 +51,31 @@ test("S7.6 the instants at which clocks change are exact to the second", () => {
     assert.notEqual(before.offset, after.offset, zone);
     assert.equal(after.passed, at + before.offset, zone);
   }
+});
+
+/** A zone whose clocks are set back or on once: as the format says, which is all that a zone knows of time. */
+function madeUp(change: number, before: number, after: number): TimeZone {
+  const format = (ms: number): string => {
+    const at = new Date(ms + (ms < change ? before : after));
+    const date = [at.getUTCMonth() + 1, at.getUTCDate(), at.getUTCFullYear()];
+    return `${date.join("/")}, ${at.getUTCHours()}:${at.getUTCMinutes()}:${at.getUTCSeconds()}`;
+  };
+  return new TimeZone("Made/Up", { format } as Intl.DateTimeFormat);
+}
+
+test("S7.6 what a clock has shown is known across the border of what is read at once", () => {
+  // Of a zone that changes nothing, periods end for no other reason.
+  const border = timeZone("UTC", "timeZone").periodAt(Date.UTC(2026, 0)).end;
+  for (const ago of [0, SECOND, 30 * MINUTE, HOUR - SECOND]) {
+    const back = madeUp(border - ago, 2 * HOUR, HOUR).periodAt(border);
+    assert.deepEqual([back.start, back.offset, back.passed], [border, HOUR, border - ago + 2 * HOUR], `back ${ago}`);
+  }
+  for (const ago of [SECOND, 30 * MINUTE, DAY]) {
+    const on = madeUp(border - ago, HOUR, 2 * HOUR).periodAt(border);
+    assert.deepEqual([on.start, on.offset, on.passed], [border, 2 * HOUR, border + 2 * HOUR], `on ${ago}`);
+  }
+  const on = madeUp(border, HOUR, 2 * HOUR).periodAt(border);
+  assert.deepEqual([on.start, on.offset, on.passed], [border, 2 * HOUR, border + HOUR]);
 });
 
 test("S7.6 years before there was a time zone, and far ahead, have an offset", () => {

@@ -23,6 +23,10 @@ const CHANGES: readonly (readonly [zone: string, at: string])[] = [
   ["America/Nuuk", "2026-03-29T01:00:00Z"],
   ["Asia/Pyongyang", "2018-05-04T15:00:00Z"],
   ["America/Toronto", "1987-04-05T07:00:00Z"],
+  // Two within a week. The first instant of what a zone reads at once.
+  ["America/Recife", "2000-10-08T03:00:00Z"],
+  ["America/Recife", "2000-10-15T02:00:00Z"],
+  ["Africa/Cairo", "1992-10-01T00:00:00Z"],
   // By a day; by some hours, both ways.
   ["Pacific/Apia", "2011-12-30T10:00:00Z"],
   ["Pacific/Kwajalein", "1993-08-21T12:00:00Z"],
