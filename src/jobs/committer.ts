@@ -131,11 +131,8 @@ export class Committer {
    * then; undefined: what it had before. False, without `work` being called: the chain has ended.
    */
   async inTurn(source: CommitSource, work: () => Promise<Chain["sent"]>): Promise<boolean> {
-    const chain = this.#find(source);
+    const chain = await this.#takeTurn(source);
     if (chain === undefined) return false;
-    while (chain.unresolved) await new Promise<void>((resolve) => chain.turns.push(resolve));
-    if (this.#find(source) !== chain) return false;
-    chain.unresolved = true;
     try {
       chain.sent = (await work()) ?? chain.sent;
     } finally {
@@ -143,6 +140,46 @@ export class Committer {
       this.#goOn(chain);
     }
     return true;
+  }
+
+  /**
+   * The same for several chains at once. `work` is given those that have not ended, and gives what Kafka has then of each.
+   * Turns are taken in one order, whoever asks, so that no two wait for each other.
+   */
+  async inTurns(
+    sources: readonly CommitSource[],
+    work: (left: ReadonlySet<CommitSource>) => Promise<ReadonlyMap<CommitSource, Chain["sent"]>>,
+  ): Promise<void> {
+    const keyOf = ({ topic, partition }: CommitSource): string => partitionKey(topic, partition);
+    const chains: Chain[] = [];
+    let hasFailed = true;
+    try {
+      for (const source of [...sources].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))) {
+        const chain = await this.#takeTurn(source);
+        if (chain !== undefined) chains.push(chain);
+      }
+      // Some may have ended while the turns of others were waited for.
+      const left = chains.filter(({ source }) => this.#find(source) !== undefined);
+      const sent = await work(new Set(left.map(({ source }) => source)));
+      for (const chain of left) chain.sent = sent.get(chain.source) ?? chain.sent;
+      hasFailed = false;
+    } finally {
+      for (const chain of chains) {
+        // It may have been committed all the same: what is committed next must not be held against what was before.
+        if (hasFailed) chain.sent = undefined;
+        this.#resolved(chain);
+        this.#goOn(chain);
+      }
+    }
+  }
+
+  async #takeTurn(source: CommitSource): Promise<Chain | undefined> {
+    const chain = this.#find(source);
+    if (chain === undefined) return undefined;
+    while (chain.unresolved) await new Promise<void>((resolve) => chain.turns.push(resolve));
+    if (this.#find(source) !== chain) return undefined;
+    chain.unresolved = true;
+    return chain;
   }
 
   #resolved(chain: Chain): void {

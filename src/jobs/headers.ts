@@ -29,6 +29,8 @@ export const ORIGIN_HEADER = "ottla-origin";
 export const ERROR_HEADER = "ottla-error";
 /** How often it was interrupted and goes on where it was. */
 export const RESUMPTION_HEADER = "ottla-resumption";
+/** How far it had got then: which steps are finished, and where in the next one it is. */
+export const PROGRESS_HEADER = "ottla-progress";
 /** How often it was brought back from a dead letter topic. */
 export const REDRIVE_HEADER = "ottla-redrive";
 

@@ -9,6 +9,7 @@ import { sleep } from "../net/clock.ts";
 import { PartitionExecutor, type ReleaseOptions } from "./partition-executor.ts";
 import { placeText } from "./record-place.ts";
 import { loadCommitted, loadEarliest, type StartPoint } from "./start-point.ts";
+import type { LoadedState } from "./state-reader.ts";
 import { TakeOver } from "./take-over.ts";
 import type { WorkSettings } from "./work-options.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -127,12 +128,18 @@ export class OwnedExecutors {
     await this.#takeOver.settled(point, this.#stop.signal);
     await leftovers.none(topic, partition);
     if (executor.state !== "loading") return;
-    const parked = executor.parks ? await state!.load(executor).catch(() => undefined) : undefined;
-    if (executor.state !== "loading" || (executor.parks && parked === undefined)) return;
+    let loaded: LoadedState | undefined;
+    try {
+      loaded = await state.load(executor);
+    } catch {
+      // The worker is closed.
+      return;
+    }
+    if (executor.state !== "loading") return;
     if (point.committed === undefined) events.emit("startedAtEarliest", { topic, partition });
     committer.add(executor, point.committed);
     flow.add(executor, point.offset);
-    executor.begin(point, parked);
+    executor.begin(point, loaded);
   }
 
   #byLeader(executors: Executors): Iterable<Executors> {

@@ -135,7 +135,7 @@ function* keysOf(scan: StateScan, failures: ReadonlyMap<number, JobRecord>): Gen
         ...place,
         ...{ offset: jobs[0]!.offset, key: keyParkedBy(by), jobs: jobs.length },
         ...{ job: failure && headerTextOf(failure, JOB_HEADER), error: failure && headerTextOf(failure, ERROR_HEADER) },
-        ...{ state: asked === undefined || asked === "park" ? "parked" : STATES[asked] },
+        ...{ state: asked === undefined ? "parked" : STATES[asked] },
         ...{ by, offsets: jobs.map((job) => job.offset) },
       };
     }

@@ -7,7 +7,6 @@ import { readPartition } from "./partition-reader.ts";
 import type { JobRecord } from "./received-job.ts";
 import { keyOfState, type PartitionState, requestOf, type StateRequest, StateScan } from "./state-scan.ts";
 import { statePartition } from "./state-topic.ts";
-import type { TopicReader } from "./topic-reader.ts";
 
 /** Longest wait (ms) for the brokers' word on where the topic ends. */
 const ASK_TIMEOUT = 30_000;
@@ -33,7 +32,7 @@ interface Load {
 }
 
 /** Reads a group's state topic for a worker: what is kept for a partition that it begins with, and requests from then on. */
-export class StateReader implements TopicReader {
+export class StateReader {
   readonly topic: string;
   readonly #app: AppState;
   readonly #partitions: number;
@@ -49,10 +48,6 @@ export class StateReader implements TopicReader {
     this.topic = topic;
     this.#partitions = partitions;
     this.#fetcher = fetcher;
-  }
-
-  isOne(topic: string): boolean {
-    return topic === this.topic;
   }
 
   /** Where the state of a queue's partition is. */

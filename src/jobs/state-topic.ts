@@ -1,5 +1,6 @@
 import { defaultPartition } from "../client/default-partitioner.ts";
-import { KafkaError } from "../client/errors.ts";
+import { ErrorCode } from "../client/error-code.ts";
+import { KafkaError, ProtocolError } from "../client/errors.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import type { AppState } from "./app-state.ts";
 import { StateTopicError } from "./errors.ts";
@@ -7,9 +8,11 @@ import { findTopics } from "./find-topics.ts";
 
 /**
  * What of a queue's partition is kept beyond its offsets (S7.9): in `<group>-state`, a compacted topic, under the keys of
- * this file. The partition's owner writes it, in transactions with its marks; "release" and "discard" are requests to it.
+ * this file. The partition's owner writes it, in transactions with its marks; "progress" is how far a job with steps has got; "release" and "discard" are requests to it.
  */
-export type StateKind = "park" | "release" | "discard";
+export type StateKind = "park" | "progress" | RequestKind;
+/** What the owner of a partition is asked for. */
+export type RequestKind = "release" | "discard";
 
 export interface StateKey extends TopicPartition {
   readonly kind: StateKind;
@@ -17,7 +20,7 @@ export interface StateKey extends TopicPartition {
   readonly id: string;
 }
 
-const KINDS: ReadonlySet<string> = new Set<StateKind>(["park", "release", "discard"]);
+const KINDS: ReadonlySet<string> = new Set<StateKind>(["park", "progress", "release", "discard"]);
 const PARTITIONS = 12;
 /** As the brokers keep it where they are not told. */
 const BROKERS_OWN = -1;
@@ -56,7 +59,9 @@ export async function findStateTopic(app: AppState, name: string): Promise<numbe
  */
 export async function prepareStateTopic(app: AppState, name: string): Promise<number> {
   const admin = app.slot.use().kafka.admin();
-  let partitions = await findStateTopic(app, name);
+  let partitions = await findStateTopic(app, name).catch((error: unknown) => {
+    throw isForbidden(error) ? new StateTopicError(name, "may not be used by this client: allow it to", error) : error;
+  });
   if (partitions === undefined) {
     const config = { "cleanup.policy": "compact", "max.message.bytes": String(MAX_MESSAGE_BYTES) };
     try {
@@ -80,4 +85,9 @@ export async function prepareStateTopic(app: AppState, name: string): Promise<nu
       `has cleanup.policy=${policy}: set it to "compact", or jobs that are kept there are lost`,
     );
   return partitions;
+}
+
+/** Whether the error says that the client may not even look at the topic. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof ProtocolError && error.errorCode === ErrorCode.TOPIC_AUTHORIZATION_FAILED;
 }

@@ -188,6 +188,9 @@ class WatchedRegistry extends JobRegistry {
   override has(definition: JobDefinition): boolean {
     return this.#registry.has(definition);
   }
+  override get definitions(): JobDefinition[] {
+    return this.#registry.definitions;
+  }
   override get names(): string[] {
     return this.#registry.names;
   }

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import nodeProcess from "node:process";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { QueueOptions } from "../../src/jobs/queue-options.ts";
+import type { Worker } from "../../src/jobs/worker.ts";
+import { PlannedJobs, type StepPlan, stepPlans } from "../support/step-plans.ts";
+import { drained, savedProgress } from "../support/steps-scene.ts";
+import { underTransactionFaults, untilFinished } from "../support/transaction-faults.ts";
+import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
+
+const QUEUES: Readonly<Record<string, QueueOptions>> = { "": {}, ", in lanes": { virtualPartitions: { max: 3 } } };
+const numRuns = Number(nodeProcess.env.OTTLA_SIMULATIONS ?? 25);
+const seed = nodeProcess.env.OTTLA_SEED === undefined ? {} : { seed: Number(nodeProcess.env.OTTLA_SEED) };
+
+/** Something that a deploy, a crash or a scaling does to the workers. */
+interface Change {
+  readonly after: number;
+  readonly what: "close" | "crash" | "join" | "leave";
+}
+
+const changes: fc.Arbitrary<Change[]> = fc.array(
+  fc.record({
+    after: fc.integer({ min: 20, max: 1_500 }),
+    what: fc.constantFrom("close" as const, "crash" as const, "join" as const, "leave" as const),
+  }),
+  { maxLength: 6 },
+);
+
+/** Workers of a test, the oldest first. */
+class Fleet {
+  readonly #jobs: PlannedJobs;
+  #workers: { readonly process: WorkerProcess; readonly worker: Worker }[] = [];
+  #count = 0;
+
+  constructor(jobs: PlannedJobs) {
+    this.#jobs = jobs;
+  }
+
+  async start(): Promise<void> {
+    const process = this.#jobs.process(`w${this.#count++}`);
+    this.#workers.push({ process, worker: await process.work({ queues: ["q"], checkpointInterval: "1s" }) });
+  }
+
+  async apply({ after, what }: Change): Promise<void> {
+    const { bench } = this.#jobs;
+    await bench.time.advance(after);
+    if (what === "join") return this.start();
+    const leaving = this.#workers.shift()!;
+    if (what === "crash") {
+      leaving.process.crash();
+      this.#jobs.deaths.set(leaving.process.name, bench.time.elapsed);
+    } else await bench.run(leaving.worker.close());
+    if (what !== "leave" || this.#workers.length === 0) await this.start();
+  }
+
+  /** Jobs of which a worker still knows how far they are. */
+  get remembered(): number {
+    return this.#workers.reduce((sum, { worker }) => sum + worker.jobsInProgress, 0);
+  }
+}
+
+for (const [what, options] of Object.entries(QUEUES)) {
+  test(`S7.7 S7.8 S8.8 held jobs do each row once but for what was not saved before a crash, whoever leaves, dies or joins${what}`, async () => {
+    const property = fc.asyncProperty(stepPlans, changes, async (plans, script) => {
+      await withBench(plans, true, options, async (bench, jobs) => {
+        const fleet = new Fleet(jobs);
+        await fleet.start();
+        for (const change of script) await fleet.apply(change);
+        await bench.until(() => drained(bench), 300_000);
+        await bench.time.advance(3_000);
+        jobs.checkRepeats(2_500);
+        await jobs.check();
+        assert.deepEqual(jobs.problems, []);
+        assert.equal((await savedProgress(bench)).size, 0, "no progress is left behind");
+        assert.equal(fleet.remembered, 0, "nor in memory");
+      });
+    });
+    await fc.assert(property, { numRuns, ...seed });
+  });
+
+  for (const isHeld of [true, false]) {
+    test(`S7.8 S7.9 S8.6 jobs that are ${isHeld ? "held" : "re-enqueued"} end once and lose no row, whatever fails in a transaction${what}`, async () => {
+      await underTransactionFaults(
+        { q: 2, next: 1 },
+        async (bench, current, plans: StepPlan[]) => {
+          const jobs = new PlannedJobs(bench, plans, isHeld, options);
+          await jobs.produce();
+          let last: WorkerProcess | undefined;
+          await untilFinished(bench, async (round) => {
+            if (last !== undefined) jobs.deaths.set(last.name, bench.time.elapsed);
+            last = jobs.process(`w${round}`);
+            current(last);
+            await last.work({ queues: ["q"], checkpointInterval: "1s" });
+            return last;
+          });
+          await bench.time.advance(10_000);
+          if (last!.clock.frozen) jobs.deaths.set(last!.name, bench.time.elapsed);
+          // One that was put out, and goes on, has died as far as its jobs are concerned.
+          for (const { by } of jobs.ended) jobs.deaths.set(by, bench.time.elapsed);
+          await jobs.check();
+          assert.deepEqual(jobs.problems, []);
+          if (last!.clock.frozen) await jobs.process("end").work({ queues: ["q"] });
+          await bench.time.advance(20_000);
+          assert.equal((await savedProgress(bench)).size, 0, "no progress is left behind");
+        },
+        stepPlans,
+      );
+    });
+  }
+}
+
+async function withBench(
+  plans: readonly StepPlan[],
+  isHeld: boolean,
+  options: QueueOptions,
+  play: (bench: WorkerBench, jobs: PlannedJobs) => Promise<void>,
+): Promise<void> {
+  const cleanups: (() => Promise<void>)[] = [];
+  const bench = await startWorkerBench({ after: (fn) => void cleanups.push(fn) }, { topics: { q: 2, next: 1 } });
+  try {
+    const jobs = new PlannedJobs(bench, plans, isHeld, options);
+    await jobs.produce();
+    await play(bench, jobs);
+  } finally {
+    for (const cleanup of cleanups) await cleanup();
+  }
+}
