@@ -105,6 +105,8 @@ export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { DeadLetterQueueOptions, OnDataLoss, QueueOptions, WhenExhausted } from "./src/jobs/queue-options.ts";
 export type { QueuePatternOptions } from "./src/jobs/queue-patterns.ts";
 export type { RecordPlace } from "./src/jobs/record-place.ts";
+export type { MissedPolicy, RecurringOptions } from "./src/jobs/recurring-definition.ts";
+export type { RecurringJob, RecurringJobStatus, RecurringJobs } from "./src/jobs/recurring-jobs.ts";
 export type { DeadLetterFailure } from "./src/jobs/redrive-plan.ts";
 export type { ResumeOptions } from "./src/jobs/resume-options.ts";
 export type { AttemptPlace } from "./src/jobs/running-attempts.ts";

@@ -12,6 +12,7 @@ const HOST: RunHost = {
   transaction: () => Promise.reject(new TransactionEndedError()),
   step: (name) => Promise.reject(new StepError("STEP_ENDED", "", String(name), "the job has ended")),
   resumptions: 0,
+  tick: undefined,
 };
 
 /** Calls the job's `afterDiscard`, where it has one. What that throws goes to the `error` event: the job has ended all the same. */

@@ -51,10 +51,14 @@ export class ApartTargets {
     this.#index.detach(place);
   }
 
-  /** Takes out the first entry that waits for the target, and is due still. */
-  takeFirst({ held }: ApartTarget, now: number): number | undefined {
-    const at = held.findIndex((place) => this.#index.isTaken(place) && this.#index.dueOf(place) <= now);
-    return at < 0 ? undefined : held.splice(at, 1)[0];
+  /** Takes out the entry that has waited for the target longest, if any is due still. */
+  takeFirst(target: ApartTarget, now: number): number | undefined {
+    const due = target.held.filter((place) => this.#index.isTaken(place) && this.#index.dueOf(place) <= now);
+    // One that was tried in vain stands behind those that it was to go before.
+    const first = due.reduce((least, place) => (this.#index.isBefore(place, least) ? place : least), due[0] ?? -1);
+    if (first < 0) return undefined;
+    target.held.splice(target.held.indexOf(first), 1);
+    return first;
   }
 
   /** It takes what is due for it again, or nothing is left that is. What another entry has taken the place of is due or not. */

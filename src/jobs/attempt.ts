@@ -74,6 +74,9 @@ export class Attempt implements RunHost {
     return this.#steps;
   }
 
+  get tick(): Date | undefined {
+    return this.received?.tick;
+  }
   get resumptions(): number {
     return this.#steps?.progress.resumptions ?? this.#host?.steps.resumptionsOf(this) ?? 0;
   }

@@ -4,6 +4,7 @@ import type { TopicPartition } from "../client/topic-partition.ts";
 import type { ApartTargets } from "./apart-targets.ts";
 import type { ScheduleContents } from "./schedule-contents.ts";
 import { dispatchedRecord, entryTombstone, targetOf } from "./schedule-entry.ts";
+import { UndispatchableError } from "./schedule-errors.ts";
 import type { ScheduleWindow } from "./schedule-window.ts";
 
 /** An entry that is due. */
@@ -47,7 +48,7 @@ export class DueBatches {
       if (record === undefined) return batch.length > 0 ? batch : "unread";
       const target = targetOf(record);
       const apart = target === undefined ? undefined : this.#apart.get(target);
-      if (target === undefined) this.#isUnreadable(place, record);
+      if (target === undefined) this.doom(place, new UndispatchableError("it does not say where it goes"));
       else if (apart !== undefined) this.#hold(place, apart);
       else {
         const isAlone = this.#suspects.has(record.offset);
@@ -73,11 +74,10 @@ export class DueBatches {
     this.#apart.hold(apart, place);
   }
 
-  #isUnreadable(place: number, record: FetchedRecord): void {
-    const { index, unreadable } = this.#contents;
-    unreadable.set(index.idOf(place), record);
-    this.#window.drop(record.offset);
-    index.remove(place);
+  /** The entry can never be dispatched. */
+  doom(place: number, error: UndispatchableError): void {
+    this.#window.drop(this.#contents.index.offsetOf(place));
+    this.#contents.doom(place, error);
   }
 
   /** What is written for a batch: where it goes, and that it waits no more. */

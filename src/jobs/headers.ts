@@ -51,6 +51,10 @@ export const TARGET_PARTITION_HEADER = "ottla-target-partition";
 export const VERDICT_HEADER = "ottla-verdict";
 export const REQUEST_HEADER = "ottla-request";
 
+/** Of a job that was enqueued by a recurring one: its name, and the tick that it is for (ISO 8601). */
+export const RECURRING_HEADER = "ottla-recurring";
+export const TICK_HEADER = "ottla-tick";
+
 /** A header as a producer takes it. */
 export type HeaderEntry = readonly [name: string, value: string];
 

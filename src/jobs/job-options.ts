@@ -77,6 +77,8 @@ export interface RunningJob<O = unknown> {
   ): Promise<void>;
   /** How often it was interrupted, or failed, after it had got further, and went on from there. */
   readonly resumptions: number;
+  /** When it was to be enqueued, where `app.recurring` did so. Undefined: something else did. */
+  readonly tick: Date | undefined;
   /** The app's logger; each line carries the job's name, id and attempt. */
   readonly log: Logger;
 }
@@ -133,7 +135,7 @@ export interface JobOptions<I = void, O = I> {
 
 /** A job that has ended without success, as `afterDiscard` sees it. */
 export interface DiscardedJob<O = unknown>
-  extends Omit<RunningJob<O>, "payload" | "signal" | "transaction" | "step" | "resumptions"> {
+  extends Omit<RunningJob<O>, "payload" | "signal" | "transaction" | "step" | "resumptions" | "tick"> {
   /** Undefined where it could not be read. */
   readonly payload: O | undefined;
 }

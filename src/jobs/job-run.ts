@@ -11,10 +11,14 @@ export interface RunHost {
   transaction<T>(work: TransactionWork<T>): Promise<T>;
   step(name: string, work: (step: never) => unknown, options: unknown): Promise<void>;
   readonly resumptions: number;
+  readonly tick: Date | undefined;
 }
 
 /** Everything about a run but its payload, its log, and what its host does. */
-export type RunFields = Omit<RunningJob, "payload" | "log" | "signal" | "transaction" | "step" | "resumptions">;
+export type RunFields = Omit<
+  RunningJob,
+  "payload" | "log" | "signal" | "transaction" | "step" | "resumptions" | "tick"
+>;
 
 /** What `perform` gets as its second argument. */
 export class JobRun implements RunningJob {
@@ -65,6 +69,9 @@ export class JobRun implements RunningJob {
     return this.#host.step(name, work, options);
   }
 
+  get tick(): Date | undefined {
+    return this.#host.tick;
+  }
   get resumptions(): number {
     return this.#host.resumptions;
   }

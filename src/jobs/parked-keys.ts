@@ -108,9 +108,10 @@ export class ParkedKeys {
   /** Whether there is such a key. */
   request({ key: requestKey, by }: StateRequest): boolean {
     const key = this.#keys.get(by);
-    if (key === undefined) return false;
+    const { kind } = requestKey;
+    if (key === undefined || (kind !== "release" && kind !== "discard")) return false;
     key.requests.set(stateKey(requestKey), requestKey);
-    key.mode = requestKey.kind;
+    key.mode = kind;
     this.#released.add(key);
     return true;
   }

@@ -64,38 +64,34 @@ export class ScheduleAnswers {
     const done = entryTombstone(key, place);
     if (request === undefined) return { key, records: [done], written: () => {} };
     const { entry } = request;
-    const at = contents.find(entry);
-    const record = at < 0 || request.kind === "cancel" ? undefined : await window.load(contents.index.offsetOf(at));
-    if (at < 0 || (request.kind === "reschedule" && record === undefined))
+    const offset = contents.offsetOf(entry);
+    const record = offset === undefined || request.kind === "cancel" ? undefined : await window.load(offset);
+    if (offset === undefined || (request.kind === "reschedule" && record === undefined))
       return { key, records: [done, endingVerdict(entry, key, "tooLate", place)], written: () => {} };
     if (request.kind === "cancel")
       return {
         key,
         records: [done, endingVerdict(entry, key, "cancelled", place)],
-        written: () => this.#cancelled(entry),
+        written: () => this.#cancelled(entry, offset),
       };
     return {
       key,
       records: [done, rescheduledEntry(record!, key, request.at, place)],
-      written: (offset) => this.#rescheduled(entry, request.at, offset),
+      written: (at) => this.#rescheduled(entry, offset, request.at, at),
     };
   }
 
-  #cancelled(entry: string): void {
+  #cancelled(entry: string, offset: number): void {
     const { contents, window, events, place } = this.#parts;
-    const at = contents.find(entry);
-    if (at >= 0) {
-      window.drop(contents.index.offsetOf(at));
-      contents.index.remove(at);
-    }
+    window.drop(offset);
+    contents.forget(entry);
     events.emit("cancelled", { entry, from: place });
   }
 
-  #rescheduled(entry: string, at: number, offset: number): void {
+  #rescheduled(entry: string, offset: number, dueAt: number, at: number): void {
     const { contents, window, events, place } = this.#parts;
-    const before = contents.find(entry);
-    if (before >= 0) window.drop(contents.index.offsetOf(before));
-    contents.moved(entry, at, offset);
-    events.emit("rescheduled", { entry, from: place, dueAt: new Date(at) });
+    window.drop(offset);
+    contents.moved(entry, dueAt, at);
+    events.emit("rescheduled", { entry, from: place, dueAt: new Date(dueAt) });
   }
 }

@@ -1,5 +1,5 @@
+import { backoffDelay } from "../client/backoff.ts";
 import { asKafkaError, type KafkaError } from "../client/errors.ts";
-import type { FetchedRecord } from "../client/fetcher.ts";
 import { listOffsets } from "../client/list-offsets.ts";
 import type { RecordMetadata } from "../client/producer-record.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
@@ -9,7 +9,7 @@ import type { EventHub } from "./events.ts";
 import { ID_HEADER, JOB_HEADER } from "./headers.ts";
 import { headerTextOf } from "./received-job.ts";
 import type { Runtime } from "./runtime.ts";
-import type { ScheduleContents } from "./schedule-contents.ts";
+import type { Doomed, ScheduleContents } from "./schedule-contents.ts";
 import { deadEntry, entryTombstone, targetOf } from "./schedule-entry.ts";
 import { UndispatchableError } from "./schedule-errors.ts";
 import type { ScheduleWindow } from "./schedule-window.ts";
@@ -30,11 +30,12 @@ export interface DispatchParts {
 
 /** What no repetition changes for a record: it is not what its target takes. */
 const UNACCEPTABLE: ReadonlySet<string> = new Set([
-  ...["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_RECORD", "INVALID_TIMESTAMP"],
-  ...["INVALID_ARGUMENT", "UNSUPPORTED_FOR_MESSAGE_FORMAT", "INVALID_PARTITIONS"],
+  ...["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_RECORD", "INVALID_PARTITIONS"],
+  ...["INVALID_ARGUMENT", "UNSUPPORTED_FOR_MESSAGE_FORMAT"],
 ]);
 /** How long (ms) a target that was set apart has to say that it is there. */
 const PROBE_TIMEOUT = 5_000;
+const BURY_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 1_000, max: 30_000 };
 const DURING = "dispatching what is due";
 
 /** Sends what is due of one partition on its way, and lets go of what can never be (S7.4). */
@@ -42,6 +43,9 @@ export class ScheduleDispatch {
   readonly #parts: DispatchParts;
   readonly #batches: DueBatches;
   readonly #apart: ApartTargets;
+  /** When (monotonic ms) the next one may be put into the topic for what can never be dispatched. */
+  #buryAt = Number.NEGATIVE_INFINITY;
+  #buryFailures = 0;
 
   constructor(parts: DispatchParts) {
     const { contents, window, runtime } = parts;
@@ -55,17 +59,18 @@ export class ScheduleDispatch {
     return this.#apart.all;
   }
 
-  /** When a target that is set apart is to be asked again (monotonic ms). */
+  /** When something that did not succeed is to be tried again (monotonic ms). */
   get retryAt(): number {
     const waiting = this.#apart.all.filter(({ state }) => state === "waiting");
-    return Math.min(...waiting.map(({ retryAt }) => retryAt));
+    const buryAt = this.#parts.contents.doomed.size > 0 ? this.#buryAt : Number.POSITIVE_INFINITY;
+    return Math.min(buryAt, ...waiting.map(({ retryAt }) => retryAt));
   }
 
   /** Does the next thing there is to do. "idle": nothing is. "failed": nothing counts, and it is worth a pause. */
   async step(now: number): Promise<"done" | "idle" | "failed"> {
     this.#probe();
-    const { unreadable } = this.#parts.contents;
-    if (unreadable.size > 0) return this.#buryUnreadable(unreadable);
+    if (this.#parts.contents.doomed.size > 0 && this.#parts.runtime.clock.monotonic() >= this.#buryAt)
+      return this.#bury();
     const answering = this.#apart.all.find(({ state }) => state === "answering");
     if (answering !== undefined) return this.#try(answering, now);
     const batch = this.#batches.next(now);
@@ -107,8 +112,8 @@ export class ScheduleDispatch {
       const concerned = batch.filter(({ target }) => isAbout(failure, target));
       if (concerned.length === 0) this.#failed(failure);
       else if (UNACCEPTABLE.has(failure.code)) {
-        const only = this.#batches.suspect(concerned);
-        outcome = only === undefined ? "done" : await this.#bury(only, failure);
+        this.#suspect(concerned, failure);
+        outcome = "done";
       } else {
         for (const target of new Map(concerned.map((each) => [placeOf(each.target), each.target])).values())
           this.#apart.failed(target);
@@ -159,38 +164,34 @@ export class ScheduleDispatch {
     return "done";
   }
 
-  async #buryUnreadable(unreadable: Map<string, FetchedRecord>): Promise<"done" | "failed"> {
-    const [[key, record]] = unreadable as unknown as [[string, FetchedRecord]];
-    const outcome = await this.#writeDead(
-      key,
-      record,
-      new UndispatchableError("it does not say when it is due, or where it goes"),
-    );
-    if (outcome === "done") unreadable.delete(key);
-    return outcome;
+  #suspect(concerned: readonly DueEntry[], failure: KafkaError): void {
+    const only = this.#batches.suspect(concerned);
+    if (only === undefined || !this.#parts.contents.index.has(only.place, only.offset)) return;
+    this.#batches.doom(only.place, new UndispatchableError(failure.message, failure));
   }
 
-  async #bury({ id, record, offset, place }: DueEntry, failure: KafkaError): Promise<"done" | "failed"> {
-    const { index } = this.#parts.contents;
-    const outcome = await this.#writeDead(id, record, new UndispatchableError(failure.message, failure));
-    if (outcome === "done" && index.has(place, offset)) index.remove(place);
-    return outcome;
-  }
-
-  async #writeDead(key: string, record: FetchedRecord, error: UndispatchableError): Promise<"done" | "failed"> {
-    const { events, place, writer } = this.#parts;
-    const from = { ...place, offset: record.offset };
-    const dead = deadEntry(record, from, error);
-    try {
-      const [to] = await writer.write([dead, entryTombstone(key, place)]);
-      this.#parts.window.drop(record.offset);
-      events.emit("undispatchable", { entry: key, error, from, to: { topic: dead.topic, partition: to!.partition } });
+  /** Puts one that can never be dispatched into the topic for such. Where that does not take it, it is tried again later. */
+  async #bury(): Promise<"done" | "failed"> {
+    const { contents, events, place, window, writer, runtime } = this.#parts;
+    const [[key, { offset, error }]] = contents.doomed as unknown as [[string, Doomed]];
+    const record = await window.load(offset);
+    if (record === undefined || contents.doomed.get(key)?.offset !== offset) {
+      if (contents.doomed.get(key)?.offset === offset) contents.doomed.delete(key);
       return "done";
+    }
+    const from = { ...place, offset };
+    try {
+      const [to] = await writer.write([deadEntry(record, from, error), entryTombstone(key, place)]);
+      contents.doomed.delete(key);
+      this.#buryFailures = 0;
+      events.emit("undispatchable", { entry: key, error, from, to: { topic: to!.topic, partition: to!.partition } });
     } catch (thrown) {
       if (!(thrown instanceof UnwrittenError)) throw thrown;
       for (const failure of thrown.failures) this.#failed(failure);
-      return "failed";
+      this.#buryFailures++;
+      this.#buryAt = runtime.clock.monotonic() + backoffDelay(BURY_BACKOFF, this.#buryFailures, runtime.clock);
     }
+    return "done";
   }
 }
 

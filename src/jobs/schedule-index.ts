@@ -197,7 +197,7 @@ export class ScheduleIndex {
   next(most: number, limit: number): number[] {
     const found: number[] = [];
     // Of the heap's own tree, what stands right below what was found.
-    const edge = new Edge((a, b) => this.#isBefore(this.#heap[a]!, this.#heap[b]!));
+    const edge = new Edge((a, b) => this.isBefore(this.#heap[a]!, this.#heap[b]!));
     if (this.#heapSize > 0) edge.add(0);
     while (found.length < most) {
       const at = edge.shift();
@@ -217,7 +217,8 @@ export class ScheduleIndex {
     this.#chunks[place >> SHIFT]!.heapAt[place & MASK] = at;
   }
 
-  #isBefore(a: number, b: number): boolean {
+  /** Whether one entry is due before another, or stands before it in the log. */
+  isBefore(a: number, b: number): boolean {
     const [dueA, dueB] = [this.dueOf(a), this.dueOf(b)];
     return dueA < dueB || (dueA === dueB && this.offsetOf(a) < this.offsetOf(b));
   }
@@ -227,7 +228,7 @@ export class ScheduleIndex {
     let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (!this.#isBefore(place, this.#heap[parent]!)) break;
+      if (!this.isBefore(place, this.#heap[parent]!)) break;
       this.#put(this.#heap[parent]!, at);
       at = parent;
     }
@@ -240,8 +241,8 @@ export class ScheduleIndex {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= this.#heapSize) break;
-      if (child + 1 < this.#heapSize && this.#isBefore(this.#heap[child + 1]!, this.#heap[child]!)) child++;
-      if (!this.#isBefore(this.#heap[child]!, place)) break;
+      if (child + 1 < this.#heapSize && this.isBefore(this.#heap[child + 1]!, this.#heap[child]!)) child++;
+      if (!this.isBefore(this.#heap[child]!, place)) break;
       this.#put(this.#heap[child]!, at);
       at = child;
     }

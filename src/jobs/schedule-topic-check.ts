@@ -1,5 +1,6 @@
 import type { Admin } from "../client/admin.ts";
 import { cleanupPolicy } from "./cleanup-policy.ts";
+import { namedError } from "./named-error.ts";
 import { ScheduleTopicError } from "./schedule-errors.ts";
 
 /** Makes sure, once for each schedule topic, that it keeps what waits in it. */
@@ -29,7 +30,9 @@ export class ScheduleTopicCheck {
   }
 
   async #ask(topic: string): Promise<void> {
-    const policy = await cleanupPolicy(this.#admin(), topic);
+    const policy = await cleanupPolicy(this.#admin(), topic).catch((error: unknown) => {
+      throw namedError(error, "", topic);
+    });
     if (policy !== undefined && policy !== "compact") throw new ScheduleTopicError(topic, policy);
     this.#checked.add(topic);
   }

@@ -29,7 +29,8 @@ export async function startWorker(app: AppState, options: unknown): Promise<Work
     await topics.find();
     await findDeadLetterTopics(app, cluster, topics.topics, signal);
     if (settings.scheduler) await findScheduleTopics(app, cluster, signal);
-    if (parksAny(app, topics.topics) || holdsAny(app, topics.topics, settings.patterns))
+    const recurs = [...app.recurring.all].some(({ queue }) => topics.has(queue));
+    if (recurs || parksAny(app, topics.topics) || holdsAny(app, topics.topics, settings.patterns))
       statePartitions = await prepareStateTopic(app, stateTopic(group));
   });
   const worker = new Worker(app, cluster, group, settings, topics, statePartitions);

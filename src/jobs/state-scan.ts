@@ -2,6 +2,7 @@ import { partitionKey, type TopicPartition } from "../client/topic-partition.ts"
 import { parkedOf } from "./parked-record.ts";
 import { type ProgressEntry, progressOf } from "./progress-record.ts";
 import type { JobRecord } from "./received-job.ts";
+import { type RecurringEntry, readRecurring } from "./recurring-record.ts";
 import { parseStateKey, type RequestKind, type StateKey, stateKey } from "./state-topic.ts";
 
 /** Where the record of a parked job is in the state topic's partition. */
@@ -14,9 +15,10 @@ export interface ParkedEntry {
   readonly at: number;
 }
 
-/** What somebody asks the owner of a parked key for. */
+/** What somebody asks the owner of a parked key, or of a recurring job, for. */
 export interface StateRequest {
   readonly key: StateKey & { readonly kind: RequestKind };
+  /** What jobs are parked by, or a recurring job's name. */
   readonly by: string;
 }
 
@@ -28,6 +30,8 @@ export interface PartitionState {
   readonly requests: readonly StateRequest[];
   /** In no order. */
   readonly progress: readonly ProgressEntry[];
+  /** In no order. */
+  readonly recurring: readonly RecurringEntry[];
 }
 
 const decoder = new TextDecoder();
@@ -39,7 +43,7 @@ export function keyOfState({ key }: JobRecord): StateKey | undefined {
 /** Undefined: the record is no request. */
 export function requestOf(record: JobRecord, key: StateKey): StateRequest | undefined {
   const { kind } = key;
-  if (kind === "park" || kind === "progress" || record.value === null) return undefined;
+  if (kind === "park" || kind === "progress" || kind === "recurring" || record.value === null) return undefined;
   return { key: { ...key, kind }, by: decoder.decode(record.value) };
 }
 
@@ -49,6 +53,7 @@ export class StateScan {
   readonly #parked = new Map<string, Map<number, ParkedEntry>>();
   readonly #requests = new Map<string, Map<string, StateRequest>>();
   readonly #progress = new Map<string, Map<string, ProgressEntry>>();
+  readonly #recurring = new Map<string, Map<string, RecurringEntry>>();
 
   constructor(isWanted: (partition: TopicPartition) => boolean) {
     this.#isWanted = isWanted;
@@ -63,6 +68,7 @@ export class StateScan {
       const parked = record.value === null ? undefined : parkedOf(record);
       put(this.#parked, place, offset, parked && { ...parked, offset, at: record.offset });
     } else if (key.kind === "progress") put(this.#progress, place, key.id, progressOf(key, record));
+    else if (key.kind === "recurring") put(this.#recurring, place, key.id, readRecurring(key.id, record.value));
     else put(this.#requests, place, stateKey(key), requestOf(record, key));
   }
 
@@ -70,7 +76,8 @@ export class StateScan {
     const place = partitionKey(topic, partition);
     const parked = [...(this.#parked.get(place)?.values() ?? [])].sort((a, b) => a.offset - b.offset);
     const requests = [...(this.#requests.get(place)?.values() ?? [])];
-    return { parked, requests, progress: [...(this.#progress.get(place)?.values() ?? [])] };
+    const progress = [...(this.#progress.get(place)?.values() ?? [])];
+    return { parked, requests, progress, recurring: [...(this.#recurring.get(place)?.values() ?? [])] };
   }
 
   /** Every partition that jobs are parked of. */

@@ -8,19 +8,24 @@ import { findTopics } from "./find-topics.ts";
 
 /**
  * What of a queue's partition is kept beyond its offsets (S7.9): in `<group>-state`, a compacted topic, under the keys of
- * this file. The partition's owner writes it, in transactions with its marks; "progress" is how far a job with steps has got; "release" and "discard" are requests to it.
+ * this file. The partition's owner writes it, in transactions with its marks; "progress" is how far a job
+ * with steps has got, "recurring" up to when the ticks of a recurring job are dealt with; "release", "discard", "pause"
+ * and "resume" are requests to it.
  */
-export type StateKind = "park" | "progress" | RequestKind;
-/** What the owner of a partition is asked for. */
-export type RequestKind = "release" | "discard";
+export type StateKind = "park" | "progress" | "recurring" | RequestKind;
+/** What the owner of a partition is asked for: of a parked key, or of a recurring job. */
+export type RequestKind = "release" | "discard" | "pause" | "resume";
 
 export interface StateKey extends TopicPartition {
   readonly kind: StateKind;
-  /** An offset of the queue's partition, or what tells requests apart. */
+  /** An offset of the queue's partition, the name of a recurring job, or what tells requests apart. */
   readonly id: string;
 }
 
-const KINDS: ReadonlySet<string> = new Set<StateKind>(["park", "progress", "release", "discard"]);
+const KINDS: ReadonlySet<string> = new Set<StateKind>([
+  ...(["park", "progress", "recurring"] as const),
+  ...(["release", "discard", "pause", "resume"] as const),
+]);
 const PARTITIONS = 12;
 /** As the brokers keep it where they are not told. */
 const BROKERS_OWN = -1;
@@ -38,7 +43,7 @@ export function stateKey({ kind, topic, partition, id }: StateKey): string {
 
 /** Undefined: it is no key that this version knows. */
 export function parseStateKey(text: string): StateKey | undefined {
-  const match = /^([a-z]+)\/([a-zA-Z0-9._-]{1,249})\/(\d{1,10})\/([a-zA-Z0-9-]{1,64})$/.exec(text);
+  const match = /^([a-z]+)\/([a-zA-Z0-9._-]{1,249})\/(\d{1,10})\/([a-zA-Z0-9._-]{1,64})$/.exec(text);
   if (match === null || !KINDS.has(match[1]!)) return undefined;
   return { kind: match[1] as StateKind, topic: match[2]!, partition: Number(match[3]), id: match[4]! };
 }

@@ -16,6 +16,10 @@ export interface Reminder {
   readonly job: RunningJob<{ readonly n: number; readonly key?: string }>;
 }
 
+export function headersOf({ headers }: KafkaRecord): Record<string, string> {
+  return Object.fromEntries(headers.map(([name, value]) => [name, new TextDecoder().decode(value ?? undefined)]));
+}
+
 type Remind = Job<{ readonly n: number; readonly key?: string }>;
 
 /** A queue `q`, a schedule topic, and the job `remind` in as many processes as a test wants. */
@@ -72,7 +76,7 @@ export class ScheduleScene {
   /** Keys that the log of the schedule topic still has a value for, as compaction would leave it. */
   left(partition = 0): Map<string, KafkaRecord> {
     const left = new Map<string, KafkaRecord>();
-    for (const record of this.bench.records(SCHEDULE, partition)) {
+    for (const record of this.bench.committedRecords(SCHEDULE, partition)) {
       const key = new TextDecoder().decode(record.key!);
       if (record.value === null) left.delete(key);
       else left.set(key, record);

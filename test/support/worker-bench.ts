@@ -1,4 +1,5 @@
 import { test } from "node:test";
+import type { AbortedTransaction } from "../../protocol/messages/01-fetch.ts";
 import type { OffsetCommitRequest } from "../../protocol/messages/08-offset-commit.ts";
 import { type KafkaRecord, readFetched } from "../../protocol/records.ts";
 import { Broker } from "../../src/broker/broker.ts";
@@ -264,13 +265,24 @@ export class WorkerBench {
     return this.#cluster.topicNamed(topic)!.partitions[partition]!.log;
   }
 
-  /** The jobs that a partition's log has, markers left out, aborted ones not. */
+  /** The records that a partition's log has, markers left out, aborted ones not. */
   records(topic: string, partition: number): KafkaRecord[] {
+    return this.#read(topic, partition, null, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** The records of a partition that readers of what is committed see. */
+  committedRecords(topic: string, partition: number): KafkaRecord[] {
+    const { transactions, lastStableOffset } = this.#cluster.topicNamed(topic)!.partitions[partition]!;
+    return this.#read(topic, partition, transactions.aborted, lastStableOffset);
+  }
+
+  #read(topic: string, partition: number, aborted: readonly AbortedTransaction[] | null, end: number): KafkaRecord[] {
     const { records } = this.log(topic, partition).read(0, Number.MAX_SAFE_INTEGER, true);
     const bytes = new Uint8Array("writeTo" in records ? records.byteLength : records.length);
     if ("writeTo" in records) records.writeTo(bytes, 0);
     else bytes.set(records);
-    return bytes.length === 0 ? [] : readFetched(bytes, 0, null, 1 << 27).records;
+    const all = bytes.length === 0 ? [] : readFetched(bytes, 0, aborted, 1 << 27).records;
+    return all.filter(({ offset }) => offset < end);
   }
 
   /** Payloads by partition, as a reader of what is committed sees them. */
