@@ -223,6 +223,14 @@ test("S7.7 progress that is too large is refused at the checkpoint, and what was
   assert.equal(bench.seen[0]!.step!.cursor!.length, MAX_PROGRESS_BYTES - 98);
 });
 
+test("S7.7 nor are more steps kept than there is room for", async () => {
+  const long = "x".repeat(MAX_PROGRESS_BYTES / 4);
+  const bench = new Bench();
+  for (const n of [1, 2, 3]) await bench.step(`${long}${n}`);
+  await assert.rejects(bench.step(`${long}4`), ProgressTooLargeError);
+  assert.equal(bench.last!.steps.length, 3);
+});
+
 test("S7.7 a run is interrupted at a checkpoint, once it has got any further", async () => {
   const bench = new Bench();
   bench.interruption = "stopping";
