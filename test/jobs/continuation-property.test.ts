@@ -13,16 +13,20 @@ const QUEUES: Readonly<Record<string, QueueOptions>> = { "": {}, ", in lanes": {
 const numRuns = Number(nodeProcess.env.OTTLA_SIMULATIONS ?? 25);
 const seed = nodeProcess.env.OTTLA_SEED === undefined ? {} : { seed: Number(nodeProcess.env.OTTLA_SEED) };
 
+const CHANGES = ["close", "crash", "join", "leave", "freeze"] as const;
+/** Far beyond the session timeout, in ms. */
+const FREEZE = 15_000;
+
 /** Something that a deploy, a crash or a scaling does to the workers. */
 interface Change {
   readonly after: number;
-  readonly what: "close" | "crash" | "join" | "leave";
+  readonly what: (typeof CHANGES)[number];
 }
 
 const changes: fc.Arbitrary<Change[]> = fc.array(
   fc.record({
     after: fc.integer({ min: 20, max: 3_000 }),
-    what: fc.constantFrom("close" as const, "crash" as const, "join" as const, "leave" as const),
+    what: fc.constantFrom(...CHANGES),
   }),
   { maxLength: 6 },
 );
@@ -46,12 +50,20 @@ class Fleet {
     const { bench } = this.#jobs;
     await bench.time.advance(after);
     if (what === "join") return this.start();
+    if (what === "freeze") return this.#freeze(this.#workers[0]!.process);
     const leaving = this.#workers.shift()!;
     if (what === "crash") {
       leaving.process.crash();
-      this.#jobs.deaths.set(leaving.process.name, bench.time.elapsed);
+      this.#jobs.died(leaving.process);
     } else await bench.run(leaving.worker.close());
     if (what !== "leave" || this.#workers.length === 0) await this.start();
+  }
+
+  async #freeze(process: WorkerProcess): Promise<void> {
+    this.#jobs.died(process);
+    process.clock.pause();
+    await this.#jobs.bench.time.advance(FREEZE);
+    process.clock.resume();
   }
 
   /** Jobs of which a worker still knows how far they are. */
@@ -61,7 +73,7 @@ class Fleet {
 }
 
 for (const [what, options] of Object.entries(QUEUES)) {
-  test(`S7.7 S7.8 S8.8 held jobs do each row once but for what was not saved before a crash, whoever leaves, dies or joins${what}`, async () => {
+  test(`S7.7 S7.8 S8.8 held jobs do each row once but for what was not saved before a crash, whoever leaves, dies, freezes or joins${what}`, async () => {
     const property = fc.asyncProperty(stepPlans, changes, async (plans, script) => {
       await withBench(plans, true, options, async (bench, jobs) => {
         const fleet = new Fleet(jobs);
@@ -88,16 +100,16 @@ for (const [what, options] of Object.entries(QUEUES)) {
           await jobs.produce();
           let last: WorkerProcess | undefined;
           await untilFinished(bench, async (round) => {
-            if (last !== undefined) jobs.deaths.set(last.name, bench.time.elapsed);
+            if (last !== undefined) jobs.died(last);
             last = jobs.process(`w${round}`);
             current(last);
             await last.work({ queues: ["q"], checkpointInterval: "1s" });
             return last;
           });
           await bench.time.advance(10_000);
-          if (last!.clock.frozen) jobs.deaths.set(last!.name, bench.time.elapsed);
+          if (last!.clock.frozen) jobs.died(last!);
           // One that was put out, and goes on, has died as far as its jobs are concerned.
-          for (const { by } of jobs.ended) jobs.deaths.set(by, bench.time.elapsed);
+          for (const { by } of jobs.ended) jobs.died({ name: by });
           await jobs.check();
           assert.deepEqual(jobs.problems, []);
           if (last!.clock.frozen) await jobs.process("end").work({ queues: ["q"] });
