@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import nodeProcess from "node:process";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { GroupProtocol } from "../../src/client/membership.ts";
 import type { QueueOptions } from "../../src/jobs/queue-options.ts";
 import type { Worker } from "../../src/jobs/worker.ts";
 import { PlannedJobs, type StepPlan, stepPlans } from "../support/step-plans.ts";
 import { drained, savedProgress } from "../support/steps-scene.ts";
 import { underTransactionFaults, untilFinished } from "../support/transaction-faults.ts";
-import { startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
+import { PROTOCOLS, startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
 const QUEUES: Readonly<Record<string, QueueOptions>> = { "": {}, ", in lanes": { virtualPartitions: { max: 3 } } };
 const numRuns = Number(nodeProcess.env.OTTLA_SIMULATIONS ?? 25);
@@ -43,7 +44,10 @@ class Fleet {
 
   async start(): Promise<void> {
     const process = this.#jobs.process(`w${this.#count++}`);
-    this.#workers.push({ process, worker: await process.work({ queues: ["q"], checkpointInterval: "1s" }) });
+    this.#workers.push({
+      process,
+      worker: await process.work({ queues: ["q"], checkpointInterval: "1s", commitInterval: "100ms" }),
+    });
   }
 
   async apply({ after, what }: Change): Promise<void> {
@@ -74,20 +78,26 @@ class Fleet {
 
 for (const [what, options] of Object.entries(QUEUES)) {
   test(`S7.7 S7.8 S8.8 held jobs do each row once but for what was not saved before a crash, whoever leaves, dies, freezes or joins${what}`, async () => {
-    const property = fc.asyncProperty(stepPlans, changes, async (plans, script) => {
-      await withBench(plans, true, options, async (bench, jobs) => {
-        const fleet = new Fleet(jobs);
-        await fleet.start();
-        for (const change of script) await fleet.apply(change);
-        await bench.until(() => drained(bench), 300_000);
-        await bench.time.advance(3_000);
-        jobs.checkRepeats(1_800);
-        await jobs.check();
-        assert.deepEqual(jobs.problems, []);
-        assert.equal((await savedProgress(bench)).size, 0, "no progress is left behind");
-        assert.equal(fleet.remembered, 0, "nor in memory");
-      });
-    });
+    const property = fc.asyncProperty(
+      stepPlans,
+      changes,
+      fc.constantFrom(...PROTOCOLS),
+      async (plans, script, protocol) => {
+        await withBench(protocol, plans, options, async (bench, jobs) => {
+          const fleet = new Fleet(jobs);
+          await fleet.start();
+          for (const change of script) await fleet.apply(change);
+          await bench.until(() => drained(bench), 300_000);
+          await bench.time.advance(3_000);
+          // The interval of checkpoints, that of commits, a row, and what a transaction takes.
+          jobs.checkRepeats(1_800);
+          await jobs.check();
+          assert.deepEqual(jobs.problems, []);
+          assert.equal((await savedProgress(bench)).size, 0, "no progress is left behind");
+          assert.equal(fleet.remembered, 0, "nor in memory");
+        });
+      },
+    );
     await fc.assert(property, { numRuns, ...seed });
   });
 
@@ -123,15 +133,18 @@ for (const [what, options] of Object.entries(QUEUES)) {
 }
 
 async function withBench(
+  protocol: GroupProtocol,
   plans: readonly StepPlan[],
-  isHeld: boolean,
   options: QueueOptions,
   play: (bench: WorkerBench, jobs: PlannedJobs) => Promise<void>,
 ): Promise<void> {
   const cleanups: (() => Promise<void>)[] = [];
-  const bench = await startWorkerBench({ after: (fn) => void cleanups.push(fn) }, { topics: { q: 2, next: 1 } });
+  const bench = await startWorkerBench(
+    { protocol, after: (fn) => void cleanups.push(fn) },
+    { topics: { q: 2, next: 1 } },
+  );
   try {
-    const jobs = new PlannedJobs(bench, plans, isHeld, options);
+    const jobs = new PlannedJobs(bench, plans, true, options);
     await jobs.produce();
     await play(bench, jobs);
   } finally {
