@@ -63,18 +63,23 @@ export class KafkaRecord {
   get headers(): readonly RecordHeader[] {
     return readHeaders(this.#bytes, this.#value + Math.max(0, this.#valueLength), this.#end);
   }
+  /** Whether it has no value, without one being cut. */
+  get isTombstone(): boolean {
+    return this.#valueLength < 0;
+  }
   /** The value of the last header with this key (in UTF-8), without the others being cut. Undefined: there is none. */
   lastHeader(key: Uint8Array): Uint8Array<ArrayBuffer> | null | undefined {
-    const reader = new Reader(this.#bytes, this.#value + Math.max(0, this.#valueLength), this.#end);
-    let found: Uint8Array<ArrayBuffer> | null | undefined;
-    for (let left = reader.varint(); left > 0; left--) {
-      const keyLength = reader.varint();
-      const isIt = startsWith(reader.bytes, reader.take(keyLength), keyLength, key);
-      const length = reader.varint();
-      const value = length < 0 ? -1 : reader.take(length);
-      if (isIt) found = value < 0 ? null : this.#bytes.subarray(value, value + length);
+    const cursor: Cursor = { bytes: this.#bytes, at: this.#value + Math.max(0, this.#valueLength), end: this.#end };
+    let [from, length] = [-1, -1];
+    for (let left = varint(cursor); left > 0; left--) {
+      const keyLength = varint(cursor);
+      const isIt = isAt(this.#bytes, skip(cursor, keyLength), keyLength, key);
+      const valueLength = varint(cursor);
+      const value = skip(cursor, Math.max(0, valueLength));
+      if (isIt) [from, length] = [value, valueLength];
     }
-    return found;
+    if (from < 0) return undefined;
+    return length < 0 ? null : this.#bytes.subarray(from, from + length);
   }
   /** Bytes of key, value and headers together. */
   get byteLength(): number {
@@ -90,7 +95,32 @@ export class KafkaRecord {
   }
 }
 
-function startsWith(bytes: Uint8Array, at: number, length: number, text: Uint8Array): boolean {
+/** A reader that costs next to nothing, for one look at each of very many records. */
+interface Cursor {
+  readonly bytes: Uint8Array;
+  at: number;
+  readonly end: number;
+}
+
+function varint(cursor: Cursor): number {
+  let value = 0;
+  for (let shift = 0; shift < 35; shift += 7) {
+    const byte = cursor.bytes[skip(cursor, 1)]!;
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
+  }
+  throw new DecodeError(`a varint at ${cursor.at} is longer than 5 bytes`);
+}
+
+function skip(cursor: Cursor, length: number): number {
+  const { at } = cursor;
+  if (length < 0 || length > cursor.end - at)
+    throw new DecodeError(`${length} bytes wanted at ${at}, ${cursor.end - at} left in the record`);
+  cursor.at += length;
+  return at;
+}
+
+function isAt(bytes: Uint8Array, at: number, length: number, text: Uint8Array): boolean {
   if (length !== text.length) return false;
   for (let i = 0; i < length; i++) if (bytes[at + i] !== text[i]) return false;
   return true;
