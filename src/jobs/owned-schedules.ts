@@ -1,6 +1,7 @@
 import type { KafkaError } from "../client/errors.ts";
 import type { FetchedBatch } from "../client/fetcher.ts";
 import { partitionKey } from "../client/topic-partition.ts";
+import { within } from "../client/within.ts";
 import type { TopicPartition } from "./events.ts";
 import { type ScheduleContext, SchedulePartition, type ScheduleState } from "./schedule-partition.ts";
 import type { TopicReader } from "./topic-reader.ts";
@@ -58,16 +59,21 @@ export class OwnedSchedules implements TopicReader {
     for (const place of partitions) this.#partitions.set(keyOf(place), new SchedulePartition(this.#context, place));
   }
 
-  /** Gives partitions up in good order, each as soon as nothing of it is on its way. */
+  /**
+   * Gives partitions up in good order, each as soon as nothing of it is on its way, or after `grace` ms: then the next
+   * owner's word counts on what is.
+   */
   async release(
     partitions: readonly TopicPartition[],
+    grace: number,
     released: (partition: TopicPartition) => void = () => {},
   ): Promise<void> {
+    const { clock } = this.#context.runtime;
     await Promise.all(
       partitions.map(async (place) => {
         const owned = this.#partitions.get(keyOf(place));
         if (owned === undefined) return;
-        await owned.release();
+        await within(clock, grace, owned.release(), () => {});
         if (this.#partitions.get(keyOf(place)) === owned) this.#partitions.delete(keyOf(place));
         released(place);
       }),
