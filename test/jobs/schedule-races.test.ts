@@ -203,6 +203,8 @@ test("S7.4 an entry in a key that is no text is put into the topic for such once
     await bench.run(worker.close());
   }
   assert.equal(bench.committedRecords(`${SCHEDULE}-dead`, 0).length, 1);
+  const last = bench.committedRecords(SCHEDULE, 0).at(-1)!;
+  assert.deepEqual([last.key, last.value], [new Uint8Array([0xff, 0xfe]), null]);
 });
 
 test("S7.4 a target whose name no topic can have goes to the topic for such", async (t) => {
