@@ -12,6 +12,8 @@ export interface ScheduleStatus extends TopicPartition {
   readonly state: ScheduleState;
   /** Entries that wait. */
   readonly entries: number;
+  /** Bytes of entries that are kept ready, since they are due soon. */
+  readonly bufferedBytes: number;
   /** When the next one is due. Undefined: none waits. */
   readonly nextDueAt: Date | undefined;
   /** Partitions that do not take what is due for them: it is tried again and again, and the others go on. */
@@ -49,8 +51,8 @@ export class OwnedSchedules implements TopicReader {
   }
 
   get status(): ScheduleStatus[] {
-    return [...this].map(({ topic, partition, state, entries, nextDueAt, apart }) => {
-      return { topic, partition, state, entries, nextDueAt: toDate(nextDueAt), apart };
+    return [...this].map(({ topic, partition, state, entries, bufferedBytes, nextDueAt, apart }) => {
+      return { topic, partition, state, entries, bufferedBytes, nextDueAt: toDate(nextDueAt), apart };
     });
   }
 

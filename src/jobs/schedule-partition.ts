@@ -88,6 +88,10 @@ export class SchedulePartition {
   get entries(): number {
     return this.#loaded?.contents.index.size ?? 0;
   }
+  /** Of records that are kept ready. */
+  get bufferedBytes(): number {
+    return this.#loaded?.window.bytes ?? 0;
+  }
   /** When the next one is due (ms since 1970). */
   get nextDueAt(): number | undefined {
     const index = this.#loaded?.contents.index;

@@ -40,6 +40,11 @@ export class ScheduleWindow {
     this.#room = room;
   }
 
+  /** What its records take, roughly. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get(offset: number): FetchedRecord | undefined {
     return this.#records.get(offset);
   }
