@@ -32,5 +32,7 @@ setInterval(() => {
   settled = isReady ? settled + 1 : 0;
   if (settled < 40) return;
   (globalThis as { gc?: () => void }).gc?.();
-  console.log(JSON.stringify({ megabytes: process.memoryUsage.rss() / 1_000_000, peak, duration, ...process.memoryUsage() }));
+  console.log(
+    JSON.stringify({ megabytes: process.memoryUsage.rss() / 1_000_000, peak, duration, ...process.memoryUsage() }),
+  );
 }, 100);

@@ -67,8 +67,15 @@ export class KafkaRecord {
   get isTombstone(): boolean {
     return this.#valueLength < 0;
   }
-  /** The value of the last header with this key (in UTF-8), without the others being cut. Undefined: there is none. */
-  lastHeader(key: Uint8Array): Uint8Array<ArrayBuffer> | null | undefined {
+  /** What `read` makes of the key, which lies in `bytes` from `from` up to `to`: no view of it is made. Undefined: there is none. */
+  readKey<T>(read: PartReader<T>): T | undefined {
+    return this.#keyLength < 0 ? undefined : read(this.#bytes, this.#key, this.#key + this.#keyLength);
+  }
+  /**
+   * What `read` makes of the value of the last header with this key (in UTF-8). Undefined: there is none, or it has no
+   * value. Nothing is made of the others.
+   */
+  readLastHeader<T>(key: Uint8Array, read: PartReader<T>): T | undefined {
     const cursor: Cursor = { bytes: this.#bytes, at: this.#value + Math.max(0, this.#valueLength), end: this.#end };
     let [from, length] = [-1, -1];
     for (let left = varint(cursor); left > 0; left--) {
@@ -78,8 +85,7 @@ export class KafkaRecord {
       const value = skip(cursor, Math.max(0, valueLength));
       if (isIt) [from, length] = [value, valueLength];
     }
-    if (from < 0) return undefined;
-    return length < 0 ? null : this.#bytes.subarray(from, from + length);
+    return from < 0 || length < 0 ? undefined : read(this.#bytes, from, from + length);
   }
   /** Bytes of key, value and headers together. */
   get byteLength(): number {
@@ -94,6 +100,9 @@ export class KafkaRecord {
     return new KafkaRecord(bytes, this.offset, this.timestamp, key, this.#keyLength, value, this.#valueLength, end);
   }
 }
+
+/** Makes something of a part of a record, which lies in `bytes` from `from` up to `to`. */
+export type PartReader<T> = (bytes: Uint8Array<ArrayBuffer>, from: number, to: number) => T;
 
 /** A reader that costs next to nothing, for one look at each of very many records. */
 interface Cursor {

@@ -8,6 +8,7 @@ import { within } from "../client/within.ts";
 import { type Clock, sleep } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import type { TopicPartition } from "./events.ts";
+import type { LoadTurns } from "./load-turns.ts";
 import { readPartition } from "./partition-reader.ts";
 import type { Runtime } from "./runtime.ts";
 import { ScheduleAnswers } from "./schedule-answers.ts";
@@ -25,6 +26,7 @@ export interface ScheduleContext {
   readonly fetcher: () => Fetcher;
   /** Bytes of records that each partition may keep ready. */
   readonly room: () => number;
+  readonly turns: LoadTurns;
 }
 
 export type ScheduleState = "loading" | "running" | "stopped" | "ended";
@@ -36,6 +38,8 @@ const STEP_BACKOFF: BackoffOptions = { initial: 100, max: 5_000 };
 const CALM = 60_000;
 const INIT_TIMEOUT = 60_000;
 const ASK_TIMEOUT = 30_000;
+/** A load that waits for its turn for so long (ms) goes on without. */
+const TURN_PATIENCE = 10_000;
 const DURING = "dispatching what is due";
 /** So often (ms) is told how far reading has got. */
 const PROGRESS_EVERY = 1_000;
@@ -189,24 +193,14 @@ export class SchedulePartition {
 
   /** The id first, so that nothing of an earlier owner can count any more; then where the log ends, and all up to there. */
   async #load(writer: ScheduleWriter, signal: AbortSignal): Promise<void> {
-    const { app, runtime, fetcher, room } = this.#context;
+    const { app, runtime, fetcher, room, turns } = this.#context;
     const { kafka, clock } = runtime;
     const began = clock.monotonic();
     await takenOver(clock, writer, signal);
     const { start, end } = await this.#bounds(signal);
     const contents = new ScheduleContents((offset) => window.drop(offset));
     const window = new ScheduleWindow(kafka, this.#place, contents.index, signal, room);
-    let [told, read, epoch] = [began, 0, -1];
-    for await (const { records, nextOffset, leaderEpoch } of readPartition(
-      ...([kafka, this.#place, start, end, signal, "fail"] as const),
-    )) {
-      for (const record of records) contents.take(record);
-      read += records.length;
-      epoch = leaderEpoch;
-      if (clock.monotonic() - told < PROGRESS_EVERY) continue;
-      told = clock.monotonic();
-      app.events.emit("scheduleLoading", { ...this.#place, read, left: end - nextOffset });
-    }
+    const epoch = await turns.run(TURN_PATIENCE, signal, () => this.#read(contents, start, end, signal));
     signal.throwIfAborted();
     const wake = (): void => this.#wake?.();
     const parts: DispatchParts = {
@@ -219,6 +213,22 @@ export class SchedulePartition {
     fetcher().add(this.topic, this.partition, end, epoch);
     const duration = clock.monotonic() - began;
     app.events.emit("scheduleLoaded", { ...this.#place, entries: contents.index.size, duration });
+  }
+
+  /** Gives the leader epoch of what was read last. */
+  async #read(contents: ScheduleContents, start: number, end: number, signal: AbortSignal): Promise<number> {
+    const { app, runtime } = this.#context;
+    let [told, read, epoch] = [this.#clock.monotonic(), 0, -1];
+    const batches = readPartition(runtime.kafka, this.#place, start, end, signal, "fail");
+    for await (const { records, nextOffset, leaderEpoch } of batches) {
+      for (const record of records) contents.take(record);
+      read += records.length;
+      epoch = leaderEpoch;
+      if (this.#clock.monotonic() - told < PROGRESS_EVERY) continue;
+      told = this.#clock.monotonic();
+      app.events.emit("scheduleLoading", { ...this.#place, read, left: end - nextOffset });
+    }
+    return epoch;
   }
 
   async #bounds(signal: AbortSignal): Promise<{ readonly start: number; readonly end: number }> {

@@ -354,9 +354,11 @@ describe("a record's parts", () => {
           for (const each of [read, read.detached()]) {
             for (const name of ["at", "none", ...headers.map(([key]) => key)]) {
               const found = headers.findLast(([key]) => key === name);
-              assert.deepEqual(each.lastHeader(new TextEncoder().encode(name)), found?.[1]);
+              const cut = each.readLastHeader(new TextEncoder().encode(name), (all, from, to) => all.slice(from, to));
+              assert.deepEqual(cut, found?.[1] ?? undefined);
             }
             assert.equal(each.isTombstone, value === null);
+            assert.deepEqual(each.readKey((all, from, to) => all.slice(from, to)) ?? null, read.key);
             assert.deepEqual([each.key, each.value, each.offset, each.timestamp], [read.key, read.value, i, 7]);
             assert.deepEqual(each.headers, read.headers);
           }
