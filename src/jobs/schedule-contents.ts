@@ -1,6 +1,6 @@
 import type { FetchedRecord } from "../client/fetcher.ts";
 import { readEntryId } from "./entry-id.ts";
-import { AT_HEADER } from "./headers.ts";
+import { AT_HEADER, VERDICT_HEADER } from "./headers.ts";
 import { readIsoTime } from "./iso-time.ts";
 import { UndispatchableError } from "./schedule-errors.ts";
 import { ScheduleIndex } from "./schedule-index.ts";
@@ -8,6 +8,7 @@ import { isRequestKey, readRequest, type ScheduleRequest } from "./schedule-requ
 
 const encoder = new TextEncoder();
 const AT: Uint8Array = encoder.encode(AT_HEADER);
+const VERDICT: Uint8Array = encoder.encode(VERDICT_HEADER);
 const decoder = new TextDecoder();
 
 /** An entry that can never be dispatched, and why. */
@@ -24,6 +25,24 @@ export class ScheduleContents {
   /** Requests that have not been answered, by key, in the order of the log. Undefined: it asks for nothing that makes sense. */
   readonly requests: Map<string, ScheduleRequest | undefined> = new Map();
   readonly #id = new Int32Array(4);
+  readonly #gone: (offset: number) => void;
+
+  /** `gone` is told of entries that wait no more, by their offsets: something has taken their place, or nothing has. */
+  constructor(gone: (offset: number) => void = () => {}) {
+    this.#gone = gone;
+  }
+
+  /**
+   * Takes a record that was written since this was loaded. Entries that say what became of a request were written by the
+   * partition's owner, who has known of them since, and may have dispatched or cancelled them: the log is behind.
+   */
+  follow(record: FetchedRecord): number | undefined {
+    const { key, value, offset } = record;
+    if (key === null || value === null || isRequestKey(key) || record.lastHeader(VERDICT) === undefined)
+      return this.take(record);
+    const place = readEntryId(key, this.#id) ? this.index.find(this.#id) : -1;
+    return place >= 0 && this.index.has(place, offset) ? this.index.dueOf(place) : undefined;
+  }
 
   /** Takes the next record of the log. Gives the instant at which it is due, where it is an entry that waits. */
   take(record: FetchedRecord): number | undefined {
@@ -37,7 +56,7 @@ export class ScheduleContents {
     const due = at === undefined || at === null ? Number.NaN : readIsoTime(at);
     if (!Number.isNaN(due)) {
       if (this.doomed.size > 0) this.doomed.delete(decoder.decode(key));
-      this.index.set(this.#id, due, record.offset);
+      this.#set(due, record.offset);
       return due;
     }
     this.#forget(key, hasId);
@@ -48,6 +67,18 @@ export class ScheduleContents {
     return undefined;
   }
 
+  /** The entry whose id was read last has this time and this place in the log. */
+  #set(due: number, offset: number): void {
+    const known = this.index.find(this.#id);
+    if (known >= 0) this.#gone(this.index.offsetOf(known));
+    this.index.set(this.#id, due, offset);
+  }
+
+  #remove(place: number): void {
+    this.#gone(this.index.offsetOf(place));
+    this.index.remove(place);
+  }
+
   #takeRequest(key: string, record: FetchedRecord): undefined {
     if (record.value === null) this.requests.delete(key);
     else this.requests.set(key, readRequest(record));
@@ -56,7 +87,7 @@ export class ScheduleContents {
   /** An entry of the index turns out to be one that can never be dispatched. */
   doom(place: number, error: UndispatchableError): void {
     this.doomed.set(this.index.idOf(place), { offset: this.index.offsetOf(place), error });
-    this.index.remove(place);
+    this.#remove(place);
   }
 
   /** Where the log has an entry, by its text; undefined: there is none. */
@@ -68,7 +99,7 @@ export class ScheduleContents {
   /** The entry is gone. */
   forget(entry: string): void {
     const place = this.find(entry);
-    if (place >= 0) this.index.remove(place);
+    if (place >= 0) this.#remove(place);
     this.doomed.delete(entry);
   }
 
@@ -80,12 +111,12 @@ export class ScheduleContents {
   /** An entry has another time, and a record of its own for that. */
   moved(entry: string, due: number, offset: number): void {
     this.doomed.delete(entry);
-    if (readEntryId(encoder.encode(entry), this.#id)) this.index.set(this.#id, due, offset);
+    if (readEntryId(encoder.encode(entry), this.#id)) this.#set(due, offset);
   }
 
   #forget(key: Uint8Array, hasId: boolean): void {
     if (this.doomed.size > 0) this.doomed.delete(decoder.decode(key));
     const place = hasId ? this.index.find(this.#id) : -1;
-    if (place >= 0) this.index.remove(place);
+    if (place >= 0) this.#remove(place);
   }
 }
