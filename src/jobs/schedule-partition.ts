@@ -96,10 +96,12 @@ export class SchedulePartition {
   get bufferedBytes(): number {
     return this.#loaded?.window.bytes ?? 0;
   }
-  /** When the next one is due (ms since 1970). */
+  /** When the next one is due, or was that is on its way (ms since 1970). */
   get nextDueAt(): number | undefined {
-    const index = this.#loaded?.contents.index;
-    return index === undefined || index.first < 0 ? undefined : index.dueOf(index.first);
+    if (this.#loaded === undefined) return undefined;
+    const { contents, dispatch } = this.#loaded;
+    const { index } = contents;
+    return dispatch.inHandDueAt ?? (index.first < 0 ? undefined : index.dueOf(index.first));
   }
   /** The next offset of its log to be read. */
   get position(): number {

@@ -154,6 +154,7 @@ export class Worker implements PartitionHolder {
       events: this.#app.events,
       logger: this.#app.settings.logger,
       executors: this.#executors,
+      schedules: this.#schedules,
       flow: this.#flow,
       leftovers: this.#leftovers,
       get sessionTimeout() {
