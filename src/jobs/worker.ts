@@ -16,6 +16,7 @@ import { OwnedSchedules } from "./owned-schedules.ts";
 import type { RecordPlace } from "./record-place.ts";
 import { RetentionWatch } from "./retention-watch.ts";
 import { runningNow } from "./running-attempts.ts";
+import type { SchedulePartition } from "./schedule-partition.ts";
 import { watchShutdown } from "./shutdown-watch.ts";
 import { StateReader } from "./state-reader.ts";
 import { stateTopic } from "./state-topic.ts";
@@ -233,6 +234,11 @@ export class Worker implements PartitionHolder {
   #checkQueue(queue: string): string {
     if (typeof queue === "string" && this.#topics.has(queue)) return queue;
     throw new UnknownQueueError(queue, this.#topics.topics);
+  }
+
+  /** @internal Of schedule topics. */
+  get schedules(): Iterable<SchedulePartition> {
+    return this.#schedules;
   }
 
   /** @internal Whether it has the partition now. */
