@@ -1,20 +1,16 @@
 import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
-import { TimeoutError } from "../client/errors.ts";
 import type { FetchedBatch, Fetcher } from "../client/fetcher.ts";
 import type { Lease } from "../client/lease.ts";
-import { listOffsets } from "../client/list-offsets.ts";
-import { partitionKey } from "../client/topic-partition.ts";
-import { within } from "../client/within.ts";
 import { type Clock, sleep } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import type { TopicPartition } from "./events.ts";
-import { readPartition } from "./partition-reader.ts";
 import type { Runtime } from "./runtime.ts";
 import { ScheduleAnswers } from "./schedule-answers.ts";
-import { ScheduleContents } from "./schedule-contents.ts";
+import type { ScheduleContents } from "./schedule-contents.ts";
 import { type DispatchParts, ScheduleDispatch } from "./schedule-dispatch.ts";
 import { ScheduleTopicSharedError } from "./schedule-errors.ts";
-import { ScheduleWindow } from "./schedule-window.ts";
+import { loadSchedule } from "./schedule-load.ts";
+import type { ScheduleWindow } from "./schedule-window.ts";
 import { ScheduleWriter, WriterEndedError } from "./schedule-writer.ts";
 
 /** What the schedule partitions of a worker share. */
@@ -34,11 +30,7 @@ const BACKOFF: BackoffOptions = { initial: 1_000, max: 30_000 };
 const STEP_BACKOFF: BackoffOptions = { initial: 100, max: 5_000 };
 /** What has gone on for so long (ms) counts as mended. */
 const CALM = 60_000;
-const INIT_TIMEOUT = 60_000;
-const ASK_TIMEOUT = 30_000;
 const DURING = "dispatching what is due";
-/** So often (ms) is told how far reading has got. */
-const PROGRESS_EVERY = 1_000;
 /** A wall clock that was set on is noticed within this time (ms), where fetches do not wait longer. */
 const LONGEST_SLEEP = 1_000;
 /** So often may something else take over an assigned partition's id until it is taken for another group's. */
@@ -187,27 +179,13 @@ export class SchedulePartition {
     await sleep(this.#clock, backoffDelay(BACKOFF, this.#failures, this.#clock), signal);
   }
 
-  /** The id first, so that nothing of an earlier owner can count any more; then where the log ends, and all up to there. */
   async #load(writer: ScheduleWriter, signal: AbortSignal): Promise<void> {
     const { app, runtime, fetcher, room } = this.#context;
-    const { kafka, clock } = runtime;
-    const began = clock.monotonic();
-    await takenOver(clock, writer, signal);
-    const { start, end } = await this.#bounds(signal);
-    const contents = new ScheduleContents((offset) => window.drop(offset));
-    const window = new ScheduleWindow(kafka, this.#place, contents.index, signal, room);
-    let [told, read, epoch] = [began, 0, -1];
-    for await (const { records, nextOffset, leaderEpoch } of readPartition(
-      ...([kafka, this.#place, start, end, signal, "fail"] as const),
-    )) {
-      for (const record of records) contents.take(record);
-      read += records.length;
-      epoch = leaderEpoch;
-      if (clock.monotonic() - told < PROGRESS_EVERY) continue;
-      told = clock.monotonic();
-      app.events.emit("scheduleLoading", { ...this.#place, read, left: end - nextOffset });
-    }
-    signal.throwIfAborted();
+    const began = this.#clock.monotonic();
+    const { contents, window, end, epoch } = await loadSchedule(
+      { runtime, events: app.events, place: this.#place, room, signal },
+      writer,
+    );
     const wake = (): void => this.#wake?.();
     const parts: DispatchParts = {
       ...{ runtime, events: app.events, place: this.#place },
@@ -217,16 +195,8 @@ export class SchedulePartition {
     this.#position = end;
     this.#state = "running";
     fetcher().add(this.topic, this.partition, end, epoch);
-    const duration = clock.monotonic() - began;
+    const duration = this.#clock.monotonic() - began;
     app.events.emit("scheduleLoaded", { ...this.#place, entries: contents.index.size, duration });
-  }
-
-  async #bounds(signal: AbortSignal): Promise<{ readonly start: number; readonly end: number }> {
-    const { cluster } = this.#context.runtime.kafka;
-    const key = partitionKey(this.topic, this.partition);
-    const ends = await listOffsets(cluster, [this.#place], "latest", ASK_TIMEOUT, signal, "readUncommitted");
-    const starts = await listOffsets(cluster, [this.#place], "earliest", ASK_TIMEOUT, signal);
-    return { start: starts.get(key)!, end: ends.get(key)! };
   }
 
   async #work(signal: AbortSignal): Promise<void> {
@@ -292,15 +262,6 @@ export class SchedulePartition {
     this.#wake?.();
     return this.#ended;
   }
-}
-
-/** It may end at any time: nothing is on its way yet. */
-function takenOver(clock: Clock, writer: ScheduleWriter, signal: AbortSignal): Promise<void> {
-  const late = (): never => {
-    signal.throwIfAborted();
-    throw new TimeoutError("TRANSACTION_TIMED_OUT", `no coordinator answered within ${INIT_TIMEOUT} ms`);
-  };
-  return within(clock, INIT_TIMEOUT, writer.init(), late, signal);
 }
 
 function isAbort(error: unknown): boolean {

@@ -72,14 +72,13 @@ export class ScheduleRun {
       return { kind: "job", n: this.#asked.length + i, key, handle: undefined, requests: [] };
     });
     this.#asked.push(...made);
-    const now = Date.now();
     const all = made.map(async (asked) => {
       const { n, key } = asked;
       // Some of them at the same instants.
-      const waitUntil = now + SOONEST + 50 * Math.floor((random() * SPAN) / 50);
+      const waitUntil = 50 * Math.ceil((Date.now() + SOONEST + random() * SPAN) / 50);
       const job = this.#job.set({ waitUntil }).performLater({ n, key, takes: 0 }) as Promise<ScheduledJob>;
       asked.handle = await job;
-      if (random() * ASKED_ONE_IN < 1) this.#words.push(this.#ask(asked, waitUntil - now, random));
+      if (random() * ASKED_ONE_IN < 1) this.#words.push(this.#ask(asked, waitUntil - Date.now(), random));
     });
     await Promise.allSettled(all);
   }
