@@ -105,7 +105,10 @@ export type { ProducerSettings } from "./src/jobs/producer-settings.ts";
 export type { DeadLetterQueueOptions, OnDataLoss, QueueOptions, WhenExhausted } from "./src/jobs/queue-options.ts";
 export type { QueuePatternOptions } from "./src/jobs/queue-patterns.ts";
 export type { RecordPlace } from "./src/jobs/record-place.ts";
+export type { MissedPolicy, RecurringOptions } from "./src/jobs/recurring-definition.ts";
+export type { RecurringJob, RecurringJobStatus, RecurringJobs } from "./src/jobs/recurring-jobs.ts";
 export type { DeadLetterFailure } from "./src/jobs/redrive-plan.ts";
+export type { ResumeOptions } from "./src/jobs/resume-options.ts";
 export type { AttemptPlace } from "./src/jobs/running-attempts.ts";
 export {
   NoScheduleTopicError,
@@ -128,6 +131,9 @@ export type {
   StandardSchemaV1,
 } from "./src/jobs/standard-schema.ts";
 export type { StartOptions, ThrottleOptions } from "./src/jobs/start-settings.ts";
+export type { Cursor, Step } from "./src/jobs/step.ts";
+export { ProgressTooLargeError, StepError, type StepProblem, TooManyResumptionsError } from "./src/jobs/step-errors.ts";
+export { type InterruptReason, StepInterrupt } from "./src/jobs/step-run.ts";
 export type { AppTopics, TopicPlan } from "./src/jobs/topics.ts";
 export type { ArrivedJob, VirtualPartitionsOptions } from "./src/jobs/virtual-partitions.ts";
 export type { WorkOptions } from "./src/jobs/work-options.ts";

@@ -84,6 +84,15 @@ export function describeTopics(calls: AdminCalls, names: readonly string[] | nul
   });
 }
 
+/** Resolves once every broker knows the topic. */
+export async function awaitTopic(calls: AdminCalls, name: string): Promise<void> {
+  await calls.everyNode(async (connection) => {
+    const { topics } = await connection.send(metadata, { topics: [{ name }], allowAutoTopicCreation: false });
+    const errorCode = topics[0]?.errorCode ?? 0;
+    if (errorCode !== 0) throw new ProtocolError(errorCode, `metadata of topic ${name}`, { topic: name });
+  });
+}
+
 /** Creates topics, and resolves once all their partitions have leaders. */
 export async function createTopics(calls: AdminCalls, topics: readonly NewTopic[]): Promise<void> {
   if (topics.length === 0) return;

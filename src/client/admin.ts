@@ -36,6 +36,7 @@ import {
   type RecordsToDelete,
 } from "./admin-offsets.ts";
 import {
+  awaitTopic,
   createPartitions,
   createTopics,
   deleteTopics,
@@ -79,6 +80,11 @@ export class Admin {
   /** The topics of these names; one that does not exist has `errorCode` 3. */
   async describeTopics(names: readonly string[]): Promise<TopicDescription[]> {
     return names.length === 0 ? [] : describeTopics(this.#calls, names);
+  }
+
+  /** Resolves once every broker knows the topic: one that lags behind the others says for a while that there is none. */
+  awaitTopic(name: string): Promise<void> {
+    return awaitTopic(this.#calls, name);
   }
 
   /** Creates topics, and resolves once all their partitions have leaders. */

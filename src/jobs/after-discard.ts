@@ -4,11 +4,15 @@ import type { JobDefinition } from "./job-options.ts";
 import { JobRun, type RunHost } from "./job-run.ts";
 import { jobInfo, readPayload } from "./perform.ts";
 import type { ReceivedJob } from "./received-job.ts";
+import { StepError } from "./step-errors.ts";
 
 /** Of a job that has ended. */
 const HOST: RunHost = {
   signal: new AbortController().signal,
   transaction: () => Promise.reject(new TransactionEndedError()),
+  step: (name) => Promise.reject(new StepError("STEP_ENDED", "", String(name), "the job has ended")),
+  resumptions: 0,
+  tick: undefined,
 };
 
 /** Calls the job's `afterDiscard`, where it has one. What that throws goes to the `error` event: the job has ended all the same. */

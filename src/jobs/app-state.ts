@@ -5,6 +5,7 @@ import type { LazyProducer } from "./lazy-producer.ts";
 import type { MiddlewareList } from "./middleware.ts";
 import type { AppSettings } from "./options.ts";
 import type { RecordPlace } from "./record-place.ts";
+import type { RecurringRegistry } from "./recurring-registry.ts";
 import type { RuntimeSlot } from "./runtime.ts";
 
 /** What has partitions whose blocked jobs can be let go. */
@@ -17,6 +18,7 @@ export interface PartitionHolder {
 export interface AppState {
   readonly settings: AppSettings;
   readonly registry: JobRegistry;
+  readonly recurring: RecurringRegistry;
   readonly events: EventHub;
   readonly contexts: Contexts;
   readonly middleware: MiddlewareList;

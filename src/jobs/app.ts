@@ -20,6 +20,9 @@ import { type ParkedJobs, parkedJobs } from "./parked-jobs.ts";
 import { performNow } from "./perform-now.ts";
 import type { PreparedJob } from "./prepared-job.ts";
 import type { RecordPlace } from "./record-place.ts";
+import type { RecurringOptions } from "./recurring-definition.ts";
+import { defineRecurring, type RecurringJob, type RecurringJobs, recurringJobs } from "./recurring-jobs.ts";
+import { RecurringRegistry } from "./recurring-registry.ts";
 import { RuntimeSlot } from "./runtime.ts";
 import { type MessageToSchedule, type ScheduledMessage, scheduleMessage } from "./schedule-message.ts";
 import {
@@ -91,6 +94,13 @@ export interface App {
   reschedule(job: ScheduledEntry, due: DueOptions): Promise<"rescheduled" | "tooLate">;
   /** What waits for its time. */
   readonly scheduled: ScheduledJobs;
+  /**
+   * Enqueues a job at each tick of a cron expression, once in the whole group, for as long as any worker of the app runs:
+   * define it in every process that works, with the same name. Throws an `InvalidOptionError` that names what is wrong.
+   */
+  recurring(options: RecurringOptions): RecurringJob;
+  /** What `recurring` has defined: to be looked at, paused and triggered. */
+  readonly recurringJobs: RecurringJobs;
   /** Jobs that were put aside with those of their key behind them: to be looked at, run or let go of. */
   readonly parked: ParkedJobs;
   /** Jobs that failed for good and wait in dead letter topics: to be looked at, brought back or let go of. */
@@ -130,6 +140,7 @@ export function createApp(options: AppOptions = {}): App {
     settings,
     slot,
     registry: new JobRegistry(),
+    recurring: new RecurringRegistry(),
     events: new EventHub(settings.logger),
     contexts: new Contexts(),
     middleware: new MiddlewareList(),
@@ -174,6 +185,8 @@ function makeApp(state: AppState): App {
     cancel: (job) => cancelScheduled(state, job),
     reschedule: (job, due) => rescheduleScheduled(state, job, due),
     scheduled: scheduledJobs(state),
+    recurring: (options) => defineRecurring(state, dispatcher, options),
+    recurringJobs: recurringJobs(state, dispatcher),
     parked: parkedJobs(state),
     dead: deadLetters(state),
     work: (options) => (closing === undefined ? startWorker(state, options) : Promise.reject(new AppClosedError())),

@@ -2,10 +2,18 @@ import type { Clock, Timer } from "../net/clock.ts";
 import { AlreadyHandedOverError, HandOverLostError } from "./calling-errors.ts";
 import type { TransactionWork } from "./enqueue-transaction.ts";
 import type { RunHost } from "./job-run.ts";
+import type { ReceivedJob } from "./received-job.ts";
+import { StepError } from "./step-errors.ts";
+import type { StepRun } from "./step-run.ts";
 import { JobTimeoutError } from "./worker-errors.ts";
 
 /** What an attempt is made in. */
 export interface AttemptHost {
+  readonly steps: {
+    /** Those of an attempt's run. Throws where it is not known where its job got to. */
+    run(attempt: Attempt): StepRun;
+    resumptionsOf(attempt: Attempt): number;
+  };
   handOver<T>(attempt: Attempt, work: TransactionWork<T>): Promise<T>;
 }
 
@@ -15,6 +23,9 @@ export class Attempt implements RunHost {
   readonly startedAt: number;
   /** Its job's name; undefined where the record gives none. */
   job: string | undefined;
+  /** Until it has settled. Undefined: its record names no job, or it has none. */
+  received: ReceivedJob | undefined;
+  #steps: StepRun | undefined;
   #handingOver: Promise<void> | undefined;
   #hasHandedOver = false;
   #isSettled = false;
@@ -49,6 +60,31 @@ export class Attempt implements RunHost {
     return done;
   }
 
+  async step(name: string, work: (step: never) => unknown, options: unknown): Promise<void> {
+    if (this.#host === undefined || this.#isSettled) {
+      const problem = "the run has ended: await each step before perform returns";
+      throw new StepError("STEP_ENDED", this.job ?? "", String(name), problem);
+    }
+    this.#steps ??= this.#host.steps.run(this);
+    await this.#steps.step(name, work, options);
+  }
+
+  /** Undefined: it had none. */
+  get steps(): StepRun | undefined {
+    return this.#steps;
+  }
+
+  get tick(): Date | undefined {
+    return this.received?.tick;
+  }
+  get resumptions(): number {
+    return this.#steps?.progress.resumptions ?? this.#host?.steps.resumptionsOf(this) ?? 0;
+  }
+
+  /** Whether it hands over, or has: then its job is about to end. */
+  get isHandingOver(): boolean {
+    return this.#handingOver !== undefined;
+  }
   /** Settles with the hand-over that is under way; undefined: none is. It never rejects. */
   get handingOver(): Promise<void> | undefined {
     return this.#hasHandedOver ? undefined : this.#handingOver;
@@ -86,6 +122,8 @@ export class Attempt implements RunHost {
   /** Its promise has settled, at `now` (monotonic ms). */
   settled(now: number): void {
     this.#isSettled = true;
+    this.#steps?.end();
+    this.received = undefined;
     this.#endedAt = now;
     this.#limit?.cancel();
   }

@@ -33,6 +33,8 @@ interface Chain {
 }
 
 const RETRY_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 100, max: 1_000 };
+/** How long (ms) the turns of several chains are waited for together. */
+const GATHERING = 1_000;
 /** A failure that passes by itself is news when it comes this often in a row, and then at each multiple. */
 const TROUBLE = 5;
 /** What no repetition will change. */
@@ -131,11 +133,8 @@ export class Committer {
    * then; undefined: what it had before. False, without `work` being called: the chain has ended.
    */
   async inTurn(source: CommitSource, work: () => Promise<Chain["sent"]>): Promise<boolean> {
-    const chain = this.#find(source);
+    const chain = await this.#takeTurn(source);
     if (chain === undefined) return false;
-    while (chain.unresolved) await new Promise<void>((resolve) => chain.turns.push(resolve));
-    if (this.#find(source) !== chain) return false;
-    chain.unresolved = true;
     try {
       chain.sent = (await work()) ?? chain.sent;
     } finally {
@@ -143,6 +142,67 @@ export class Committer {
       this.#goOn(chain);
     }
     return true;
+  }
+
+  /**
+   * The same for several chains at once. `work` is given those of which nothing is unresolved within a moment and that have
+   * not ended: none is held up for long by another that is slow. It gives what Kafka has then of each. Turns are taken in
+   * one order, whoever asks, so that no two wait for each other.
+   */
+  async inTurns(
+    sources: readonly CommitSource[],
+    work: (left: ReadonlySet<CommitSource>) => Promise<ReadonlyMap<CommitSource, Chain["sent"]>>,
+  ): Promise<void> {
+    const keyOf = ({ topic, partition }: CommitSource): string => partitionKey(topic, partition);
+    const chains: Chain[] = [];
+    const end = this.#clock.monotonic() + GATHERING;
+    let hasFailed = true;
+    try {
+      for (const source of [...sources].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))) {
+        const chain = await this.#takeTurn(source, end);
+        if (chain !== undefined) chains.push(chain);
+      }
+      // Some may have ended while the turns of others were waited for.
+      const left = chains.filter(({ source }) => this.#find(source) !== undefined);
+      const sent = await work(new Set(left.map(({ source }) => source)));
+      for (const chain of left) chain.sent = sent.get(chain.source) ?? chain.sent;
+      hasFailed = false;
+    } finally {
+      for (const chain of chains) {
+        // It may have been committed all the same: what is committed next must not be held against what was before.
+        if (hasFailed) chain.sent = undefined;
+        this.#resolved(chain);
+        this.#goOn(chain);
+      }
+    }
+  }
+
+  /** Undefined: the chain has ended, or its turn has not come before `end` (monotonic ms). */
+  async #takeTurn(source: CommitSource, end: number = Number.POSITIVE_INFINITY): Promise<Chain | undefined> {
+    const chain = this.#find(source);
+    if (chain === undefined) return undefined;
+    // Of a chain that has ended no turn comes: what is under way passes it on to one at most.
+    while (chain.unresolved && this.#find(source) === chain) {
+      if (end <= this.#clock.monotonic()) return undefined;
+      await this.#nextTurn(chain, end);
+    }
+    if (this.#find(source) !== chain) return undefined;
+    chain.unresolved = true;
+    return chain;
+  }
+
+  async #nextTurn({ turns }: Chain, end: number): Promise<void> {
+    let timer: Timer | undefined;
+    await new Promise<void>((resolve) => {
+      turns.push(resolve);
+      if (end === Number.POSITIVE_INFINITY) return;
+      timer = this.#clock.timer(end - this.#clock.monotonic(), () => {
+        const at = turns.indexOf(resolve);
+        if (at >= 0) turns.splice(at, 1);
+        resolve();
+      });
+    });
+    timer?.cancel();
   }
 
   #resolved(chain: Chain): void {

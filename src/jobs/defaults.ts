@@ -13,6 +13,7 @@ export interface JobDefaults {
   /** Jobs must not vanish because nobody ran them in time. */
   readonly topicConfig: Readonly<Record<string, string>>;
   readonly commitInterval: number;
+  readonly checkpointInterval: number;
   readonly maxBatchJobs: number;
   readonly maxBufferedBytes: number;
   readonly concurrency: number;
@@ -49,6 +50,7 @@ export const DEFAULTS: JobDefaults = {
   replicationFactor: -1,
   topicConfig: { "retention.ms": "-1" },
   commitInterval: 1_000,
+  checkpointInterval: 5_000,
   maxBatchJobs: 1_000,
   maxBufferedBytes: 64 * 1024 * 1024,
   concurrency: 100,

@@ -4,6 +4,7 @@ import { InvalidOptionError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { RecordPlace } from "./record-place.ts";
 import type { AttemptPlace } from "./running-attempts.ts";
+import type { InterruptReason } from "./step-run.ts";
 
 /** One run of a job, as events tell of it. */
 export interface JobInfo {
@@ -87,6 +88,27 @@ export interface AppEvents {
   blocked: { readonly job: JobInfo; readonly error: unknown; readonly since: Date };
   /** A failed job will be tried again in `wait` milliseconds. `job.attempt` is the one that failed. */
   retried: { readonly job: JobInfo; readonly wait: number };
+  /**
+   * A run of a job with steps was ended before the job was, at a checkpoint: the job goes on from there in `wait`
+   * milliseconds, which counts as no failure. `steps`: those that are finished, `step`: the one that is not. `reason`:
+   * "stopping" (the worker closes, or is quiet), "revoked" (the partition goes to another worker), "isolated" (a step has a
+   * run of its own). `resumptions`: this one included.
+   */
+  interrupted: {
+    readonly job: JobInfo;
+    readonly reason: InterruptReason;
+    readonly steps: readonly string[];
+    readonly step: string | undefined;
+    readonly resumptions: number;
+    readonly wait: number;
+  };
+  /** A run of a job has come to its steps, and goes on where an earlier one got to. */
+  resumed: {
+    readonly job: JobInfo;
+    readonly resumptions: number;
+    readonly steps: readonly string[];
+    readonly step: string | undefined;
+  };
   /** Partitions that this worker owns from now on. */
   assigned: { readonly partitions: readonly TopicPartition[] };
   /** Partitions that this worker gives up in good order. */
@@ -146,6 +168,8 @@ const NAMES: Readonly<Record<AppEventName, true>> = {
   blocked: true,
   parked: true,
   retried: true,
+  interrupted: true,
+  resumed: true,
   assigned: true,
   revoked: true,
   lost: true,

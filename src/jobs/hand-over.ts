@@ -6,12 +6,13 @@ import { HandOverLostError } from "./calling-errors.ts";
 import type { CommitSource } from "./committer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { TransactionWork } from "./enqueue-transaction.ts";
-import type { FinishingMove, Move, Moves } from "./moves.ts";
+import { type FinishingMove, type Move, type Moves, TOO_LARGE } from "./moves.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /** Failures of a transaction that no repetition mends. */
 const FINAL: ReadonlySet<string> = new Set([
-  ...(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_RECORD", "POLICY_VIOLATION"] as const),
+  ...TOO_LARGE,
+  ...(["INVALID_RECORD", "POLICY_VIOLATION"] as const),
   ...(["TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED"] as const),
   ...(["TRANSACTIONAL_ID_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"] as const),
 ]);

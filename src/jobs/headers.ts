@@ -29,6 +29,8 @@ export const ORIGIN_HEADER = "ottla-origin";
 export const ERROR_HEADER = "ottla-error";
 /** How often it was interrupted and goes on where it was. */
 export const RESUMPTION_HEADER = "ottla-resumption";
+/** How far it had got then: which steps are finished, and where in the next one it is. */
+export const PROGRESS_HEADER = "ottla-progress";
 /** How often it was brought back from a dead letter topic. */
 export const REDRIVE_HEADER = "ottla-redrive";
 
@@ -48,6 +50,10 @@ export const TARGET_PARTITION_HEADER = "ottla-target-partition";
 /** Of an entry's next record, which answers a request: what has become of it, and the request's key. */
 export const VERDICT_HEADER = "ottla-verdict";
 export const REQUEST_HEADER = "ottla-request";
+
+/** Of a job that was enqueued by a recurring one: its name, and the tick that it is for (ISO 8601). */
+export const RECURRING_HEADER = "ottla-recurring";
+export const TICK_HEADER = "ottla-tick";
 
 /** A header as a producer takes it. */
 export type HeaderEntry = readonly [name: string, value: string];

@@ -15,7 +15,9 @@ import type { JobHeaders } from "./headers.ts";
 import type { PartitionerResult, PartitionKeyType } from "./key.ts";
 import type { AppProducer } from "./lazy-producer.ts";
 import type { Logger } from "./logger.ts";
+import { type ResumeOptions, type ResumeSettings, resolveResumeOptions } from "./resume-options.ts";
 import type { StandardSchemaV1 } from "./standard-schema.ts";
+import type { Cursor, Step } from "./step.ts";
 import { checkTopicName } from "./topic-name.ts";
 import { isWellFormed } from "./well-formed.ts";
 
@@ -61,6 +63,22 @@ export interface RunningJob<O = unknown> {
    * `HandOverLostError` where the partition has gone, and then nothing counts. Under `performNow` it is `app.transaction`.
    */
   transaction<T>(work: TransactionWork<T>): Promise<T>;
+  /**
+   * Does `work` as a step: once it has ended, no later run of this job does it again. Before each step, and wherever the
+   * step sets its cursor, the job may be interrupted: as its worker stops or its partition goes elsewhere. It goes on from
+   * there later, here or there. What is outside of steps is done in every run. Names are unique in a job, and come in the
+   * same order in every run; steps run one after the other: await each, and let the error pass that ends the run.
+   * `isolated`: the step has a run of its own. Rejects with what `work` throws, or a `StepError`.
+   */
+  step<C extends Cursor = number>(
+    name: string,
+    work: (step: Step<C>) => unknown,
+    options?: { readonly isolated?: boolean | undefined },
+  ): Promise<void>;
+  /** How often it was interrupted, or failed, after it had got further, and went on from there. */
+  readonly resumptions: number;
+  /** When it was to be enqueued, where `app.recurring` did so. Undefined: something else did. */
+  readonly tick: Date | undefined;
   /** The app's logger; each line carries the job's name, id and attempt. */
   readonly log: Logger;
 }
@@ -92,6 +110,13 @@ export interface JobOptions<I = void, O = I> {
   readonly discardOn?: readonly DiscardRule[] | undefined;
   /** Called once when a job ends without success: discarded, skipped, expired, or put into the dead letter topic. */
   afterDiscard?(job: DiscardedJob<O>, error: unknown): unknown;
+  /** How it goes on after an interruption, where it has steps. */
+  readonly resumeOptions?: ResumeOptions | undefined;
+  /**
+   * How often it may go on from where it got to; beyond that an interruption, too, is a failure: a
+   * `TooManyResumptionsError`. Default: no limit.
+   */
+  readonly maxResumptions?: number | undefined;
   /** How long an attempt may take before its signal aborts with a `TimeoutError`. Default: as long as it likes. */
   readonly timeout?: Duration | undefined;
   /**
@@ -109,7 +134,8 @@ export interface JobOptions<I = void, O = I> {
 }
 
 /** A job that has ended without success, as `afterDiscard` sees it. */
-export interface DiscardedJob<O = unknown> extends Omit<RunningJob<O>, "payload" | "signal" | "transaction"> {
+export interface DiscardedJob<O = unknown>
+  extends Omit<RunningJob<O>, "payload" | "signal" | "transaction" | "step" | "resumptions" | "tick"> {
   /** Undefined where it could not be read. */
   readonly payload: O | undefined;
 }
@@ -127,6 +153,7 @@ export interface JobDefinition {
   readonly dispatchManyMethod: DispatchMethod;
   readonly rules: readonly ErrorRule[];
   readonly afterDiscard: ((job: DiscardedJob, error: unknown) => unknown) | undefined;
+  readonly resume: ResumeSettings;
   /** Milliseconds. */
   readonly timeout: number | undefined;
   readonly version: number;
@@ -147,6 +174,8 @@ const JOB_OPTIONS = [
   "retryOn",
   "discardOn",
   "afterDiscard",
+  "resumeOptions",
+  "maxResumptions",
   "timeout",
   "version",
   "upgrade",
@@ -184,6 +213,7 @@ export function checkJobOptions(value: unknown): JobDefinition {
     afterDiscard: (
       optionalFunction(options.afterDiscard, `${path}.afterDiscard`) as JobDefinition["afterDiscard"]
     )?.bind(value),
+    resume: resolveResumeOptions(options, path),
     timeout: options.timeout === undefined ? undefined : parseDuration(options.timeout, `${path}.timeout`),
     ...checkVersion(options, path),
     perform: (payload, job) => perform.call(value, payload, job),

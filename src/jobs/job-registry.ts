@@ -25,6 +25,10 @@ export class JobRegistry {
     return this.#jobs.get(definition.name) === definition;
   }
 
+  get definitions(): JobDefinition[] {
+    return [...this.#jobs.values()];
+  }
+
   get names(): string[] {
     return [...this.#jobs.keys()];
   }

@@ -2,16 +2,23 @@ import type { TransactionWork } from "./enqueue-transaction.ts";
 import type { JobHeaders } from "./headers.ts";
 import type { RunningJob } from "./job-options.ts";
 import { type Logger, withFields } from "./logger.ts";
+import type { Cursor, Step } from "./step.ts";
 
 /** What a run is a part of. */
 export interface RunHost {
   /** Made when it is asked for: most jobs never do. */
   readonly signal: AbortSignal;
   transaction<T>(work: TransactionWork<T>): Promise<T>;
+  step(name: string, work: (step: never) => unknown, options: unknown): Promise<void>;
+  readonly resumptions: number;
+  readonly tick: Date | undefined;
 }
 
 /** Everything about a run but its payload, its log, and what its host does. */
-export type RunFields = Omit<RunningJob, "payload" | "log" | "signal" | "transaction">;
+export type RunFields = Omit<
+  RunningJob,
+  "payload" | "log" | "signal" | "transaction" | "step" | "resumptions" | "tick"
+>;
 
 /** What `perform` gets as its second argument. */
 export class JobRun implements RunningJob {
@@ -52,6 +59,21 @@ export class JobRun implements RunningJob {
 
   transaction<T>(work: TransactionWork<T>): Promise<T> {
     return this.#host.transaction(work);
+  }
+
+  step<C extends Cursor = number>(
+    name: string,
+    work: (step: Step<C>) => unknown,
+    options?: { readonly isolated?: boolean | undefined },
+  ): Promise<void> {
+    return this.#host.step(name, work, options);
+  }
+
+  get tick(): Date | undefined {
+    return this.#host.tick;
+  }
+  get resumptions(): number {
+    return this.#host.resumptions;
   }
 
   get log(): Logger {

@@ -154,6 +154,13 @@ export class LaneRunner implements JobRunner {
     if (outcome === "aborted") return;
     if ("end" in outcome) return this.#settle(batch, lane, outcome.end);
     const { offset } = lane.first!.record;
+    const wait = (): void => this.#wait(batch, lane, outcome);
+    if (outcome.first === undefined) wait();
+    else this.#parts.attempts.settle(offset, outcome.first, wait);
+  }
+
+  #wait(batch: LaneBatch, lane: Lane, outcome: Extract<Outcome, { readonly wait: number }>): void {
+    const { offset } = lane.first!.record;
     if (this.#parts.notRunning() !== undefined) {
       // It is not waited for, nor are those behind it run.
       if (outcome.isError) this.#isLeft = true;

@@ -1,5 +1,13 @@
 import type { HeaderInput, ProducerRecord } from "../client/producer-record.ts";
-import { ATTEMPT_HEADER, ERROR_HEADER, ORIGIN_HEADER, REDRIVE_HEADER, RETRIES_HEADER } from "./headers.ts";
+import {
+  ATTEMPT_HEADER,
+  ERROR_HEADER,
+  ORIGIN_HEADER,
+  PROGRESS_HEADER,
+  REDRIVE_HEADER,
+  RESUMPTION_HEADER,
+  RETRIES_HEADER,
+} from "./headers.ts";
 import type { JobRecord } from "./received-job.ts";
 import { placeText, type RecordPlace } from "./record-place.ts";
 import type { FailureCounts } from "./verdict.ts";
@@ -23,9 +31,17 @@ export function errorHeader(error: unknown): HeaderInput {
   return [ERROR_HEADER, errorText(error).slice(0, MAX_ERROR_CHARS)];
 }
 
-/** The job once more in its own partition, behind those that are there already, with the failures it has had (S4.2). */
-export function requeued(record: JobRecord, from: RecordPlace, counts: FailureCounts): MovedRecord {
-  return moved(record, from, from.topic, countHeaders(counts));
+/**
+ * The job once more in its own partition, behind those that are there already, with the failures it has had (S4.2), and
+ * with `progress` headers in place of its own.
+ */
+export function requeued(
+  record: JobRecord,
+  from: RecordPlace,
+  counts: FailureCounts,
+  progress: readonly HeaderInput[] = [],
+): MovedRecord {
+  return moved(record, from, from.topic, [...countHeaders(counts), ...progress]);
 }
 
 /** The failures that a job brings along. */
@@ -37,7 +53,10 @@ export function countHeaders({ attempt, counters }: FailureCounts): HeaderInput[
 }
 
 /** What a job that begins anew does not bring along. */
-const OF_PAST_RUNS: ReadonlySet<string> = new Set([ERROR_HEADER, ATTEMPT_HEADER, RETRIES_HEADER, REDRIVE_HEADER]);
+const OF_PAST_RUNS: ReadonlySet<string> = new Set([
+  ...[ERROR_HEADER, ATTEMPT_HEADER, RETRIES_HEADER, REDRIVE_HEADER],
+  ...[RESUMPTION_HEADER, PROGRESS_HEADER],
+]);
 
 /** The dead letter as a job again, in its queue `topic`: it begins anew, for the `redrives`th time (S4.5). */
 export function redriven(record: JobRecord, from: RecordPlace, topic: string, redrives: number): ProducerRecord {

@@ -43,6 +43,9 @@ export function finishing(source: MoveSource, offset: number): Move {
   };
 }
 
+/** What a failed move may say that can never be made with these records. */
+export const TOO_LARGE: ReadonlySet<string> = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
+
 export interface MoveOptions {
   /** Is given the place of each record; not called where nobody says them. */
   readonly placed?: ((places: readonly RecordMetadata[]) => void) | undefined;
@@ -112,21 +115,51 @@ export class Moves {
     return false;
   }
 
+  /**
+   * Makes moves out of several partitions in one transaction, without repeating it: those of partitions that are given up
+   * meanwhile are left out. Throws where nothing was moved.
+   */
+  async moveTogether(parts: readonly (FinishingMove & { readonly source: CommitSource })[]): Promise<void> {
+    await this.#committer.inTurns(
+      parts.map(({ source }) => source),
+      async (left) => {
+        const made = parts.filter(({ source }) => left.has(source) && this.#group.owns(source.topic, source.partition));
+        const commits = new Map(made.map(({ source, move }) => [source, move.commit()]));
+        const records = made.flatMap((part) => part.records());
+        if (records.length === 0) return new Map();
+        // Of one transaction all is made or nothing is.
+        const wasMade = (): Promise<boolean> => this.#wasMade(made[0]!.source, made[0]!.move);
+        await this.#send([...commits.values()], records, undefined, wasMade);
+        for (const { move } of made) move.moved();
+        return commits;
+      },
+    );
+  }
+
   /** Throws where nothing was moved. */
-  async #try(
+  #try(
     source: CommitSource,
     move: Move,
     commit: OffsetToCommit,
     records: readonly ProducerRecord[],
     placed: MoveOptions["placed"],
   ): Promise<void> {
+    return this.#send([commit], records, placed, () => this.#wasMade(source, move));
+  }
+
+  async #send(
+    offsets: readonly OffsetToCommit[],
+    records: readonly ProducerRecord[],
+    placed: MoveOptions["placed"],
+    wasMade: () => Promise<boolean>,
+  ): Promise<void> {
     const { membership, coordinator } = this.#group;
     const groupMetadata = { groupId: coordinator.key, ...membership };
     try {
-      const places = await this.#pool().sendTransaction({ records, offsets: { groupMetadata, offsets: [commit] } });
+      const places = await this.#pool().sendTransaction({ records, offsets: { groupMetadata, offsets } });
       placed?.(places);
     } catch (error) {
-      if (error instanceof TransactionOutcomeUnknownError && (await this.#wasMade(source, move))) return;
+      if (error instanceof TransactionOutcomeUnknownError && (await wasMade())) return;
       const cause = (error as { readonly cause?: unknown }).cause;
       // What the refusal means for the membership may end the partition's chain.
       if (cause instanceof ProtocolError) this.#group.refused(cause.errorCode, membership.generationId);

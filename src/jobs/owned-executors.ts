@@ -6,9 +6,11 @@ import type { GroupMember } from "../client/group-member.ts";
 import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import { sleep } from "../net/clock.ts";
+import { OwnedRecurring } from "./owned-recurring.ts";
 import { PartitionExecutor, type ReleaseOptions } from "./partition-executor.ts";
 import { placeText } from "./record-place.ts";
 import { loadCommitted, loadEarliest, type StartPoint } from "./start-point.ts";
+import type { LoadedState } from "./state-reader.ts";
 import { TakeOver } from "./take-over.ts";
 import type { WorkSettings } from "./work-options.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -29,6 +31,7 @@ export class OwnedExecutors {
   readonly #executors = new Map<string, PartitionExecutor>();
   /** By topic: what was let go of because the topic was gone, whether or not the group knows yet. */
   readonly #gone = new Map<string, readonly TopicPartition[]>();
+  readonly #recurring: OwnedRecurring;
   readonly #takeOver: TakeOver;
   readonly #stop = new AbortController();
 
@@ -41,6 +44,7 @@ export class OwnedExecutors {
     this.#context = context;
     this.#cluster = cluster;
     this.#group = group;
+    this.#recurring = new OwnedRecurring(context);
     this.#takeOver = new TakeOver(context.clock, group, settings);
   }
 
@@ -127,12 +131,19 @@ export class OwnedExecutors {
     await this.#takeOver.settled(point, this.#stop.signal);
     await leftovers.none(topic, partition);
     if (executor.state !== "loading") return;
-    const parked = executor.parks ? await state!.load(executor).catch(() => undefined) : undefined;
-    if (executor.state !== "loading" || (executor.parks && parked === undefined)) return;
+    let loaded: LoadedState | undefined;
+    try {
+      loaded = await state.load(executor);
+    } catch {
+      // The worker is closed.
+      return;
+    }
+    if (executor.state !== "loading") return;
     if (point.committed === undefined) events.emit("startedAtEarliest", { topic, partition });
     committer.add(executor, point.committed);
     flow.add(executor, point.offset);
-    executor.begin(point, parked);
+    executor.begin(point, loaded);
+    this.#recurring.begin(executor, loaded);
   }
 
   #byLeader(executors: Executors): Iterable<Executors> {
@@ -229,6 +240,7 @@ export class OwnedExecutors {
     const leaving = partitions.flatMap((partition) => this.get(partition) ?? []);
     const late = await Promise.all(
       leaving.map(async (executor) => {
+        this.#recurring.end(executor);
         const offsets = await executor.release(how);
         this.#forget(executor);
         released(executor);
@@ -244,6 +256,7 @@ export class OwnedExecutors {
       const executor = this.get(partition);
       if (executor === undefined) continue;
       this.#forget(executor);
+      this.#recurring.end(executor);
       executor.lose(reason);
     }
   }
@@ -256,6 +269,7 @@ export class OwnedExecutors {
   /** Stops loading, and takes no more partitions. */
   close(): void {
     this.#stop.abort();
+    this.#recurring.close();
   }
 }
 

@@ -3,6 +3,7 @@ import type { FetchedBatch } from "../client/fetcher.ts";
 import { partitionKey } from "../client/topic-partition.ts";
 import { within } from "../client/within.ts";
 import type { TopicPartition } from "./events.ts";
+import { LoadTurns } from "./load-turns.ts";
 import { type ScheduleContext, SchedulePartition, type ScheduleState } from "./schedule-partition.ts";
 import type { TopicReader } from "./topic-reader.ts";
 
@@ -22,6 +23,8 @@ export interface ScheduleStatus extends TopicPartition {
 
 /** Bytes of records that all of them together may keep ready, and what each may in any case. */
 const ROOM = 32 * 1024 * 1024;
+/** Partitions that are read at once when several are loaded. */
+const LOADS = 2;
 const LEAST_ROOM = 1024 * 1024;
 
 /** The schedule partitions that this worker owns: from assignment through release or loss. */
@@ -31,9 +34,10 @@ export class OwnedSchedules implements TopicReader {
   readonly #partitions = new Map<string, SchedulePartition>();
   #isClosed = false;
 
-  constructor(context: Omit<ScheduleContext, "room">, topics: readonly string[]) {
+  constructor(context: Omit<ScheduleContext, "room" | "turns">, topics: readonly string[]) {
     this.#topics = new Set(topics);
-    this.#context = { ...context, room: () => Math.max(LEAST_ROOM, ROOM / Math.max(1, this.#partitions.size)) };
+    const room = (): number => Math.max(LEAST_ROOM, ROOM / Math.max(1, this.#partitions.size));
+    this.#context = { ...context, room, turns: new LoadTurns(context.runtime.clock, LOADS) };
   }
 
   /** Topics that the worker wants partitions of. */

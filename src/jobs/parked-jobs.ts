@@ -1,6 +1,4 @@
 import { groupBy } from "../client/group-by.ts";
-import { listOffsets } from "../client/list-offsets.ts";
-import { partitionKey } from "../client/topic-partition.ts";
 import { uuidv7 } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import { checkOptions, describe, optionalInteger, optionalText, within } from "./check-options.ts";
@@ -8,10 +6,10 @@ import { DEFAULTS } from "./defaults.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { ERROR_HEADER, JOB_HEADER } from "./headers.ts";
 import { keyParkedBy, requestRecord } from "./parked-record.ts";
-import { readPartition } from "./partition-reader.ts";
 import { headerOf, headerTextOf, type JobRecord } from "./received-job.ts";
 import { checkPlace, placeText, type RecordPlace } from "./record-place.ts";
-import { StateScan } from "./state-scan.ts";
+import { scanState } from "./scan-state.ts";
+import type { StateScan } from "./state-scan.ts";
 import { findStateTopic, statePartition, stateTopic } from "./state-topic.ts";
 import { checkTopicName } from "./topic-name.ts";
 import { NotParkedError } from "./worker-errors.ts";
@@ -61,8 +59,6 @@ export interface ParkedJobs {
   discard(selection: ParkedSelection): Promise<number>;
 }
 
-/** Longest wait (ms) for the brokers' word on where the topic ends. */
-const ASK_TIMEOUT = 60_000;
 const STATES = { release: "releasing", discard: "discarding" } as const;
 
 interface FoundKey extends ParkedKeyJobs {
@@ -93,27 +89,11 @@ function groupOf({ settings: { group } }: AppState): string {
 async function findKeys(app: AppState): Promise<{ readonly keys: FoundKey[]; readonly partitions: number }> {
   const topic = stateTopic(groupOf(app));
   const partitions = (await findStateTopic(app, topic)) ?? 0;
-  const { kafka } = app.slot.use();
-  const places = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
-  if (places.length === 0) return { keys: [], partitions };
-  const [starts, ends] = await Promise.all([
-    listOffsets(kafka.cluster, places, "earliest", ASK_TIMEOUT),
-    listOffsets(kafka.cluster, places, "latest", ASK_TIMEOUT),
-  ]);
-  const keys: FoundKey[] = [];
-  const { signal } = new AbortController();
-  for (const place of places) {
-    const at = partitionKey(topic, place.partition);
-    const scan = new StateScan(() => true);
-    const failures = new Map<number, JobRecord>();
-    for await (const { records } of readPartition(kafka, place, starts.get(at)!, ends.get(at)!, signal)) {
-      for (const record of records) {
-        scan.take(record);
-        if (headerOf(record, ERROR_HEADER) !== undefined) failures.set(record.offset, withoutValue(record));
-      }
-    }
-    keys.push(...keysOf(scan, failures));
-  }
+  const failures: Map<number, JobRecord>[] = Array.from({ length: partitions }, () => new Map());
+  const scans = await scanState(app, topic, partitions, (record, partition) => {
+    if (headerOf(record, ERROR_HEADER) !== undefined) failures[partition]!.set(record.offset, withoutValue(record));
+  });
+  const keys = scans.flatMap((scan, partition) => [...keysOf(scan, failures[partition]!)]);
   keys.sort((a, b) =>
     a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition || a.offset - b.offset,
   );
@@ -127,7 +107,9 @@ function withoutValue({ offset, timestamp, key, headers }: JobRecord): JobRecord
 function* keysOf(scan: StateScan, failures: ReadonlyMap<number, JobRecord>): Generator<FoundKey> {
   for (const place of scan.partitions) {
     const { parked, requests } = scan.of(place);
-    const last = new Map(requests.map((request) => [request.by, request.key.kind]));
+    const last = new Map(
+      requests.map(({ by, key: { kind } }) => [by, kind === "release" || kind === "discard" ? kind : undefined]),
+    );
     for (const [by, jobs] of groupBy(parked, (job) => job.by)) {
       const failure = failures.get(jobs[0]!.at);
       const asked = last.get(by);
@@ -135,7 +117,7 @@ function* keysOf(scan: StateScan, failures: ReadonlyMap<number, JobRecord>): Gen
         ...place,
         ...{ offset: jobs[0]!.offset, key: keyParkedBy(by), jobs: jobs.length },
         ...{ job: failure && headerTextOf(failure, JOB_HEADER), error: failure && headerTextOf(failure, ERROR_HEADER) },
-        ...{ state: asked === undefined || asked === "park" ? "parked" : STATES[asked] },
+        ...{ state: asked === undefined ? "parked" : STATES[asked] },
         ...{ by, offsets: jobs.map((job) => job.offset) },
       };
     }

@@ -62,7 +62,7 @@ export class ParkedKeys {
    * that nothing is left to do for.
    */
   begin(
-    { parked, requests }: PartitionState,
+    { parked, requests }: Pick<PartitionState, "parked" | "requests">,
     topicId: string,
     wasOpen: boolean,
   ): { readonly foreign: readonly ParkedEntry[]; readonly idle: readonly StateRequest[] } {
@@ -108,9 +108,10 @@ export class ParkedKeys {
   /** Whether there is such a key. */
   request({ key: requestKey, by }: StateRequest): boolean {
     const key = this.#keys.get(by);
-    if (key === undefined || requestKey.kind === "park") return false;
+    const { kind } = requestKey;
+    if (key === undefined || (kind !== "release" && kind !== "discard")) return false;
     key.requests.set(stateKey(requestKey), requestKey);
-    key.mode = requestKey.kind;
+    key.mode = kind;
     this.#released.add(key);
     return true;
   }

@@ -154,8 +154,9 @@ export class ParkedRunner {
           (await outcome.end()) && (!this.#store.has(offset) || key.loaded === undefined || this.#finish(offset)),
       );
     else {
-      const { wait, counts } = outcome;
+      const { wait, counts, first } = outcome;
       this.#settle(key, offset, async () => {
+        await first?.();
         const isNoted = await this.#store.rewrite(key, record, { counts });
         // It is read again, with its failures.
         key.loaded = undefined;
@@ -166,7 +167,7 @@ export class ParkedRunner {
   }
 
   #finish(offset: number): Promise<boolean> {
-    const { records, move } = this.#store.finishing(offset)!;
+    const { records, move } = this.#parts.failures.finishing(offset);
     return this.#parts.context.moves.move(this.#parts.source, move, records);
   }
 

@@ -11,7 +11,7 @@ import { type ReceivedJob, readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { LoadedState } from "./state-reader.ts";
 import type { StateRequest } from "./state-scan.ts";
-import { type StateKey, stateKey } from "./state-topic.ts";
+import { type StateKey, type StateKind, stateKey } from "./state-topic.ts";
 import { type FailureCounts, NO_FAILURES } from "./verdict.ts";
 
 /**
@@ -34,10 +34,15 @@ export class Parking implements ParkedStore {
     this.#runner = new ParkedRunner(parts, this, this.#keys);
   }
 
+  takes(kind: StateKind): boolean {
+    return kind === "release" || kind === "discard";
+  }
+
   /** `wasOpen`: the last owner died while jobs were started. */
   begin(loaded: LoadedState, topicId: string, wasOpen: boolean): void {
     this.#topicId = topicId;
-    const { foreign, idle } = this.#keys.begin(loaded, topicId, wasOpen);
+    const requests = loaded.requests.filter(({ key }) => this.takes(key.kind));
+    const { foreign, idle } = this.#keys.begin({ parked: loaded.parked, requests }, topicId, wasOpen);
     this.#parts.state.follow(this, loaded.upTo);
     for (const request of idle) this.#forget(request.key);
     for (const { offset } of foreign) this.#forget(this.#jobKey(offset));

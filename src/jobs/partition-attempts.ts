@@ -1,6 +1,8 @@
 import { Attempt, type AttemptHost } from "./attempt.ts";
+import { InterruptedRuns } from "./interrupted-runs.ts";
 import type { MoveSource } from "./moves.ts";
 import type { PartitionFailures, Sequel } from "./partition-failures.ts";
+import type { PartitionSteps } from "./partition-steps.ts";
 import { jobInfo, performReceived } from "./perform.ts";
 import type { QueueShare } from "./queue-share.ts";
 import { ReceivedJob } from "./received-job.ts";
@@ -12,6 +14,9 @@ import type { WorkerContext } from "./worker-context.ts";
  * job's fault: it counts for nothing, and the job runs again elsewhere.
  */
 export type Outcome = "finished" | "aborted" | Sequel;
+
+/** It has ended well, and its progress is to end with it. */
+const FINISHED_BY_MOVE: Outcome = { end: () => Promise.resolve(true) };
 
 /** The partition that attempts are made for. */
 export interface AttemptSource extends MoveSource, AttemptHost {
@@ -28,6 +33,8 @@ export class PartitionAttempts {
   readonly #context: WorkerContext;
   readonly #source: AttemptSource;
   readonly #failures: PartitionFailures;
+  readonly #steps: PartitionSteps;
+  readonly #interrupted: InterruptedRuns;
   readonly #running = new Set<Attempt>();
   readonly #ending = new Set<Attempt>();
   #lastStarted: Attempt | undefined;
@@ -36,10 +43,12 @@ export class PartitionAttempts {
   #isOver = false;
   #waiting: { readonly offset: number | undefined; readonly resolve: () => void }[] = [];
 
-  constructor(context: WorkerContext, source: AttemptSource, failures: PartitionFailures) {
+  constructor(context: WorkerContext, source: AttemptSource, failures: PartitionFailures, steps: PartitionSteps) {
     this.#context = context;
     this.#source = source;
     this.#failures = failures;
+    this.#steps = steps;
+    this.#interrupted = new InterruptedRuns(context, source, failures, steps);
   }
 
   /** Attempts that have not settled. */
@@ -73,6 +82,7 @@ export class PartitionAttempts {
       job = received ?? new ReceivedJob(topic, partition, record);
       number = this.#failures.countsOf(offset, job).attempt + 1;
       attempt.job = job.name;
+      attempt.received = job;
       if (events.has("started")) events.emit("started", { job: jobInfo(job, number) });
       attempt.limitTo(app.registry.find(job.name)?.timeout, clock);
       promise = performReceived(app, job, number, attempt);
@@ -107,7 +117,7 @@ export class PartitionAttempts {
     if (events.has("completed")) {
       events.emit("completed", { job: jobInfo(job, number), duration: clock.monotonic() - attempt.startedAt });
     }
-    return "finished";
+    return this.#steps.isSaved(attempt.offset) ? FINISHED_BY_MOVE : "finished";
   }
 
   #failed(
@@ -125,7 +135,7 @@ export class PartitionAttempts {
     }
     if (attempt.isAborted) return "aborted";
     const duration = this.#context.clock.monotonic() - attempt.startedAt;
-    return this.#failures.failed({ record, job, number, error, duration });
+    return this.#interrupted.judge(attempt, { record, job, number, error, duration });
   }
 
   /** Does what ends a job, and tells whether it is finished by that. */
@@ -138,7 +148,7 @@ export class PartitionAttempts {
       else settled(isFinished);
       this.#settled();
     };
-    work().then(over, (error: unknown) => {
+    this.#steps.endWith(offset, work).then(over, (error: unknown) => {
       const { topic, partition } = this.#source;
       this.#context.events.emit("error", { error, during: "ending a job", topic, partition });
       over(false);

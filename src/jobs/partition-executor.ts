@@ -11,6 +11,7 @@ import { LaneRunner } from "./lane-runner.ts";
 import { Parking } from "./parking.ts";
 import { type AttemptSource, PartitionAttempts } from "./partition-attempts.ts";
 import { PartitionFailures } from "./partition-failures.ts";
+import { PartitionSteps } from "./partition-steps.ts";
 import type { QueueShare } from "./queue-share.ts";
 import type { ReadBack } from "./read-back.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
@@ -54,6 +55,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   readonly partition: number;
   readonly share: QueueShare;
   readonly #context: WorkerContext;
+  readonly steps: PartitionSteps;
   readonly #failures: PartitionFailures;
   readonly #notes: StartNotes;
   readonly #attempts: PartitionAttempts;
@@ -76,20 +78,25 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.topic = topic;
     this.partition = partition;
     this.share = context.slots.share(topic);
-    this.#failures = new PartitionFailures(context, this);
+    this.steps = new PartitionSteps(context, this, {
+      isLeaving: () => this.#state !== "running" && this.#state !== "stopped",
+      attemptsOf: (job) => this.#failures.countsOf(job.offset, job).attempt,
+      isParked: (offset) => this.#parking?.has(offset) === true,
+    });
+    this.#failures = new PartitionFailures(context, this, this.steps);
     this.#notes = new StartNotes(context, this, this.#failures);
-    this.#attempts = new PartitionAttempts(context, this, this.#failures);
+    this.#attempts = new PartitionAttempts(context, this, this.#failures, this.steps);
     const { dedupeWindow } = context.queueOf(topic);
     this.#dedupe = dedupeWindow === undefined ? undefined : new Dedupe(context, this, dedupeWindow);
-    this.#gate = new StartGate(context, this, this.#failures, this.#notes);
+    this.#gate = new StartGate(context, this, this.#failures, this.#notes, this.steps);
     this.#parking = this.#makeParking();
     this.#gate.duplicate = this.#dedupe === undefined ? undefined : (record) => this.#dedupe!.endOf(record);
     this.#runner = this.#makeRunner();
   }
 
   #makeParking(): Parking | undefined {
-    const { state, queueOf } = this.#context;
-    if (state === undefined || queueOf(this.topic).whenExhausted !== "park") return undefined;
+    const { reader: state } = this.#context.state;
+    if (state === undefined || this.#context.queueOf(this.topic).whenExhausted !== "park") return undefined;
     const [failures, attempts, gate] = [this.#failures, this.#attempts, this.#gate];
     const parts = { context: this.#context, state, source: this, failures, attempts, gate, pump: () => this.pump() };
     const parking = new Parking(parts);
@@ -152,20 +159,16 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     return this.#runner.lanes;
   }
 
-  /** Whether it needs to know what is parked before it begins. */
-  get parks(): boolean {
-    return this.#parking !== undefined;
-  }
   /** Keys and jobs that are parked. */
   get parked(): { readonly keys: number; readonly jobs: number } | undefined {
     return this.#parking?.counts;
   }
 
   /**
-   * Where to begin is known, and nothing of an earlier ownership runs any more. `parked`: what the group's state topic
-   * says, read after that.
+   * Where to begin is known, and nothing of an earlier ownership runs any more. `kept`: what the group's state topic says,
+   * read after that; undefined: there is none.
    */
-  begin(start: StartPoint, parked?: LoadedState): void {
+  begin(start: StartPoint, kept?: LoadedState): void {
     if (this.#state !== "loading") return;
     this.#state = "running";
     this.#topicId = start.topicId;
@@ -175,7 +178,11 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.#failures.begin(start.failing);
     this.#notes.begin(start.open);
     if (start.committed === undefined) this.#dedupe?.readBack.omit();
-    if (parked !== undefined) this.#parking?.begin(parked, start.topicId, start.open);
+    if (kept !== undefined) this.#parking?.begin(kept, start.topicId, start.open);
+    const isLeft = (offset: number): boolean =>
+      this.#parking?.has(offset) === true || (offset >= this.#mark && !this.#finishedAhead.has(offset));
+    const unreadable = this.steps.begin(kept?.progress ?? [], start.topicId, isLeft);
+    if (unreadable !== undefined) return this.stop(unreadable, "reading how far jobs have got");
     this.pump();
   }
 
@@ -196,15 +203,16 @@ export class PartitionExecutor implements AttemptSource, Buffered {
 
   /** Jobs before `offset`, or from it on where that is a step back, are not in the log any more. Those that were fetched are run all the same. */
   jumpTo(offset: number): void {
-    if (offset < this.#mark) this.#forgetAhead();
+    if (offset < this.#mark) this.#forgetAhead(offset);
     this.#fetchedTo = offset;
     this.#dedupe?.forgetFrom(offset);
     if (this.#runner.buffered === 0) this.#moveMark();
   }
 
   /** What is known of jobs that the log has no more would be taken for what others are that come there. */
-  #forgetAhead(): void {
+  #forgetAhead(offset: number): void {
     this.#finishedAhead.clear();
+    this.steps.forgetFrom(offset);
     this.#failures.begin([]);
   }
 
@@ -258,6 +266,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     if (mark === this.#mark) return;
     this.#mark = mark;
     this.#failures.forgetBelow(mark);
+    this.steps.forgetBelow(mark);
     for (const offset of this.#finishedAhead) if (offset < mark) this.#finishedAhead.delete(offset);
     this.#context.committer.touch(this);
   }
@@ -348,7 +357,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     if ((this.#state as PartitionState) === "ended") return [];
     const late = this.#attempts.abort(reason);
     this.#failures.takeBack();
-    if (began) await this.#context.flush(this);
+    if (began) await this.#context.flush(this, this.steps.save());
     this.#end(reason);
     return late.filter((offset) => offset >= this.#mark && !this.#finishedAhead.has(offset));
   }
@@ -381,6 +390,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.#cancelWaits();
     this.#context.committer.remove(this);
     this.#parking?.end();
+    this.steps.end();
     this.#forgetWaiting();
     this.#attempts.end(reason);
   }

@@ -2,17 +2,18 @@ import type { ProducerRecord } from "../client/producer-record.ts";
 import { afterDiscard } from "./after-discard.ts";
 import { backoffWait } from "./backoff.ts";
 import type { FailingJob } from "./commit-metadata.ts";
-import { delayedRecord } from "./delayed-record.ts";
 import { UnreadableRecordError } from "./errors.ts";
 import type { JobInfo } from "./events.ts";
 import { carriedFailures, FailureBook } from "./failure-book.ts";
 import { Discard, RetryLater } from "./job-controls.ts";
-import { deadLetter, requeued } from "./moved-record.ts";
+import { deadLetter } from "./moved-record.ts";
 import { type FinishingMove, finishing, type MoveSource } from "./moves.ts";
+import type { PartitionSteps } from "./partition-steps.ts";
 import { jobInfo } from "./perform.ts";
 import { type ReceivedJob, readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import { placeText, type RecordPlace } from "./record-place.ts";
+import { reenqueued } from "./reenqueued-job.ts";
 import {
   BLOCKED_FROM,
   type FailureContext,
@@ -38,11 +39,16 @@ export interface FailedAttempt {
 }
 
 /**
- * What comes after a failure: a wait in place (ms), or work after which the job is finished, unless it gives false.
- * `isError`: no rule asked for the wait, nor the job itself.
+ * What comes after a failure: a wait in place (ms), after what `first` does, or work after which the job is finished,
+ * unless it gives false. `isError`: no rule asked for the wait, nor the job itself.
  */
 export type Sequel =
-  | { readonly wait: number; readonly isError: boolean; readonly counts: FailureCounts }
+  | {
+      readonly wait: number;
+      readonly isError: boolean;
+      readonly counts: FailureCounts;
+      readonly first?: (() => Promise<false>) | undefined;
+    }
   | { readonly end: () => Promise<boolean> };
 
 /** Where the jobs of a queue go that parks what has failed for good (S4.6). */
@@ -69,6 +75,7 @@ interface BlockedJob {
 export class PartitionFailures {
   readonly #context: WorkerContext;
   readonly #source: MoveSource;
+  readonly #steps: PartitionSteps;
   /** Where the queue parks jobs. */
   parking: ParkingPlace | undefined;
   #book = new FailureBook();
@@ -78,9 +85,10 @@ export class PartitionFailures {
   /** The suspect that runs alone, and its failures before. */
   #alone: { readonly offset: number; readonly before: FailureCounts } | undefined;
 
-  constructor(context: WorkerContext, source: MoveSource) {
+  constructor(context: WorkerContext, source: MoveSource, steps: PartitionSteps) {
     this.#context = context;
     this.#source = source;
+    this.#steps = steps;
   }
 
   begin(failing: readonly FailingJob[]): void {
@@ -134,6 +142,18 @@ export class PartitionFailures {
     this.#unknown.delete(offset);
     this.#blocked.delete(offset);
     if (this.#alone?.offset === offset) this.#alone = undefined;
+    this.#steps.forget(offset);
+  }
+
+  /** The job goes on in `wait` ms from where it has got to: with the failures that it had, and suspect no more. */
+  resumes({ record: { offset }, job }: FailedAttempt, wait = 0): FailureCounts {
+    const counts = this.countsOf(offset, job);
+    if (this.#alone?.offset === offset) this.#alone = undefined;
+    this.#blocked.delete(offset);
+    if (this.parking?.has(offset) === true) return counts;
+    if (wait === 0 && counts.attempt === 0) this.#book.forget(offset);
+    else this.#book.set(offset, counts, wait === 0 ? 0 : Math.ceil(this.#context.clock.now() + wait));
+    return counts;
   }
 
   forgetBelow(offset: number): void {
@@ -186,7 +206,7 @@ export class PartitionFailures {
     if (this.#alone?.offset === record.offset) this.#alone = undefined;
     if (verdict.outcome === "discard") return { end: () => this.discard(failure) };
     const { whenExhausted, deadLetterTopic } = this.#context.queueOf(this.#source.topic);
-    if (!(error instanceof RetryLater)) this.#tellFailure(failure);
+    if (!(error instanceof RetryLater)) this.tellFailure(failure);
     if (verdict.outcome === "exhausted") {
       const isHopeless = error instanceof UnreadableRecordError;
       if (deadLetterTopic !== undefined && (isHopeless || whenExhausted === "skip"))
@@ -195,8 +215,10 @@ export class PartitionFailures {
       if (parking !== undefined && !isHopeless) return { end: () => parking.park(failure) };
     }
     const wait = verdict.outcome === "retry" ? verdict.wait : this.#backoff(verdict.counts.attempt);
-    if (verdict.outcome === "retry" && verdict.why === "rule") {
-      const again = this.#again(record, job, verdict);
+    // What has no order to keep makes room for the others (S4.2).
+    if (verdict.outcome === "retry" && verdict.why === "rule" && job !== undefined && job.key === undefined) {
+      const progress = this.#steps.progressOf(record.offset);
+      const again = reenqueued(this.#context.app, record, job, { wait, counts: verdict.counts, progress });
       if (again !== undefined) return { end: () => this.#requeue(failure, again, wait) };
     }
     // Of a parked job its record tells, and not the partition's commit.
@@ -282,23 +304,6 @@ export class PartitionFailures {
     return true;
   }
 
-  /**
-   * The record by which a job makes room for the others that has no order to keep, and waits elsewhere where it has to
-   * (S4.2). Undefined: it waits in place.
-   */
-  #again(
-    record: BufferedRecord,
-    job: ReceivedJob | undefined,
-    { wait, counts }: { readonly wait: number; readonly counts: FailureCounts },
-  ): ProducerRecord | undefined {
-    if (job === undefined || job.key !== undefined) return undefined;
-    const again = requeued(record, placeOf(this.#source, record), counts);
-    if (wait === 0) return again;
-    const { app } = this.#context;
-    const topic = app.registry.find(job.name)?.scheduledMessagesTopic;
-    return topic === undefined ? undefined : delayedRecord(app.slot.use(), again, undefined, topic, wait);
-  }
-
   async #requeue(failure: FailedAttempt, again: ProducerRecord, wait: number): Promise<boolean> {
     const { record } = failure;
     const { events, moves } = this.#context;
@@ -310,7 +315,8 @@ export class PartitionFailures {
 
   /** How the job is finished where it is: in the queue, or parked. */
   finishing(offset: number): FinishingMove {
-    return this.parking?.finishing(offset) ?? { move: finishing(this.#source, offset), records: () => [] };
+    const own = this.parking?.finishing(offset) ?? { move: finishing(this.#source, offset), records: () => [] };
+    return this.#steps.finishing(offset, own);
   }
 
   /** Lets a job go that blocks its partition. */
@@ -327,7 +333,7 @@ export class PartitionFailures {
     return infoOf(this.#source, record, job, number);
   }
 
-  #tellFailure(failure: FailedAttempt): void {
+  tellFailure(failure: FailedAttempt): void {
     const { job, error, duration } = failure;
     const { events, app } = this.#context;
     const { topic, partition } = this.#source;

@@ -12,7 +12,7 @@ export interface ReadBatch {
 }
 
 /** Little, since each batch is worked on for long. */
-const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 1024 * 1024;
 
 /**
  * The committed records of a partition from one offset up to another, which must not be beyond the last stable offset.

@@ -1,7 +1,7 @@
-import { uuidv7 } from "../net/clock.ts";
+import { type Clock, uuidv7 } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import { enqueueTogether } from "./app-transaction.ts";
-import { Attempt } from "./attempt.ts";
+import { Attempt, type AttemptHost } from "./attempt.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EnqueueRun } from "./enqueue-run.ts";
 import type { TransactionWork } from "./enqueue-transaction.ts";
@@ -12,7 +12,9 @@ import type { EnqueuingJob } from "./job-options.ts";
 import { keyText } from "./key.ts";
 import type { MiddlewareList } from "./middleware.ts";
 import { performPayload } from "./perform.ts";
+import { NO_PROGRESS } from "./progress.ts";
 import { encodePayload, jsonSerializer, roundTrip } from "./serializer.ts";
+import { StepRun } from "./step-run.ts";
 
 /**
  * Runs a job here and now, with the checks of an enqueue, its middleware, and payload and contexts as a worker would
@@ -41,9 +43,23 @@ export async function performNow(app: AppState, { definition, settings, payload 
     const read = await roundTrip(serializer, value, encoded.isVoid);
     const handOver = <T>(_attempt: Attempt, work: TransactionWork<T>): Promise<T> =>
       enqueueTogether(app, new Dispatcher(app), work);
-    return performPayload(app, definition, read, fields, new Attempt(-1, clock.monotonic(), { handOver }));
+    const attempt = new Attempt(-1, clock.monotonic(), { handOver, steps: straightSteps(name, clock) });
+    return performPayload(app, definition, read, fields, attempt).finally(() => attempt.settled(clock.monotonic()));
   };
   await (contexts === undefined ? perform() : app.contexts.runCaptured(contexts, perform));
+}
+
+/** Steps that run straight through: nobody interrupts them, and nobody keeps where they got to. */
+function straightSteps(job: string, clock: Clock): AttemptHost["steps"] {
+  const host = {
+    job,
+    progress: NO_PROGRESS,
+    interruption: undefined,
+    isStraight: true,
+    prepare: () => undefined,
+    progressed: () => {},
+  };
+  return { run: () => new StepRun(host, clock), resumptionsOf: () => 0 };
 }
 
 /** The headers that the enqueue middleware leaves the job with. */

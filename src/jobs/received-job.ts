@@ -10,6 +10,7 @@ import {
   NO_PAYLOAD,
   PAYLOAD_HEADER,
   RESERVED_PREFIX,
+  TICK_HEADER,
   VERSION_HEADER,
 } from "./headers.ts";
 import { placeText } from "./record-place.ts";
@@ -79,6 +80,11 @@ export class ReceivedJob {
     const text = this.text(ENQUEUED_AT_HEADER);
     const time = text === undefined ? Number.NaN : Date.parse(text);
     return new Date(Number.isNaN(time) ? this.#record.timestamp : time);
+  }
+  /** The tick of a recurring job that it is for. */
+  get tick(): Date | undefined {
+    const time = Date.parse(this.text(TICK_HEADER) ?? "");
+    return Number.isNaN(time) ? undefined : new Date(time);
   }
   /** The user's headers. One without a value is left out. */
   get headers(): JobHeaders {

@@ -37,34 +37,42 @@ export class ScheduleContents {
    * partition's owner, who has known of them since, and may have dispatched or cancelled them: the log is behind.
    */
   follow(record: FetchedRecord): number | undefined {
-    const { key, value, offset } = record;
-    if (key === null || value === null || isRequestKey(key) || record.lastHeader(VERDICT) === undefined)
-      return this.take(record);
-    const place = readEntryId(key, this.#id) ? this.index.find(this.#id) : -1;
-    return place >= 0 && this.index.has(place, offset) ? this.index.dueOf(place) : undefined;
+    const isVerdict = !record.isTombstone && record.readLastHeader(VERDICT, () => true) === true;
+    if (!isVerdict || !this.#readId(record)) return this.take(record);
+    const place = this.index.find(this.#id);
+    return place >= 0 && this.index.has(place, record.offset) ? this.index.dueOf(place) : undefined;
   }
 
   /** Takes the next record of the log. Gives the instant at which it is due, where it is an entry that waits. */
   take(record: FetchedRecord): number | undefined {
+    const hasId = this.#readId(record);
+    const due = hasId && !record.isTombstone ? (record.readLastHeader(AT, readIsoTime) ?? Number.NaN) : Number.NaN;
+    if (Number.isNaN(due)) return this.#takeOther(record, hasId);
+    if (this.doomed.size > 0) this.doomed.delete(decoder.decode(record.key!));
+    this.#set(due, record.offset);
+    return due;
+  }
+
+  /** No view of the key is made: of a million entries that would be most of the work. */
+  #readId(record: FetchedRecord): boolean {
+    return record.readKey(this.#intoId) === true;
+  }
+
+  readonly #intoId = (bytes: Uint8Array, from: number, to: number): boolean => readEntryId(bytes, this.#id, from, to);
+
+  /** A request, the end of an entry, or something that is none. */
+  #takeOther(record: FetchedRecord, hasId: boolean): undefined {
     const { key } = record;
     // A compacted topic has no such record.
-    if (key === null) return undefined;
-    if (isRequestKey(key)) return this.#takeRequest(decoder.decode(key), record);
-    const isDeleted = record.value === null;
-    const hasId = readEntryId(key, this.#id);
-    const at = isDeleted || !hasId ? undefined : record.lastHeader(AT);
-    const due = at === undefined || at === null ? Number.NaN : readIsoTime(at);
-    if (!Number.isNaN(due)) {
-      if (this.doomed.size > 0) this.doomed.delete(decoder.decode(key));
-      this.#set(due, record.offset);
-      return due;
-    }
-    this.#forget(key, hasId);
-    if (!isDeleted) {
-      const error = new UndispatchableError("it has no UUID for its key, or does not say when it is due");
-      this.doomed.set(decoder.decode(key), { offset: record.offset, error });
-    }
-    return undefined;
+    if (key === null) return;
+    const text = decoder.decode(key);
+    if (isRequestKey(key)) return this.#takeRequest(text, record);
+    this.doomed.delete(text);
+    const place = hasId ? this.index.find(this.#id) : -1;
+    if (place >= 0) this.#remove(place);
+    if (record.isTombstone) return;
+    const error = new UndispatchableError("it has no UUID for its key, or does not say when it is due");
+    this.doomed.set(text, { offset: record.offset, error });
   }
 
   /** The entry whose id was read last has this time and this place in the log. */
@@ -112,11 +120,5 @@ export class ScheduleContents {
   moved(entry: string, due: number, offset: number): void {
     this.doomed.delete(entry);
     if (readEntryId(encoder.encode(entry), this.#id)) this.#set(due, offset);
-  }
-
-  #forget(key: Uint8Array, hasId: boolean): void {
-    if (this.doomed.size > 0) this.doomed.delete(decoder.decode(key));
-    const place = hasId ? this.index.find(this.#id) : -1;
-    if (place >= 0) this.#remove(place);
   }
 }

@@ -3,6 +3,7 @@ import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import { within } from "../client/within.ts";
 import type { EventHub } from "./events.ts";
+import type { LoadTurns } from "./load-turns.ts";
 import { readPartition } from "./partition-reader.ts";
 import type { Runtime } from "./runtime.ts";
 import { ScheduleContents } from "./schedule-contents.ts";
@@ -16,6 +17,7 @@ export interface ScheduleSource {
   readonly place: TopicPartition;
   /** Bytes of records that may be kept ready. */
   readonly room: () => number;
+  readonly turns: LoadTurns;
   /** Ends it: then it throws. */
   readonly signal: AbortSignal;
 }
@@ -31,6 +33,8 @@ export interface LoadedSchedule {
 
 const INIT_TIMEOUT = 60_000;
 const ASK_TIMEOUT = 30_000;
+/** A load that waits for its turn for so long (ms) goes on without. */
+const TURN_PATIENCE = 10_000;
 /** So often (ms) is told how far reading has got. */
 const PROGRESS_EVERY = 1_000;
 
@@ -39,12 +43,24 @@ const PROGRESS_EVERY = 1_000;
  * then where the log ends, and all up to there.
  */
 export async function loadSchedule(source: ScheduleSource, writer: ScheduleWriter): Promise<LoadedSchedule> {
-  const { runtime, events, place, room, signal } = source;
-  const { kafka, clock } = runtime;
+  const { runtime, place, room, turns, signal } = source;
   await takenOver(source, writer);
   const { start, end } = await boundsOf(source);
   const contents = new ScheduleContents((offset) => window.drop(offset));
-  const window = new ScheduleWindow(kafka, place, contents.index, signal, room);
+  const window = new ScheduleWindow(runtime.kafka, place, contents.index, signal, room);
+  const epoch = await turns.run(TURN_PATIENCE, signal, () => readAll(source, contents, start, end));
+  signal.throwIfAborted();
+  return { contents, window, end, epoch };
+}
+
+/** Gives the leader epoch of what was read last. */
+async function readAll(
+  { runtime, events, place, signal }: ScheduleSource,
+  contents: ScheduleContents,
+  start: number,
+  end: number,
+): Promise<number> {
+  const { kafka, clock } = runtime;
   let [told, read, epoch] = [clock.monotonic(), 0, -1];
   for await (const { records, nextOffset, leaderEpoch } of readPartition(kafka, place, start, end, signal, "fail")) {
     for (const record of records) contents.take(record);
@@ -54,8 +70,7 @@ export async function loadSchedule(source: ScheduleSource, writer: ScheduleWrite
     told = clock.monotonic();
     events.emit("scheduleLoading", { ...place, read, left: end - nextOffset });
   }
-  signal.throwIfAborted();
-  return { contents, window, end, epoch };
+  return epoch;
 }
 
 /** It may be left at any time: nothing is on its way yet. */

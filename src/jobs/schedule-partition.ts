@@ -4,6 +4,7 @@ import type { Lease } from "../client/lease.ts";
 import { type Clock, sleep } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import type { TopicPartition } from "./events.ts";
+import type { LoadTurns } from "./load-turns.ts";
 import type { Runtime } from "./runtime.ts";
 import { ScheduleAnswers } from "./schedule-answers.ts";
 import type { ScheduleContents } from "./schedule-contents.ts";
@@ -21,6 +22,7 @@ export interface ScheduleContext {
   readonly fetcher: () => Fetcher;
   /** Bytes of records that each partition may keep ready. */
   readonly room: () => number;
+  readonly turns: LoadTurns;
 }
 
 export type ScheduleState = "loading" | "running" | "stopped" | "ended";
@@ -180,10 +182,10 @@ export class SchedulePartition {
   }
 
   async #load(writer: ScheduleWriter, signal: AbortSignal): Promise<void> {
-    const { app, runtime, fetcher, room } = this.#context;
+    const { app, runtime, fetcher, room, turns } = this.#context;
     const began = this.#clock.monotonic();
     const { contents, window, end, epoch } = await loadSchedule(
-      { runtime, events: app.events, place: this.#place, room, signal },
+      { runtime, events: app.events, place: this.#place, room, turns, signal },
       writer,
     );
     const wake = (): void => this.#wake?.();

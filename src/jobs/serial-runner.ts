@@ -60,8 +60,12 @@ export class SerialRunner implements JobRunner {
     // The partition is being given up, or has stopped: nothing of it waits or ends here.
     if (outcome === "aborted") return;
     const { offset } = this.#buffer.first!;
-    if ("end" in outcome) this.#settle(offset, outcome.end);
-    else if (this.#parts.notRunning() === undefined) this.#waitFor(outcome.wait, offset);
+    if ("end" in outcome) return this.#settle(offset, outcome.end);
+    const wait = (): void => {
+      if (this.#parts.notRunning() === undefined) this.#waitFor(outcome.wait, offset);
+    };
+    if (outcome.first === undefined) wait();
+    else this.#parts.attempts.settle(offset, outcome.first, wait);
   };
 
   #settle(offset: number, end: () => Promise<boolean>): void {

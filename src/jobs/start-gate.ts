@@ -1,6 +1,7 @@
 import { LeaseWait } from "./lease-wait.ts";
 import type { MoveSource } from "./moves.ts";
 import type { PartitionFailures } from "./partition-failures.ts";
+import type { PartitionSteps } from "./partition-steps.ts";
 import type { SlotUser } from "./queue-share.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { StartNotes } from "./start-notes.ts";
@@ -19,6 +20,7 @@ export class StartGate {
   readonly #user: SlotUser;
   readonly #failures: PartitionFailures;
   readonly #notes: StartNotes;
+  readonly #steps: PartitionSteps;
   readonly #lease: LeaseWait;
   /** Undefined: the queue's options have none, so that nothing is spent on them. */
   readonly #rules: StartRules | undefined;
@@ -27,11 +29,18 @@ export class StartGate {
   /** What ends a job that may not run, as jobs before it are parked. */
   parked: ((record: BufferedRecord) => (() => Promise<boolean>) | undefined) | undefined;
 
-  constructor(context: WorkerContext, user: SlotUser & MoveSource, failures: PartitionFailures, notes: StartNotes) {
+  constructor(
+    context: WorkerContext,
+    user: SlotUser & MoveSource,
+    failures: PartitionFailures,
+    notes: StartNotes,
+    steps: PartitionSteps,
+  ) {
     this.#context = context;
     this.#user = user;
     this.#failures = failures;
     this.#notes = notes;
+    this.#steps = steps;
     this.#lease = new LeaseWait(context.lease, () => user.slotFree());
     const rules = new StartRules(context, user, failures);
     this.#rules = rules.isEmpty ? undefined : rules;
@@ -81,6 +90,7 @@ export class StartGate {
   /** A wait of the job at `offset` is over: a wall clock that was set back meanwhile must not make it wait again. */
   waited(offset: number): void {
     this.#failures.waited(offset);
+    this.#steps.waited(offset);
     this.#rules?.waited(offset);
   }
 
@@ -99,8 +109,9 @@ export class StartGate {
     return "now";
   }
 
-  /** A job that failed under an earlier owner waits as long as it would have there. */
+  /** A job that failed, or was interrupted, under an earlier owner waits as long as it would have there. */
   #waitOf(offset: number): number {
-    return this.#failures.size === 0 || this.#notes.isNotedSuspect(offset) ? 0 : this.#failures.waitOf(offset);
+    const wait = this.#failures.size === 0 || this.#notes.isNotedSuspect(offset) ? 0 : this.#failures.waitOf(offset);
+    return Math.max(wait, this.#steps.waitOf(offset));
   }
 }

@@ -1,8 +1,8 @@
 import type { Clock } from "../net/clock.ts";
 import { endOfTooOld } from "./expiry.ts";
-import { ATTEMPT_HEADER } from "./headers.ts";
 import type { MoveSource } from "./moves.ts";
 import type { PartitionFailures } from "./partition-failures.ts";
+import { isReenqueued } from "./progress-record.ts";
 import { readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { Throttle } from "./throttle.ts";
@@ -75,8 +75,8 @@ export class StartRules {
 
   /** NaN, which is neither too old nor too young: nobody knows. */
   #enqueuedAt(record: BufferedRecord): number {
-    // What was re-enqueued for a retry is as old as it was.
-    if (record.headers.some(([name]) => name === ATTEMPT_HEADER)) {
+    // What was re-enqueued is as old as it was.
+    if (isReenqueued(record)) {
       return readJob(this.#source, record)?.enqueuedAt.getTime() ?? record.timestamp;
     }
     return record.timestamp < 0 ? Number.NaN : record.timestamp;

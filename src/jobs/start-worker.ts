@@ -4,6 +4,7 @@ import { AppClosedError, InvalidOptionError } from "./errors.ts";
 import { findScheduleTopics } from "./find-schedule-topics.ts";
 import { queueSettings } from "./options.ts";
 import { patternsOf } from "./queue-patterns.ts";
+import { holdsPlace } from "./resume-options.ts";
 import { prepareStateTopic, stateTopic } from "./state-topic.ts";
 import { resolveWorkOptions } from "./work-options.ts";
 import { Worker } from "./worker.ts";
@@ -28,7 +29,9 @@ export async function startWorker(app: AppState, options: unknown): Promise<Work
     await topics.find();
     await findDeadLetterTopics(app, cluster, topics.topics, signal);
     if (settings.scheduler) await findScheduleTopics(app, cluster, signal);
-    if (parksAny(app, topics.topics)) statePartitions = await prepareStateTopic(app, stateTopic(group));
+    const recurs = [...app.recurring.all].some(({ queue }) => topics.has(queue));
+    if (recurs || parksAny(app, topics.topics) || holdsAny(app, topics.topics, settings.patterns))
+      statePartitions = await prepareStateTopic(app, stateTopic(group));
   });
   const worker = new Worker(app, cluster, group, settings, topics, statePartitions);
   app.closers.add(worker.closer);
@@ -42,6 +45,14 @@ function parksAny({ settings }: AppState, queues: readonly string[]): boolean {
   const of = queues.map((queue) => queueSettings(settings, queue));
   const byPattern = settings.queuePatterns.map((pattern) => pattern.settings);
   return [...of, ...byPattern].some(({ whenExhausted }) => whenExhausted === "park");
+}
+
+/** Whether a job is declared to resume in place that is of one of the queues, or may be of one that a pattern matches. */
+function holdsAny({ registry }: AppState, queues: readonly string[], patterns: boolean): boolean {
+  return registry.definitions.some(
+    ({ resume, queue, partitioner }) =>
+      resume.isDeclared && holdsPlace(resume, partitioner !== undefined) && (patterns || queues.includes(queue)),
+  );
 }
 
 /** Throws an `AppClosedError` where the app is closed meanwhile: nobody would ever close the worker. */

@@ -6,8 +6,7 @@ import type { AppState } from "./app-state.ts";
 import { readPartition } from "./partition-reader.ts";
 import type { JobRecord } from "./received-job.ts";
 import { keyOfState, type PartitionState, requestOf, type StateRequest, StateScan } from "./state-scan.ts";
-import { statePartition } from "./state-topic.ts";
-import type { TopicReader } from "./topic-reader.ts";
+import { type StateKey, type StateKind, stateKey, statePartition } from "./state-topic.ts";
 
 /** Longest wait (ms) for the brokers' word on where the topic ends. */
 const ASK_TIMEOUT = 30_000;
@@ -17,6 +16,8 @@ const FOLLOWING = "following the group's state";
 
 /** The owner of a queue's partition, as requests reach it. */
 export interface StateFollower extends TopicPartition {
+  /** Whether requests of this kind are for it. */
+  takes(kind: StateKind): boolean;
   requested(request: StateRequest): void;
 }
 
@@ -33,7 +34,7 @@ interface Load {
 }
 
 /** Reads a group's state topic for a worker: what is kept for a partition that it begins with, and requests from then on. */
-export class StateReader implements TopicReader {
+export class StateReader {
   readonly topic: string;
   readonly #app: AppState;
   readonly #partitions: number;
@@ -49,10 +50,6 @@ export class StateReader implements TopicReader {
     this.topic = topic;
     this.#partitions = partitions;
     this.#fetcher = fetcher;
-  }
-
-  isOne(topic: string): boolean {
-    return topic === this.topic;
   }
 
   /** Where the state of a queue's partition is. */
@@ -124,28 +121,32 @@ export class StateReader implements TopicReader {
     const { kafka } = this.#app.slot.use();
     if (at !== undefined) {
       for await (const { records } of readPartition(kafka, this.placeOf(of), at, at + 1, this.#stop.signal)) {
-        const found = records.find((record) => isParkedJob(record, of, offset));
+        const found = records.find((record) => isUnder(record, stateKey(parkedKey(of, offset))));
         if (found !== undefined && found.value !== null) return found;
       }
     }
     // It was compacted away: a later one has its place.
-    return this.#last(of, offset, at);
+    return this.last(parkedKey(of, offset), at);
   }
 
   /** Whether a parked job's record, which was written at `at`, has been deleted. Nothing of its partition is open any more. */
   async isGone(of: TopicPartition, offset: number, at: number | undefined): Promise<boolean> {
-    return (await this.#last(of, offset, at)) === undefined;
+    return (await this.last(parkedKey(of, offset), at)) === undefined;
   }
 
-  /** What the log says of the job in the end. What is written, and not decided yet, is waited for. */
-  async #last(of: TopicPartition, offset: number, from: number | undefined): Promise<JobRecord | undefined> {
+  /**
+   * What the log says under a key in the end; undefined: nothing any more. What is written, and not decided yet, is waited
+   * for. `from`: there is nothing before that.
+   */
+  async last(key: StateKey, from?: number): Promise<JobRecord | undefined> {
     const { kafka } = this.#app.slot.use();
-    const place = this.placeOf(of);
+    const place = this.placeOf(key);
+    const text = stateKey(key);
     const { signal } = this.#stop;
     const { start, end } = await this.#bounds(place, "readUncommitted");
     let last: JobRecord | undefined;
     for await (const { records } of readPartition(kafka, place, Math.max(start, from ?? 0), end, signal))
-      last = records.findLast((record) => isParkedJob(record, of, offset)) ?? last;
+      last = records.findLast((record) => isUnder(record, text)) ?? last;
     signal.throwIfAborted();
     return last?.value === null ? undefined : last;
   }
@@ -178,8 +179,7 @@ export class StateReader implements TopicReader {
       const request = key === undefined ? undefined : requestOf(record, key);
       if (request === undefined) continue;
       for (const [follower, { seen }] of this.#followers)
-        if (follower.topic === key!.topic && follower.partition === key!.partition && record.offset >= seen)
-          follower.requested(request);
+        if (isOf(follower, key!) && follower.takes(key!.kind) && record.offset >= seen) follower.requested(request);
     }
     for (const following of this.#followers.values())
       if (following.at === partition) following.seen = Math.max(following.seen, nextOffset);
@@ -227,8 +227,15 @@ export class StateReader implements TopicReader {
   }
 }
 
-function isParkedJob(record: JobRecord, of: TopicPartition, offset: number): boolean {
-  const key = keyOfState(record);
-  if (key?.kind !== "park") return false;
-  return key.topic === of.topic && key.partition === of.partition && Number(key.id) === offset;
+function parkedKey({ topic, partition }: TopicPartition, offset: number): StateKey {
+  return { kind: "park", topic, partition, id: String(offset) };
+}
+
+function isUnder(record: JobRecord, key: string): boolean {
+  const found = keyOfState(record);
+  return found !== undefined && stateKey(found) === key;
+}
+
+function isOf({ topic, partition }: TopicPartition, key: StateKey): boolean {
+  return topic === key.topic && partition === key.partition;
 }

@@ -1,5 +1,6 @@
 import { defaultPartition } from "../client/default-partitioner.ts";
-import { KafkaError } from "../client/errors.ts";
+import { ErrorCode } from "../client/error-code.ts";
+import { KafkaError, ProtocolError } from "../client/errors.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import type { AppState } from "./app-state.ts";
 import { StateTopicError } from "./errors.ts";
@@ -7,17 +8,24 @@ import { findTopics } from "./find-topics.ts";
 
 /**
  * What of a queue's partition is kept beyond its offsets (S7.9): in `<group>-state`, a compacted topic, under the keys of
- * this file. The partition's owner writes it, in transactions with its marks; "release" and "discard" are requests to it.
+ * this file. The partition's owner writes it, in transactions with its marks; "progress" is how far a job
+ * with steps has got, "recurring" up to when the ticks of a recurring job are dealt with; "release", "discard", "pause"
+ * and "resume" are requests to it.
  */
-export type StateKind = "park" | "release" | "discard";
+export type StateKind = "park" | "progress" | "recurring" | RequestKind;
+/** What the owner of a partition is asked for: of a parked key, or of a recurring job. */
+export type RequestKind = "release" | "discard" | "pause" | "resume";
 
 export interface StateKey extends TopicPartition {
   readonly kind: StateKind;
-  /** An offset of the queue's partition, or what tells requests apart. */
+  /** An offset of the queue's partition, the name of a recurring job, or what tells requests apart. */
   readonly id: string;
 }
 
-const KINDS: ReadonlySet<string> = new Set<StateKind>(["park", "release", "discard"]);
+const KINDS: ReadonlySet<string> = new Set<StateKind>([
+  ...(["park", "progress", "recurring"] as const),
+  ...(["release", "discard", "pause", "resume"] as const),
+]);
 const PARTITIONS = 12;
 /** As the brokers keep it where they are not told. */
 const BROKERS_OWN = -1;
@@ -35,7 +43,7 @@ export function stateKey({ kind, topic, partition, id }: StateKey): string {
 
 /** Undefined: it is no key that this version knows. */
 export function parseStateKey(text: string): StateKey | undefined {
-  const match = /^([a-z]+)\/([a-zA-Z0-9._-]{1,249})\/(\d{1,10})\/([a-zA-Z0-9-]{1,64})$/.exec(text);
+  const match = /^([a-z]+)\/([a-zA-Z0-9._-]{1,249})\/(\d{1,10})\/([a-zA-Z0-9._-]{1,64})$/.exec(text);
   if (match === null || !KINDS.has(match[1]!)) return undefined;
   return { kind: match[1] as StateKind, topic: match[2]!, partition: Number(match[3]), id: match[4]! };
 }
@@ -56,7 +64,9 @@ export async function findStateTopic(app: AppState, name: string): Promise<numbe
  */
 export async function prepareStateTopic(app: AppState, name: string): Promise<number> {
   const admin = app.slot.use().kafka.admin();
-  let partitions = await findStateTopic(app, name);
+  let partitions = await findStateTopic(app, name).catch((error: unknown) => {
+    throw isForbidden(error) ? new StateTopicError(name, "may not be used by this client: allow it to", error) : error;
+  });
   if (partitions === undefined) {
     const config = { "cleanup.policy": "compact", "max.message.bytes": String(MAX_MESSAGE_BYTES) };
     try {
@@ -80,4 +90,9 @@ export async function prepareStateTopic(app: AppState, name: string): Promise<nu
       `has cleanup.policy=${policy}: set it to "compact", or jobs that are kept there are lost`,
     );
   return partitions;
+}
+
+/** Whether the error says that the client may not even look at the topic. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof ProtocolError && error.errorCode === ErrorCode.TOPIC_AUTHORIZATION_FAILED;
 }

@@ -19,6 +19,11 @@ export interface WorkOptions {
   readonly signal?: AbortSignal | undefined;
   /** How often finished jobs are committed; 0: after each. What finished since then runs again after a kill. Default 1 s. */
   readonly commitInterval?: Duration | undefined;
+  /**
+   * How often it is saved how far jobs have got that have steps and resume in place, while they run: no more often than
+   * once a second. What a job has done since then is done again after a kill. Default 5 s.
+   */
+  readonly checkpointInterval?: Duration | undefined;
   /** How long a running job may go on when its partition is wanted elsewhere. At most the rebalance timeout less 5 s. Default 30 s. */
   readonly revokeGrace?: Duration | undefined;
   /** How long `close` waits for running jobs. Default 60 s. */
@@ -68,6 +73,7 @@ export interface WorkSettings {
   readonly groupProtocol: GroupProtocol | undefined;
   readonly instanceId: string | undefined;
   readonly commitInterval: number;
+  readonly checkpointInterval: number;
   readonly revokeGrace: number;
   readonly shutdownTimeout: number;
   readonly sessionTimeout: number;
@@ -80,7 +86,7 @@ export interface WorkSettings {
 }
 
 const TIMES = [
-  ...(["commitInterval", "revokeGrace", "shutdownTimeout", "sessionTimeout"] as const),
+  ...(["commitInterval", "checkpointInterval", "revokeGrace", "shutdownTimeout", "sessionTimeout"] as const),
   ...(["rebalanceTimeout", "unknownJobGrace", "patternInterval", "stuckAfter"] as const),
 ] as const;
 const NAMES = [
@@ -128,6 +134,7 @@ export function resolveWorkOptions(
     instanceId: checkInstanceId(options.instanceId),
     concurrency: count("concurrency"),
     commitInterval: time("commitInterval"),
+    checkpointInterval: time("checkpointInterval"),
     revokeGrace: time("revokeGrace"),
     shutdownTimeout: time("shutdownTimeout"),
     sessionTimeout: time("sessionTimeout"),

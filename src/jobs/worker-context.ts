@@ -4,11 +4,12 @@ import type { AppState } from "./app-state.ts";
 import type { CommitSource, Committer } from "./committer.ts";
 import type { EventHub } from "./events.ts";
 import type { FlowControl } from "./flow-control.ts";
+import type { GroupState } from "./group-state.ts";
 import type { JobSlots } from "./job-slots.ts";
 import type { Leftovers } from "./leftovers.ts";
 import type { Moves } from "./moves.ts";
+import type { ProgressSaver } from "./progress-saver.ts";
 import type { QueueSettings } from "./queue-options.ts";
-import type { StateReader } from "./state-reader.ts";
 import type { Throttles } from "./throttle.ts";
 import type { Turn } from "./turn.ts";
 
@@ -27,12 +28,13 @@ export interface WorkerContext {
   /** Whether nothing is to start anywhere. */
   readonly isQuiet: boolean;
   readonly moves: Moves;
-  /** What the group keeps beyond offsets. Undefined: none of the worker's queues needs it. */
-  readonly state: StateReader | undefined;
+  /** What the group keeps beyond offsets. Its topic is there where one of the worker's queues parks jobs. */
+  readonly state: GroupState;
+  readonly saver: ProgressSaver;
   /** Milliseconds for which a job is waited for that this process does not know, as during a rolling deploy. */
   readonly unknownJobGrace: number;
   readonly maxBatchJobs: number;
   queueOf(topic: string): QueueSettings;
-  /** Resolves once the partition's marks are committed, or that has taken too long. */
-  flush(source: CommitSource): Promise<void>;
+  /** Resolves once the partition's marks are committed, and `saved` has, or that has taken too long. */
+  flush(source: CommitSource, saved?: Promise<void>): Promise<void>;
 }

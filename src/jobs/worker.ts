@@ -7,19 +7,19 @@ import type { AppState, PartitionHolder } from "./app-state.ts";
 import { type CommitSource, Committer } from "./committer.ts";
 import type { TopicPartition } from "./events.ts";
 import { FlowControl } from "./flow-control.ts";
+import { GroupState } from "./group-state.ts";
 import { JobSlots } from "./job-slots.ts";
 import { Leftovers } from "./leftovers.ts";
 import { Moves } from "./moves.ts";
 import { queueSettings } from "./options.ts";
 import { OwnedExecutors } from "./owned-executors.ts";
 import { OwnedSchedules } from "./owned-schedules.ts";
+import { ProgressSaver } from "./progress-saver.ts";
 import type { RecordPlace } from "./record-place.ts";
 import { RetentionWatch } from "./retention-watch.ts";
 import { runningNow } from "./running-attempts.ts";
 import type { SchedulePartition } from "./schedule-partition.ts";
 import { watchShutdown } from "./shutdown-watch.ts";
-import { StateReader } from "./state-reader.ts";
-import { stateTopic } from "./state-topic.ts";
 import { Throttles } from "./throttle.ts";
 import { watchTopics } from "./topic-watch.ts";
 import { Turn } from "./turn.ts";
@@ -46,7 +46,7 @@ export class Worker implements PartitionHolder {
   readonly #committer: Committer;
   readonly #moves: Moves;
   readonly #slots: JobSlots;
-  readonly #stateReader: StateReader | undefined;
+  readonly #groupState: GroupState;
   readonly #leftovers = new Leftovers();
   readonly #flow: FlowControl;
   readonly #upkeep: Upkeep;
@@ -95,8 +95,7 @@ export class Worker implements PartitionHolder {
       () => app.slot.use().transactions,
       (error, { topic, partition }) => app.events.emit("error", { error, during: "moving a job", topic, partition }),
     );
-    if (statePartitions !== undefined)
-      this.#stateReader = new StateReader(app, stateTopic(groupId), statePartitions, () => this.#fetcher);
+    this.#groupState = new GroupState(app, groupId, statePartitions, () => this.#fetcher);
     this.#executors = new OwnedExecutors(this.#context(), cluster, () => this.#group, settings);
     const retention = new RetentionWatch(app.slot.use().kafka.admin(), clock, app.events, () => topics.topics);
     this.#upkeep = new Upkeep(clock, app.events, this.#executors, this.#flow, retention);
@@ -105,7 +104,7 @@ export class Worker implements PartitionHolder {
       schedule,
       settings.scheduler ? [...app.settings.scheduledMessagesTopics.keys()] : [],
     );
-    const readers = this.#stateReader === undefined ? [this.#schedules] : [this.#stateReader, this.#schedules];
+    const readers = [this.#groupState, this.#schedules];
     const executors = this.#executors;
     this.#fetcher = workerFetcher(cluster, { app, settings, topics, flow: this.#flow, executors, readers });
     this.#unwatch = watchTopics(
@@ -125,6 +124,7 @@ export class Worker implements PartitionHolder {
   #context(): WorkerContext {
     const { events, settings } = this.#app;
     const worker = this;
+    const saver = new ProgressSaver(this.#clock, this.#moves, this.#settings.checkpointInterval, events);
     return {
       app: this.#app,
       clock: this.#clock,
@@ -140,11 +140,11 @@ export class Worker implements PartitionHolder {
         return worker.#state !== "working";
       },
       moves: this.#moves,
-      state: this.#stateReader,
+      ...{ state: this.#groupState, saver },
       unknownJobGrace: this.#settings.unknownJobGrace,
       maxBatchJobs: this.#settings.maxBatchJobs,
       queueOf: (topic) => queueSettings(settings, topic),
-      flush: (source: CommitSource) => this.#flush(source),
+      flush: (source: CommitSource, saved?: Promise<void>) => this.#flush(source, saved),
     };
   }
 
@@ -175,8 +175,9 @@ export class Worker implements PartitionHolder {
     };
   }
 
-  #flush(source: CommitSource): Promise<void> {
-    return within(this.#clock, FLUSH_TIMEOUT, this.#committer.flush(source), () => {
+  #flush(source: CommitSource, saved?: Promise<void>): Promise<void> {
+    const flushed = Promise.all([this.#committer.flush(source), saved]).then(() => {});
+    return within(this.#clock, FLUSH_TIMEOUT, flushed, () => {
       const { topic, partition } = source;
       const error = new CommitTimeoutError(topic, partition, FLUSH_TIMEOUT);
       this.#app.events.emit("error", { error, during: "giving up a partition", topic, partition });
@@ -239,6 +240,11 @@ export class Worker implements PartitionHolder {
   /** @internal Of schedule topics. */
   get schedules(): Iterable<SchedulePartition> {
     return this.#schedules;
+  }
+
+  /** @internal Jobs of which it keeps how far they have got. */
+  get jobsInProgress(): number {
+    return [...this.#executors].reduce((sum, { steps }) => sum + steps.size, 0);
   }
 
   /** @internal Whether it has the partition now. */
@@ -306,7 +312,7 @@ export class Worker implements PartitionHolder {
     this.#fetcher.close();
     this.#committer.close();
     this.#moves.close();
-    this.#stateReader?.close();
+    this.#groupState.close();
     this.#upkeep.close();
     this.#health.close();
     this.#unwatch();

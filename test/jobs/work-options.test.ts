@@ -15,6 +15,7 @@ test("S9 a worker's options have their defaults", () => {
     instanceId: undefined,
     concurrency: 100,
     commitInterval: 1_000,
+    checkpointInterval: 5_000,
     revokeGrace: 30_000,
     shutdownTimeout: 60_000,
     sessionTimeout: 10_000,
@@ -34,13 +35,13 @@ test("S9 a worker's options replace the defaults", () => {
     ...{ queues: ["b", "b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: "10s", shutdownTimeout: "0s" },
     ...{ sessionTimeout: "30s", rebalanceTimeout: "15s", maxBatchJobs: 5, maxBufferedBytes: 1 },
     ...{ groupProtocol: "classic", instanceId: "pod-7", patternInterval: "1m", stuckAfter: 5, unknownJobGrace: "2m" },
-    scheduler: false,
+    ...{ checkpointInterval: "2s", scheduler: false },
   };
   assert.deepEqual(resolveWorkOptions(given, ["a", "b"]), {
     ...{ queues: ["b"], signal, concurrency: 3, commitInterval: 0, revokeGrace: 10_000, shutdownTimeout: 0 },
     ...{ sessionTimeout: 30_000, rebalanceTimeout: 15_000, maxBatchJobs: 5, maxBufferedBytes: 1 },
     ...{ groupProtocol: "classic", instanceId: "pod-7", patterns: false, patternInterval: 60_000, stuckAfter: 5 },
-    ...{ unknownJobGrace: 120_000, scheduler: false },
+    ...{ unknownJobGrace: 120_000, checkpointInterval: 2_000, scheduler: false },
   });
 });
 

@@ -30,21 +30,26 @@ const scripts: fc.Arbitrary<StepFault[]> = fc.array(
 
 /**
  * Has `play` hold for random faults: OTTLA_SIMULATIONS says of how many scripts, OTTLA_SEED repeats one. Its `current`
- * names the process that they hit.
+ * names the process that they hit, `arbitrary` gives what else it is to hold for.
  */
-export async function underTransactionFaults(
+export async function underTransactionFaults<T = undefined>(
   topics: Readonly<Record<string, number>>,
-  play: (bench: WorkerBench, current: (process: WorkerProcess) => void) => Promise<void>,
+  play: (bench: WorkerBench, current: (process: WorkerProcess) => void, given: T) => Promise<void>,
+  arbitrary: fc.Arbitrary<T> = fc.constant(undefined as T),
 ): Promise<void> {
-  const property = fc.asyncProperty(scripts, async (script) => {
+  const property = fc.asyncProperty(scripts, arbitrary, async (script, given) => {
     const cleanups: (() => Promise<void>)[] = [];
     const bench = await startWorkerBench({ after: (fn) => void cleanups.push(fn) }, { topics });
     try {
       let current: WorkerProcess | undefined;
       inflict(bench, script, () => current);
-      await play(bench, (process) => {
-        current = process;
-      });
+      await play(
+        bench,
+        (process) => {
+          current = process;
+        },
+        given,
+      );
     } finally {
       for (const cleanup of cleanups) await cleanup();
     }

@@ -64,6 +64,7 @@ const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const EVENTS: readonly AppEventName[] = [
   ...(["started", "completed", "failed", "retried", "assigned", "revoked", "lost", "closed"] as const),
   ...(["retentionAtRisk", "discarded", "duplicate", "dead", "expired", "parked", "blocked"] as const),
+  ...(["interrupted", "resumed"] as const),
   ...(["startedAtEarliest", "partitionsChanged", "instanceIdBusy", "eventLoopBlocked"] as const),
   ...(["shutdownDelayed", "error"] as const),
   ...(["dispatched", "cancelled", "rescheduled", "undispatchable", "scheduleLoaded"] as const),
