@@ -5,6 +5,7 @@ import { compactionConformance } from "./compaction.ts";
 import { consumeConformance } from "./consume.ts";
 import { consumerControlConformance } from "./consumer-control.ts";
 import { consumerGroupConformance } from "./consumer-group.ts";
+import { continuationsConformance } from "./continuations.ts";
 import { deadLettersConformance } from "./dead-letters.ts";
 import { duplicatesConformance } from "./duplicates.ts";
 import { fetchSessionsConformance } from "./fetch-sessions.ts";
@@ -52,6 +53,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   jobsConformance,
   lanesConformance,
   parkingConformance,
+  continuationsConformance,
   deadLettersConformance,
   duplicatesConformance,
 ];

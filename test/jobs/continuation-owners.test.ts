@@ -33,6 +33,52 @@ underBoth("S8.8 S7.9 after a kill the next owner resumes at the last saved check
   assert.equal((await savedProgress(bench)).size, 0);
 });
 
+underBoth("S7.9 progress is saved as a run is interrupted: a kill right after costs nothing", async (t) => {
+  const bench = await startWorkerBench(t);
+  const seen: string[] = [];
+  const make = (name: string): WorkerProcess =>
+    bench.process(name, { queues: { q: QUEUE } }).job("q", async (_payload, job, own) => {
+      if (job.resumptions === 1 && name === "first") {
+        own.crash();
+        return new Promise(() => {});
+      }
+      await job.step("a", () => void seen.push(`${name} a`));
+      await job.step("b", () => void seen.push(`${name} b`), { isolated: true });
+    });
+  await produceKeys(bench, ["a"]);
+  await make("first").work();
+  await bench.until(() => seen.includes("first a"));
+  await make("second").work();
+  await bench.until(() => drained(bench), 300_000);
+  assert.deepEqual(seen, ["first a", "second b"]);
+});
+
+underBoth(
+  "S7.9 what a job has done is saved as its partition is given up, though it does not end in time",
+  async (t) => {
+    const bench = await startWorkerBench(t);
+    const rows: string[] = [];
+    const make = (name: string): WorkerProcess =>
+      bench.process(name, { queues: { q: QUEUE } }).job("q", async (_payload, job, own) => {
+        await job.step("rows", async (step) => {
+          for (let row = step.cursor ?? 0; row < 10; row++) {
+            rows.push(`${name}:${row}`);
+            if (row === 7 && name === "first") await new Promise(() => {});
+            await own.sleep(10);
+            await step.advance({ from: row });
+          }
+        });
+      });
+    await produceKeys(bench, ["a"]);
+    const worker = await make("first").work({ shutdownTimeout: "1s" });
+    await bench.until(() => rows.includes("first:7"));
+    await assert.rejects(bench.run(worker.close()), { name: "ShutdownTimeoutError" });
+    await make("second").work();
+    await bench.until(() => drained(bench));
+    assert.deepEqual(rowsOf(rows, "second"), [7, 8, 9]);
+  },
+);
+
 underBoth("S8.8 S7.9 a worker that was frozen and lost its partition writes nothing late", async (t) => {
   const bench = await startWorkerBench(t);
   const rows: string[] = [];

@@ -21,7 +21,7 @@ interface Change {
 
 const changes: fc.Arbitrary<Change[]> = fc.array(
   fc.record({
-    after: fc.integer({ min: 20, max: 1_500 }),
+    after: fc.integer({ min: 20, max: 3_000 }),
     what: fc.constantFrom("close" as const, "crash" as const, "join" as const, "leave" as const),
   }),
   { maxLength: 6 },
@@ -69,7 +69,7 @@ for (const [what, options] of Object.entries(QUEUES)) {
         for (const change of script) await fleet.apply(change);
         await bench.until(() => drained(bench), 300_000);
         await bench.time.advance(3_000);
-        jobs.checkRepeats(2_500);
+        jobs.checkRepeats(1_800);
         await jobs.check();
         assert.deepEqual(jobs.problems, []);
         assert.equal((await savedProgress(bench)).size, 0, "no progress is left behind");

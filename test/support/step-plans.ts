@@ -17,11 +17,11 @@ export interface StepPlan {
 export const stepPlans: fc.Arbitrary<StepPlan[]> = fc.array(
   fc.record({
     key: fc.constantFrom("a", "b", "c"),
-    steps: fc.array(fc.record({ rows: fc.nat(8), isIsolated: fc.nat(4).map((n) => n === 0) }), {
+    steps: fc.array(fc.record({ rows: fc.nat(24), isIsolated: fc.nat(4).map((n) => n === 0) }), {
       minLength: 1,
       maxLength: 4,
     }),
-    fails: fc.array(fc.nat(20), { maxLength: 2 }),
+    fails: fc.array(fc.nat(40), { maxLength: 2 }),
     handsOver: fc.boolean(),
   }),
   { minLength: 1, maxLength: 6 },
@@ -99,7 +99,7 @@ export class PlannedJobs {
         async (step) => {
           for (let row = step.cursor ?? 0; row < rows; row++) {
             this.#row(n, first + row, own);
-            await own.sleep(25);
+            await own.sleep(100);
             const failure = `${n}/${first + row}`;
             if (fails.includes(first + row) && !this.#failed.has(failure)) {
               this.#failed.add(failure);
