@@ -31,7 +31,7 @@ test("S7.6 ottla recurring lists an app's recurring jobs, pauses and resumes the
   const states = async (): Promise<{ isPaused: boolean; next: string | null; last: string | null }> =>
     JSON.parse((await recurring("list", "times.ts", "--json")).out)[0];
   const until = async (isPaused: boolean): Promise<void> => {
-    while ((await states()).isPaused !== isPaused) await new Promise((resolve) => setTimeout(resolve, 50));
+    while ((await states()).isPaused !== isPaused);
   };
   const pause = await recurring("pause", "times.ts", "new-year");
   assert.deepEqual([pause.code, pause.out], [0, "pausing new-year: a worker does it\n"], pause.err);

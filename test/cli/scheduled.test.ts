@@ -72,7 +72,7 @@ test("S7.5 ottla scheduled cancel says of each whether it was cancelled, or too 
   const at = ["--brokers", broker.address];
   const entries = (await schedule(t, broker, [1, 2, 3])).map(textOf);
   const worker = spawnCli(t, ["worker", "times.ts", ...at]);
-  await worker.printed(/assigned .*later\/0/);
+  await worker.printed(/dispatching what is due in later\/0: 3 waiting/);
   assert.match(worker.out(), /^and what is due in later$/m);
   const cancel = (...args: string[]) => runCli(t, "scheduled", "cancel", "times.ts", ...args, ...at);
   const both = await cancel(entries[0]!, entries[1]!);
@@ -100,7 +100,7 @@ test("S7.5 ottla scheduled cancel without a worker says that nobody answered, an
   assert.deepEqual([cancel.code, cancel.out], [1, `no answer  ${entry}\n`]);
   assert.equal(cancel.err, "no worker has answered for 1 entry: the request stays in force\n");
   const worker = spawnCli(t, ["worker", "times.ts", ...at]);
-  await worker.printed(/assigned .*later\/0/);
+  await worker.printed(/dispatching what is due in later\/0: 1 waiting/);
   const again = await runCli(t, "scheduled", "cancel", "times.ts", entry!, ...at);
   assert.deepEqual([again.code, again.out], [5, `too late   ${entry}\n`], "the first request was answered before it");
 });
