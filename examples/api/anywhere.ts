@@ -1,5 +1,6 @@
 import { BulkEnqueueError, type EnqueuedJob } from "ottla";
 import { app, tenantStorage } from "./app.ts";
+import { processImport } from "./jobs/imports.ts";
 import { makeReport } from "./jobs/reports.ts";
 import { tenants, updateUser, users } from "./jobs/users.ts";
 
@@ -48,6 +49,7 @@ await app.performAllLater([
 ]);
 await updateUser.performNow({ userId: 8, attributes: { name: "here and now" } });
 await makeReport.performNow();
+await processImport.performNow({ importId: 1, userId: "7" });
 await updateUser
   .set({ queue: "no-such-queue" })
   .performLater({ userId: 7, attributes: {} })

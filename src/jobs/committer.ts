@@ -33,6 +33,8 @@ interface Chain {
 }
 
 const RETRY_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 100, max: 1_000 };
+/** How long (ms) the turns of several chains are waited for together. */
+const GATHERING = 1_000;
 /** A failure that passes by itself is news when it comes this often in a row, and then at each multiple. */
 const TROUBLE = 5;
 /** What no repetition will change. */
@@ -143,8 +145,9 @@ export class Committer {
   }
 
   /**
-   * The same for several chains at once. `work` is given those that have not ended, and gives what Kafka has then of each.
-   * Turns are taken in one order, whoever asks, so that no two wait for each other.
+   * The same for several chains at once. `work` is given those of which nothing is unresolved within a moment and that have
+   * not ended: none is held up for long by another that is slow. It gives what Kafka has then of each. Turns are taken in
+   * one order, whoever asks, so that no two wait for each other.
    */
   async inTurns(
     sources: readonly CommitSource[],
@@ -152,10 +155,11 @@ export class Committer {
   ): Promise<void> {
     const keyOf = ({ topic, partition }: CommitSource): string => partitionKey(topic, partition);
     const chains: Chain[] = [];
+    const end = this.#clock.monotonic() + GATHERING;
     let hasFailed = true;
     try {
       for (const source of [...sources].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))) {
-        const chain = await this.#takeTurn(source);
+        const chain = await this.#takeTurn(source, end);
         if (chain !== undefined) chains.push(chain);
       }
       // Some may have ended while the turns of others were waited for.
@@ -173,13 +177,31 @@ export class Committer {
     }
   }
 
-  async #takeTurn(source: CommitSource): Promise<Chain | undefined> {
+  /** Undefined: the chain has ended, or its turn has not come before `end` (monotonic ms). */
+  async #takeTurn(source: CommitSource, end: number = Number.POSITIVE_INFINITY): Promise<Chain | undefined> {
     const chain = this.#find(source);
     if (chain === undefined) return undefined;
-    while (chain.unresolved) await new Promise<void>((resolve) => chain.turns.push(resolve));
+    while (chain.unresolved) {
+      if (end <= this.#clock.monotonic()) return undefined;
+      await this.#nextTurn(chain, end);
+    }
     if (this.#find(source) !== chain) return undefined;
     chain.unresolved = true;
     return chain;
+  }
+
+  async #nextTurn({ turns }: Chain, end: number): Promise<void> {
+    let timer: Timer | undefined;
+    await new Promise<void>((resolve) => {
+      turns.push(resolve);
+      if (end === Number.POSITIVE_INFINITY) return;
+      timer = this.#clock.timer(end - this.#clock.monotonic(), () => {
+        const at = turns.indexOf(resolve);
+        if (at >= 0) turns.splice(at, 1);
+        resolve();
+      });
+    });
+    timer?.cancel();
   }
 
   #resolved(chain: Chain): void {

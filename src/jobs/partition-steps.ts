@@ -1,7 +1,8 @@
+import type { KafkaError } from "../client/errors.ts";
 import type { ProducerRecord } from "../client/producer-record.ts";
 import type { Attempt } from "./attempt.ts";
 import { JobError } from "./errors.ts";
-import { type FinishingMove, finishing, type Move, type MoveSource } from "./moves.ts";
+import { type FinishingMove, finishing, type Move, type MoveSource, TOO_LARGE } from "./moves.ts";
 import { tombstone } from "./parked-record.ts";
 import { jobInfo } from "./perform.ts";
 import { NO_PROGRESS, type Progress } from "./progress.ts";
@@ -51,6 +52,8 @@ export class PartitionSteps {
   readonly source: MoveSource;
   readonly #host: StepsHost;
   readonly #jobs = new Map<number, KeptProgress>();
+  /** No job below it is known of, but for parked ones. */
+  #lowest = Number.POSITIVE_INFINITY;
   #topicId = "";
   #isOver = false;
 
@@ -75,7 +78,7 @@ export class PartitionSteps {
     for (const { offset, topicId: own, progress } of entries) {
       if (own !== topicId || !isLeft(offset)) gone.push(offset);
       else if (progress === undefined) return unreadable(offset);
-      else this.#jobs.set(offset, { offset, progress, isHeld: true, isSaved: true, isDirty: false });
+      else this.#add({ offset, progress, isHeld: true, isSaved: true, isDirty: false });
     }
     this.#erase(gone);
     return undefined;
@@ -126,12 +129,17 @@ export class PartitionSteps {
   #progressed(offset: number, isHeld: boolean, progress: Progress): void {
     if (this.#isOver) return;
     const known = this.#jobs.get(offset);
-    if (known === undefined) this.#jobs.set(offset, { offset, progress, isHeld, isSaved: false, isDirty: isHeld });
+    if (known === undefined) this.#add({ offset, progress, isHeld, isSaved: false, isDirty: isHeld });
     else {
       known.progress = progress;
       known.isDirty = isHeld;
     }
     if (isHeld) this.#context.saver.touch(this);
+  }
+
+  #add(job: KeptProgress): void {
+    this.#jobs.set(job.offset, job);
+    this.#lowest = Math.min(this.#lowest, job.offset);
   }
 
   progressOf(offset: number): Progress | undefined {
@@ -193,12 +201,16 @@ export class PartitionSteps {
 
   /** The job is finished where it was, if it is not parked. */
   forget(offset: number): void {
-    if (this.#jobs.size > 0) this.#forget((each) => each === offset && !this.#host.isParked(each));
+    if (this.#jobs.has(offset) && !this.#host.isParked(offset)) this.#forget((each) => each === offset);
   }
 
   /** All below is finished, or not there any more. */
   forgetBelow(offset: number): void {
-    if (this.#jobs.size > 0) this.#forget((each) => each < offset && !this.#host.isParked(each));
+    // Parked jobs may be many, and stay below.
+    if (offset <= this.#lowest) return;
+    this.#forget((each) => each < offset && !this.#host.isParked(each));
+    const left = [...this.#jobs.keys()].filter((each) => !this.#host.isParked(each));
+    this.#lowest = Math.min(Number.POSITIVE_INFINITY, ...left);
   }
 
   /** Other jobs may come in these places. */
@@ -259,11 +271,21 @@ export class PartitionSteps {
     return { move: this.#stateMove, records, failed };
   }
 
-  /** Saves what is not saved, in the partition's own transaction. Resolves once it is, or the partition was given up. */
+  /**
+   * Saves what is not saved, in the partition's own transaction. Resolves once it is, or the partition was given up, or it
+   * can never be: then it is told of, and the jobs go on all the same.
+   */
   async save(): Promise<void> {
     if (!this.isDirty) return;
-    const { move, records } = this.saving;
-    await this.#context.moves.move(this.source, move, records);
+    const { move, records, failed } = this.saving;
+    const isFinal = ({ code }: KafkaError): boolean => TOO_LARGE.has(code);
+    try {
+      await this.#context.moves.move(this.source, move, records, { isFinal });
+    } catch (error) {
+      failed();
+      const { topic, partition } = this.source;
+      this.#context.events.emit("error", { error, during: "saving how far jobs have got", topic, partition });
+    }
   }
 
   /** The partition is given up. */

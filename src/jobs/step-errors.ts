@@ -23,7 +23,7 @@ export class StepError extends JobError {
   }
 }
 
-/** The names of a job's finished steps and its cursor are too large to be kept. Nothing of the cursor was taken. */
+/** The names of a job's finished steps and its cursor are too large to be kept. The job is where it was before. */
 export class ProgressTooLargeError extends JobError {
   override readonly name = "ProgressTooLargeError";
 

@@ -153,6 +153,7 @@ export class StepRun implements StepSink {
 
   #finish(name: string): void {
     this.#bytes += this.#measure(name) + 3;
+    if (this.#bytes > MAX_PROGRESS_BYTES) this.#checkSize(name, { steps: [...this.#finished, name], step: undefined });
     this.#finished.push(name);
     this.#current = undefined;
     this.#progressed();
@@ -164,14 +165,17 @@ export class StepRun implements StepSink {
   }
 
   moved(text: string): void {
-    const { name } = this.#current!;
-    if (this.#bytes + 3 * (text.length + name.length) > MAX_PROGRESS_BYTES) this.#checkSize(name, text);
-    this.#current = { name, cursor: text };
+    const { name, cursor } = this.#current!;
+    // A run that is nowhere else has got no further: what then fails is to count.
+    if (cursor === text) return;
+    const step = { name, cursor: text };
+    if (this.#bytes + 3 * (text.length + name.length) > MAX_PROGRESS_BYTES) this.#checkSize(name, { step });
+    this.#current = step;
     this.#progressed();
   }
 
-  #checkSize(name: string, cursor: string): void {
-    const bytes = this.#measure(encodeProgress({ ...this.progress, step: { name, cursor } }));
+  #checkSize(name: string, changed: Partial<Progress>): void {
+    const bytes = this.#measure(encodeProgress({ ...this.progress, ...changed }));
     if (bytes > MAX_PROGRESS_BYTES) throw new ProgressTooLargeError(this.#host.job, name, bytes, MAX_PROGRESS_BYTES);
   }
 

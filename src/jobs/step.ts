@@ -10,7 +10,7 @@ export type Cursor = string | number | boolean | object | null;
 export interface Step<C extends Cursor = number> {
   /** Where the step got to, in an earlier run or in this one. Undefined: it begins. */
   readonly cursor: C | undefined;
-  /** All up to the cursor is done: a run that follows begins there. A checkpoint. */
+  /** All up to the cursor is done: a run that follows begins there. A checkpoint. Set to what it was it is no progress. */
   set(cursor: C): Promise<void>;
   /** Sets the cursor to `from` + 1: the work at `from` is done. A checkpoint. */
   advance(this: Step<number>, options: { readonly from: number }): Promise<void>;

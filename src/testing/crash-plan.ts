@@ -1,5 +1,8 @@
 import type { Broker } from "../broker/broker.ts";
+import type { ObservedRequest } from "../broker/request-faults.ts";
+import { saysFinished } from "../jobs/commit-metadata.ts";
 import type { JobDefinition } from "../jobs/job-options.ts";
+import type { RecordPlace } from "../jobs/record-place.ts";
 import type { WorkerInstance } from "./worker-instance.ts";
 
 /**
@@ -46,7 +49,12 @@ export class CrashPlan {
   }
 
   /** True: the instance is dead now. */
-  reached(point: "before-perform" | "after-perform", job: JobDefinition, instance: WorkerInstance): boolean {
+  reached(
+    point: "before-perform" | "after-perform",
+    job: JobDefinition,
+    place: RecordPlace,
+    instance: WorkerInstance,
+  ): boolean {
     const plan = this.#plans.find(
       (each) => (each.job === undefined || each.job.name === job.name) && isDecidedAt(each.point, point),
     );
@@ -56,7 +64,7 @@ export class CrashPlan {
       this.#happen(plan, instance);
       return true;
     }
-    this.#killAtCommit(plan, instance);
+    this.#killAtCommit(plan, place, instance);
     return false;
   }
 
@@ -65,16 +73,45 @@ export class CrashPlan {
     this.#kill(instance);
   }
 
-  #killAtCommit(plan: Plan, instance: WorkerInstance): void {
-    const match = {
-      api: "OffsetCommit",
-      where: ({ clientId }: { readonly clientId: string | null }) => clientId === instance.clientId,
+  /** What ends well and has something to take along, as its progress, is committed in a transaction. */
+  #killAtCommit(plan: Plan, place: RecordPlace, instance: WorkerInstance): void {
+    const { faults } = this.#broker;
+    const isOwn = ({ clientId }: Pick<ObservedRequest, "clientId">): boolean => clientId === instance.clientId;
+    const saysSo = (request: ObservedRequest): boolean => isOwn(request) && committedBy(request, place);
+    const when = plan.point === "before-commit" ? "beforeApply" : "afterApply";
+    const killAt = (match: { readonly api: string; readonly where: (request: ObservedRequest) => boolean }): void => {
+      faults.cut({ ...match, when });
+      void this.#broker.nextRequest(match).then(() => {
+        if (instance.isAlive) this.#happen(plan, instance);
+      });
     };
-    this.#broker.faults.cut({ ...match, when: plan.point === "before-commit" ? "beforeApply" : "afterApply" });
-    void this.#broker.nextRequest(match).then(() => {
-      if (instance.isAlive) this.#happen(plan, instance);
-    });
+    killAt({ api: "OffsetCommit", where: saysSo });
+    const inTransaction = { api: "TxnOffsetCommit", where: saysSo };
+    if (when === "beforeApply") killAt(inTransaction);
+    else void this.#broker.nextRequest(inTransaction).then(() => killAt({ api: "EndTxn", where: isOwn }));
   }
+}
+
+/** As much of a commit as both requests have that make one. */
+interface Commit {
+  readonly topics: readonly {
+    readonly name: string;
+    readonly partitions: readonly {
+      readonly partitionIndex: number;
+      readonly committedOffset: number;
+      readonly committedMetadata: string | null;
+    }[];
+  }[];
+}
+
+/** Whether a commit says of the job at `place` that it is finished. */
+function committedBy({ body }: ObservedRequest, place: RecordPlace): boolean {
+  const { topics } = body as Commit;
+  const partitions = topics.find(({ name }) => name === place.topic)?.partitions ?? [];
+  const committed = partitions.find(({ partitionIndex }) => partitionIndex === place.partition);
+  if (committed === undefined) return false;
+  const { committedOffset: offset, committedMetadata } = committed;
+  return saysFinished({ offset, metadata: committedMetadata ?? "" }, place.offset);
 }
 
 function isDecidedAt(planned: CrashPoint, point: CrashPoint): boolean {

@@ -33,8 +33,8 @@ export interface SeenRun<O = unknown> {
   /** Which worker of the test ran it: `"worker-1"` and so on. */
   readonly worker: string;
   readonly startedAt: Date;
-  /** `died`: its worker was killed before `perform` ended. */
-  readonly state: "running" | "completed" | "failed" | "died";
+  /** `died`: its worker was killed before `perform` ended. `interrupted`: at a checkpoint, and its job goes on. */
+  readonly state: "running" | "completed" | "failed" | "interrupted" | "died";
   /** What `perform` threw. */
   readonly error: unknown;
 }
@@ -108,7 +108,7 @@ export class JobLog {
     return run;
   }
 
-  ended(run: LoggedRun, state: "completed" | "failed" | "died", error?: unknown): void {
+  ended(run: LoggedRun, state: "completed" | "failed" | "interrupted" | "died", error?: unknown): void {
     if (run.state !== "running") return;
     run.state = state;
     run.error = error;

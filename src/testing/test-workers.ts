@@ -103,7 +103,7 @@ export class TestWorkers implements Workforce {
       ...{ name: `worker-${this.#made}`, clock, group, log, network: network.transport(clock) },
       brokers: broker.addresses,
       fetchWait: () => fetchWait(time.left),
-      reached: (point, job, of) => this.#crashes.reached(point, job, of),
+      reached: (point, job, place, of) => this.#crashes.reached(point, job, place, of),
       failed: (error, during) => this.#failed(error, during),
     });
     this.#living.add(instance);

@@ -3,8 +3,10 @@ import { type AppEventName, type AppEvents, EventHub } from "../jobs/events.ts";
 import type { JobDefinition, RunningJob } from "../jobs/job-options.ts";
 import { JobRegistry } from "../jobs/job-registry.ts";
 import { LazyProducer } from "../jobs/lazy-producer.ts";
+import type { RecordPlace } from "../jobs/record-place.ts";
 import { RuntimeSlot } from "../jobs/runtime.ts";
 import { startWorker } from "../jobs/start-worker.ts";
+import { StepInterrupt } from "../jobs/step-run.ts";
 import type { WorkOptions } from "../jobs/work-options.ts";
 import type { Worker } from "../jobs/worker.ts";
 import type { MemoryTransport } from "../net/memory.ts";
@@ -20,7 +22,12 @@ export interface InstanceParts {
   readonly group: string;
   readonly log: JobLog;
   /** A run is about to begin, or has just ended well. True: the instance has been killed meanwhile. */
-  reached(point: "before-perform" | "after-perform", job: JobDefinition, instance: WorkerInstance): boolean;
+  reached(
+    point: "before-perform" | "after-perform",
+    job: JobDefinition,
+    place: RecordPlace,
+    instance: WorkerInstance,
+  ): boolean;
   /** How long (ms) a fetch may wait for jobs. */
   fetchWait(): number;
   /** Something of this instance went wrong. */
@@ -103,7 +110,7 @@ export class WorkerInstance {
   }
 
   async #perform(definition: JobDefinition, payload: unknown, job: RunningJob): Promise<unknown> {
-    if (this.#isDead("before-perform", definition)) return never();
+    if (this.#isDead("before-perform", definition, job)) return never();
     const { log, clock } = this.#parts;
     const ownership = `${this.name}/${job.topic}/${job.partition}/${this.#ownerships.get(placeOf(job)) ?? 0}`;
     const run = log.started(payload, job, this.name, ownership, new Date(clock.now()));
@@ -112,15 +119,15 @@ export class WorkerInstance {
       result = await definition.perform(payload, job);
     } catch (error) {
       if (!this.#isAlive) return never();
-      log.ended(run, "failed", error);
+      log.ended(run, error instanceof StepInterrupt ? "interrupted" : "failed", error);
       throw error;
     }
     log.ended(run, "completed");
-    return this.#isDead("after-perform", definition) ? never() : result;
+    return this.#isDead("after-perform", definition, job) ? never() : result;
   }
 
-  #isDead(point: "before-perform" | "after-perform", definition: JobDefinition): boolean {
-    return !this.#isAlive || this.#parts.reached(point, definition, this);
+  #isDead(point: "before-perform" | "after-perform", definition: JobDefinition, place: RecordPlace): boolean {
+    return !this.#isAlive || this.#parts.reached(point, definition, place, this);
   }
 
   /** False: the dead tell nothing. */

@@ -13,6 +13,8 @@ test("the API's examples for jobs run as they are written", { timeout: 60_000 },
   assert.equal(lines[1], "true");
   assert.equal(lines.at(-2), "7,acme");
   assert.match(errors, /made a report job=make-report/);
+  assert.match(errors, /processed job=process-import .*row=2/);
+  assert.match(errors, /imported job=process-import .*resumptions=0/);
   assert.match(errors, /update-user of user -1 is discarded: user is gone/);
   assert.match(lines.at(-3)!, /^\[ ?"?'?later'?"? ?\] \[\]$/);
   assert.match(lines.at(-1)!, /^12 \[ ?"?'?Ada.*Ada L\..*Ada Lovelace.*here and now/);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TxnOffsetCommitRequest } from "../../protocol/messages/28-txn-offset-commit.ts";
-import { drained, overRows, produceKeys, QUEUE, STATE, savedProgress } from "../support/steps-scene.ts";
+import { drained, overRows, produceKeys, QUEUE, STATE, savedProgress, saves } from "../support/steps-scene.ts";
 import { startWorkerBench, underBoth } from "../support/worker-bench.ts";
 
 underBoth(
@@ -233,3 +233,86 @@ test("S7.8 S7.1 what does not hold its place and has to wait does so in its sche
   assert.ok(at.get("0 2")! - at.get("0b")! >= 100, "the first backoff");
   assert.deepEqual(process.seen("error"), []);
 });
+
+test("S7.8 S7.9 a held job whose progress the state topic does not take goes on, and says so", async (t) => {
+  const bench = await startWorkerBench(t);
+  const configs = { "cleanup.policy": "compact", "max.message.bytes": "600" };
+  await bench.broker.createTopic(STATE, { partitions: 1, configs });
+  const process = bench.process("w", { queues: { q: QUEUE } });
+  const seen: string[] = [];
+  process.job("q", async (_payload, job) => {
+    await job.step<string>("a", async (step) => {
+      seen.push("a");
+      await step.set("x".repeat(1_000));
+    });
+    await job.step<string>("b", async (step) => {
+      seen.push("b");
+      await step.set("y".repeat(1_000));
+      if (step.cursor !== undefined && seen.length < 3) throw new Error("after progress");
+    });
+    await job.step("c", () => void seen.push("c"), { isolated: true });
+  });
+  await produceKeys(bench, ["a", "a"]);
+  await process.work();
+  await bench.until(() => drained(bench));
+  assert.deepEqual(seen, ["a", "b", "b", "c", "a", "b", "c"]);
+  assert.ok(process.seen("error").some(({ during }) => during === "saving how far jobs have got"));
+});
+
+test("S3.9 S7.9 what a job does after it has handed over leaves no progress behind", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 1, next: 1 } });
+  const process = bench.process("w", { queues: { q: QUEUE } });
+  const next = process.app.job<number>({ name: "next", queue: "next", perform() {} });
+  process.job("q", async (payload, job, own) => {
+    await overRows(job, own, 40, () => {}, 50);
+    await job.transaction(async (tx) => {
+      await tx.performLater(next.of(payload as number));
+    });
+    await job.step("late", async (step) => {
+      for (let i = 0; i < 40; i++) {
+        await own.sleep(50);
+        await step.advance({ from: i });
+      }
+    });
+  });
+  await produceKeys(bench, ["a", "a"]);
+  const worker = await process.work({ checkpointInterval: "1s", queues: ["q"] });
+  await bench.until(() => drained(bench));
+  await bench.time.advance(5_000);
+  assert.equal((await savedProgress(bench)).size, 0);
+  assert.equal(worker.jobsInProgress, 0);
+  const ofFirst = (await bench.run(saves(bench))).filter(({ name }) => name === "progress/q/0/0");
+  assert.equal(
+    ofFirst.findIndex(({ progress }) => progress === null),
+    ofFirst.length - 1,
+    "its end is the last that is written of it",
+  );
+  assert.deepEqual(await bench.run(bench.committedValues("next", 1)), [[0, 1]]);
+});
+
+test("S3.7 S7.9 a partition whose commits are slow holds up no other's checkpoints", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 2 } });
+  const process = bench.process("w", { queues: { q: { ...QUEUE, virtualPartitions: { max: 2 } } } });
+  process.job("q", async (_payload, job, own) => {
+    if (job.key === "quick") await own.sleep(4_000);
+    else await overRows(job, own, 1_000, () => {}, 20);
+  });
+  await produceKeys(bench, ["a"], 0);
+  await produceKeys(bench, ["a", "quick"], 1);
+  const slow = bench.broker.faults.delay({
+    ...{ api: "OffsetCommit", ms: 8_000, times: 1 },
+    where: ({ body }) => partitionsOf(body).join() === "1" && bench.time.elapsed > 3_000,
+  });
+  await process.work({ checkpointInterval: "3s" });
+  await bench.until(() => slow.used === 1);
+  const cursor = async (): Promise<number> => Number((await savedProgress(bench)).get("progress/q/0/0")!.step!.cursor);
+  const [before, at] = [await cursor(), bench.time.elapsed];
+  await bench.time.advance(4_000);
+  assert.ok(bench.time.elapsed - at < 8_000, "the commit has no answer yet");
+  assert.ok((await cursor()) > before + 50);
+});
+
+function partitionsOf(body: unknown): number[] {
+  const { topics } = body as Pick<TxnOffsetCommitRequest, "topics">;
+  return topics.flatMap(({ partitions }) => partitions.map((each) => each.partitionIndex));
+}

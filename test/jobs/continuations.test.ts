@@ -345,6 +345,12 @@ test("S7.9 the state topic is created by the first job that needs it, before it 
   const bench = await startWorkerBench(t, { nodes: 3 });
   const process = bench.process("w", { queues: { q: QUEUE } });
   const gate = new Gate();
+  const asked = new Set<number>();
+  bench.broker.observe(({ api, nodeId, body }) => {
+    const isThere = bench.broker.topics().some(({ name }) => name === STATE);
+    const { topics } = body as { readonly topics?: readonly { readonly name: string | null }[] | null };
+    if (isThere && api === "Metadata" && topics?.some(({ name }) => name === STATE)) asked.add(nodeId);
+  });
   process.job("q", async (_payload, job) => {
     assert.ok(!bench.broker.topics().some(({ name }) => name === STATE));
     await job.step("a", () => gate.pass());
@@ -352,6 +358,7 @@ test("S7.9 the state topic is created by the first job that needs it, before it 
   await produceKeys(bench, ["a"]);
   await process.work();
   await bench.until(() => gate.isReached);
+  assert.deepEqual([...asked].sort(), [1, 2, 3], "each broker knows it: no later owner is told that there is none");
   assert.equal(bench.broker.topics().find(({ name }) => name === STATE)!.partitions.length, 12);
   gate.open();
   await bench.until(() => drained(bench));

@@ -16,6 +16,7 @@ import {
   type RunningJob,
   type ScheduledJob,
   type StandardSchemaV1,
+  type Step,
 } from "../../mod.ts";
 
 // The compiler is the test: every @ts-expect-error is an error where the line below it is accepted. Nothing here runs.
@@ -171,6 +172,34 @@ export function definitions(app: App): void {
   const keyed = { name: "a", queue: "q", partitioner: () => "one", perform: () => {} };
   // @ts-expect-error: no such key type
   app.job({ ...keyed, partitionKeyType: "keys" });
+}
+
+export async function steps(job: RunningJob): Promise<void> {
+  same<typeof job.resumptions, number>(true);
+  await job.step("rows", async (step) => {
+    same<typeof step, Step<number>>(true);
+    same<typeof step.cursor, number | undefined>(true);
+    await step.advance({ from: step.cursor ?? 0 });
+    await step.set(7);
+    await step.checkpoint();
+    // @ts-expect-error: its cursor is a number
+    await step.set("7");
+  });
+  await job.step<string>("pages", async (step) => {
+    same<typeof step.cursor, string | undefined>(true);
+    await step.set("next");
+    // @ts-expect-error: only numbers are advanced
+    await step.advance({ from: 1 });
+  });
+  await job.step<{ readonly page: number } | null>("any", async (step) => {
+    await step.set({ page: 1 });
+    await step.set(null);
+  });
+  await job.step("last", () => 7, { isolated: true });
+  // @ts-expect-error: no such option
+  await job.step("last", () => {}, { isolate: true });
+  // @ts-expect-error: a cursor is JSON
+  await job.step<undefined>("none", () => {});
 }
 
 export async function bulk(app: App, prepared: PreparedJob, many: AsyncIterable<PreparedJob>): Promise<void> {

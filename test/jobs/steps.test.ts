@@ -92,6 +92,20 @@ test("S7.7 set and advance move the cursor, a checkpoint alone does not", async 
   assert.deepEqual(bench.seen, [at([], "a", 4), at([], "a", 10), at(["a"])]);
 });
 
+test("S7.7 a cursor that is set to what it was is no progress", async () => {
+  const bench = new Bench(at([], "a", 4));
+  await bench
+    .step("a", async (step) => {
+      await step.set(4);
+      assert.equal(bench.run.hasProgressed, false);
+      await step.set(5);
+      assert.equal(bench.run.hasProgressed, true);
+      throw new Error("later");
+    })
+    .catch(() => {});
+  assert.deepEqual(bench.seen, [at([], "a", 5)]);
+});
+
 test("S7.7 names are unique in a run, in the same order as before, and steps are not within one another", async () => {
   const twice = new Bench();
   await twice.step("a");
@@ -207,6 +221,14 @@ test("S7.7 progress that is too large is refused at the checkpoint, and what was
   for (const { steps, step } of bench.seen)
     assert.ok(encodeProgress({ ...NO_PROGRESS, steps, step }).length <= MAX_PROGRESS_BYTES);
   assert.equal(bench.seen[0]!.step!.cursor!.length, MAX_PROGRESS_BYTES - 98);
+});
+
+test("S7.7 nor are more steps kept than there is room for", async () => {
+  const long = "x".repeat(MAX_PROGRESS_BYTES / 4);
+  const bench = new Bench();
+  for (const n of [1, 2, 3]) await bench.step(`${long}${n}`);
+  await assert.rejects(bench.step(`${long}4`), ProgressTooLargeError);
+  assert.equal(bench.last!.steps.length, 3);
 });
 
 test("S7.7 a run is interrupted at a checkpoint, once it has got any further", async () => {
