@@ -1,0 +1,132 @@
+/**
+ * Imports of files with thousands of rows, each import one job with steps: workers are redeployed and killed in the middle
+ * of them, five times altogether, and every import goes on where it was. Run it with
+ * `node --conditions=ottla-source examples/import/main.ts`, `deno run -A …` or `bun …`.
+ *
+ * KAFKA_BROKERS=host:9092 uses a real cluster. OTTLA_EXAMPLE_QUICK=1 takes fewer rows. NO_COLOR=1 takes the colours.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import process from "node:process";
+import { deleteTopic, openCluster } from "../flights/cluster.ts";
+import { Crew, runtimeName } from "../flights/crew.ts";
+import { count } from "../flights/report.ts";
+import { now, RunLogs } from "../flights/run-log.ts";
+import { openTerminal } from "../flights/terminal.ts";
+import { type End, historiesOf } from "./history.ts";
+import { makeImports } from "./imports.ts";
+import { openApp } from "./process-import.ts";
+import { Progress } from "./progress.ts";
+import { printReport } from "./report.ts";
+import type { Import, Run } from "./run.ts";
+
+const isQuick = Boolean(process.env.OTTLA_EXAMPLE_QUICK);
+const IMPORTS = isQuick ? makeImports(4, 300) : makeImports(10, 2_000);
+const ENDS: readonly End["kind"][] = ["redeploy", "kill", "redeploy", "kill", "redeploy"];
+/** Whoever is killed has this long to go with each of its imports: none ends as the kill is on its way. */
+const SAFE = 500;
+
+const terminal = openTerminal(process.stdout, process.env);
+/** What to undo at the end, last first: also after an error, and after Ctrl-C. */
+const cleanup = new AsyncDisposableStack();
+
+async function example(): Promise<boolean> {
+  const rows = IMPORTS.reduce((sum, { from, to }) => sum + to - from, 0);
+  const title = `${IMPORTS.length} files with ${count(rows)} rows, each file a job with steps; in order for every user`;
+  terminal.print(terminal.paint("bold", title));
+  terminal.print();
+  const run = await prepare();
+  await enqueue(run, IMPORTS);
+  const { progress, ends } = await work(run);
+  return printReport(historiesOf(IMPORTS, progress.events), ends, run.checkpointInterval, terminal);
+}
+
+async function prepare(): Promise<Run> {
+  const cluster = await openCluster(process.env.KAFKA_BROKERS);
+  cleanup.defer(() => cluster.close());
+  terminal.print(`Broker    ${cluster.description}`);
+  const logs = await mkdtemp(join(tmpdir(), "ottla-import-"));
+  cleanup.defer(() => rm(logs, { recursive: true, force: true }));
+  return {
+    name: basename(logs),
+    brokers: cluster.brokers,
+    partitions: 10,
+    logs,
+    work: isQuick ? 15 : 5,
+    checkpointInterval: 1_000,
+    sessionTimeout: isQuick ? cluster.minSessionTimeout : 6_000,
+  };
+}
+
+/** Creates the queue's topic and enqueues every import, a user's in their order. */
+async function enqueue(run: Run, imports: readonly Import[]): Promise<void> {
+  const { app, processImport } = openApp(run);
+  cleanup.defer(() => app.close());
+  await app.topics.apply();
+  cleanup.defer(() => deleteTopic(run.brokers, run.name));
+  // The first worker makes it: there the group keeps how far its jobs have got.
+  cleanup.defer(() => deleteTopic(run.brokers, `${run.name}-state`).catch(() => {}));
+  await app.performAllLater(imports.map((each) => processImport.of(each)));
+}
+
+/** Runs the imports in three processes, of which five come to an end before they do. Resolves when all have ended. */
+async function work(run: Run): Promise<{ progress: Progress; ends: End[] }> {
+  const crew = cleanup.use(new Crew(run, new URL("worker.ts", import.meta.url)));
+  terminal.print(`Workers   A, B and C: three processes of ${runtimeName()}, one group`);
+  await Promise.all(["A", "B", "C"].map((letter) => crew.start(letter)));
+  const progress = new Progress(new RunLogs(run.logs), IMPORTS, terminal);
+  const check = (): void => crew.check();
+  const ends: End[] = [];
+  for (const [i, kind] of ENDS.entries()) {
+    const replacement = String.fromCharCode("D".charCodeAt(0) + i);
+    let worker: string | undefined;
+    await progress.until(() => {
+      worker = victimOf(progress, run, i);
+      return worker !== undefined;
+    }, check);
+    const at = now();
+    if (kind === "kill") await crew.kill(worker!);
+    else await crew.retire(worker!);
+    ends.push({ kind, worker: worker!, at });
+    const how =
+      kind === "kill"
+        ? "is gone by SIGKILL: no goodbye, nothing saved."
+        : "is told to end, by SIGTERM, as by a deploy.";
+    terminal.print(`${kind === "kill" ? "Kill    " : "Redeploy"}  ${worker} ${how} ${replacement} starts instead.`);
+    await crew.start(replacement);
+    await progress.until(() => progress.importsOf(worker!).length === 0, check);
+  }
+  await progress.until(() => progress.isFinished, check);
+  await crew.close();
+  return { progress, ends };
+}
+
+/** The worker to end next: that with the most imports in the middle, once enough is done. */
+function victimOf(progress: Progress, { work }: Run, ended: number): string | undefined {
+  if (progress.done < (ended + 0.5) / (ENDS.length + 2)) return undefined;
+  const workers = [...progress.underWay].filter(([, left]) => left.every((rows) => rows * work > SAFE));
+  return workers.sort(([, a], [, b]) => b.length - a.length)[0]?.[0];
+}
+
+/** Rejects at Ctrl-C. A second one does not wait for the cleanup; workers end by themselves when this process is gone. */
+function interruption(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const)
+      process.once(signal, () => reject(new Error(`interrupted by ${signal}`)));
+  });
+}
+
+function complain(error: unknown): void {
+  console.error(`\n${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}
+
+try {
+  const isWell = await Promise.race([example(), interruption()]);
+  process.exitCode = isWell ? 0 : 1;
+} catch (error) {
+  complain(error);
+}
+await cleanup.disposeAsync().catch(complain);
+process.exit();
