@@ -24,7 +24,10 @@ import type { Import, Run } from "./run.ts";
 const isQuick = Boolean(process.env.OTTLA_EXAMPLE_QUICK);
 const IMPORTS = isQuick ? makeImports(4, 300) : makeImports(10, 2_000);
 const ENDS: readonly End["kind"][] = ["redeploy", "kill", "redeploy", "kill", "redeploy"];
-/** Whoever is killed has this long to go with each of its imports: none ends as the kill is on its way. */
+/**
+ * Whoever is killed has this long to go with each of its imports, and ended the last one so long before, in milliseconds:
+ * what ends as the kill is on its way is not committed, and ends again.
+ */
 const SAFE = 500;
 
 const terminal = openTerminal(process.stdout, process.env);
@@ -105,7 +108,9 @@ async function work(run: Run): Promise<{ progress: Progress; ends: End[] }> {
 /** The worker to end next: that with the most imports in the middle, once enough is done. */
 function victimOf(progress: Progress, { work }: Run, ended: number): string | undefined {
   if (progress.done < (ended + 0.5) / (ENDS.length + 2)) return undefined;
-  const workers = [...progress.underWay].filter(([, left]) => left.every((rows) => rows * work > SAFE));
+  const workers = [...progress.underWay].filter(
+    ([worker, left]) => left.every((rows) => rows * work > SAFE) && now() - progress.lastEnd(worker) > 2 * SAFE,
+  );
   return workers.sort(([, a], [, b]) => b.length - a.length)[0]?.[0];
 }
 

@@ -23,6 +23,7 @@ export class Progress {
   readonly #terminal: Terminal;
   readonly #states: ReadonlyMap<string, State>;
   readonly #rows: number;
+  readonly #lastEnds = new Map<string, number>();
 
   constructor(logs: RunLogs<ImportEvent>, imports: readonly Import[], terminal: Terminal) {
     this.#logs = logs;
@@ -56,6 +57,11 @@ export class Progress {
     return [...this.#states].filter(([, each]) => each.worker === worker && !each.isFinished).map(([id]) => id);
   }
 
+  /** When a worker has ended an import last. */
+  lastEnd(worker: string): number {
+    return this.#lastEnds.get(worker) ?? Number.NEGATIVE_INFINITY;
+  }
+
   /** Resolves once `isReached` says so. Throws what `check` throws, and where nothing happens for a minute. */
   async until(isReached: () => boolean, check: () => void): Promise<void> {
     let lastEvent = now();
@@ -74,7 +80,10 @@ export class Progress {
   #take(event: ImportEvent): void {
     this.events.push(event);
     const state = this.#states.get(event.id)!;
-    if (event.event === "finished") state.isFinished = true;
+    if (event.event === "finished") {
+      state.isFinished = true;
+      this.#lastEnds.set(event.worker, event.at);
+    }
     if (event.event === "begun") state.worker = event.worker;
     if (event.event === "row") state.done = Math.max(state.done, event.row + 1);
   }

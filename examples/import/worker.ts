@@ -19,7 +19,7 @@ const worker = await app
     groupProtocol: "classic",
     sessionTimeout: run.sessionTimeout,
     checkpointInterval: run.checkpointInterval,
-    commitInterval: 0,
+    commitInterval: 0, // what has ended is committed at once: of few long jobs none is to run again
     shutdownTimeout: "10s",
   })
   .catch((error: Error) => {

@@ -13,7 +13,7 @@ import type { Reminder } from "./remind.ts";
 import type { Known, Reminders } from "./reminders.ts";
 
 /** Milliseconds that a second of the script takes. */
-const SECOND = process.env.OTTLA_EXAMPLE_QUICK ? 500 : 1_000;
+const SECOND = process.env.OTTLA_EXAMPLE_QUICK ? 700 : 1_000;
 /** How long reminders that are late have, in milliseconds. */
 const PATIENCE = 10_000;
 
