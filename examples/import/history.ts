@@ -1,8 +1,8 @@
 import type { Import, ImportEvent } from "./run.ts";
 
-/** A worker that was told to end, or was killed. */
+/** A worker that was told to end, was killed, or was taken for dead. */
 export interface End {
-  readonly kind: "redeploy" | "kill";
+  readonly kind: "redeploy" | "kill" | "lost";
   readonly worker: string;
   readonly at: number;
 }
@@ -85,11 +85,16 @@ export function overlapsOf(histories: readonly History[]): string[] {
   });
 }
 
-/** Rows that were processed again though nobody had killed the worker that had processed them. */
+/** Workers that were taken for dead: nothing that anybody did here. */
+export function lossesOf(events: readonly ImportEvent[]): End[] {
+  return events.filter(({ event }) => event === "lost").map(({ worker, at }) => ({ kind: "lost", worker, at }));
+}
+
+/** Rows that were processed again though the worker that had processed them had ended in good order, or not at all. */
 export function unexplainedOf(histories: readonly History[], ends: readonly End[]): string[] {
-  const killed = new Set(ends.filter(({ kind }) => kind === "kill").map(({ worker }) => worker));
+  const gone = new Set(ends.filter(({ kind }) => kind !== "redeploy").map(({ worker }) => worker));
   return histories
     .flatMap(repeatsOf)
-    .filter(({ worker }) => !killed.has(worker))
+    .filter(({ worker }) => !gone.has(worker))
     .map(({ id, worker, rows }) => `${id}: ${rows} rows of worker ${worker}, which was not killed`);
 }

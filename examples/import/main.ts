@@ -14,7 +14,7 @@ import { Crew, runtimeName } from "../flights/crew.ts";
 import { count } from "../flights/report.ts";
 import { now, RunLogs } from "../flights/run-log.ts";
 import { openTerminal } from "../flights/terminal.ts";
-import { type End, historiesOf } from "./history.ts";
+import { type End, historiesOf, lossesOf } from "./history.ts";
 import { makeImports } from "./imports.ts";
 import { openApp } from "./process-import.ts";
 import { Progress } from "./progress.ts";
@@ -23,7 +23,7 @@ import type { Import, Run } from "./run.ts";
 
 const isQuick = Boolean(process.env.OTTLA_EXAMPLE_QUICK);
 const IMPORTS = isQuick ? makeImports(4, 300) : makeImports(10, 2_000);
-const ENDS: readonly End["kind"][] = ["redeploy", "kill", "redeploy", "kill", "redeploy"];
+const ENDS: readonly ("redeploy" | "kill")[] = ["redeploy", "kill", "redeploy", "kill", "redeploy"];
 /**
  * Whoever is killed has this long to go with each of its imports, and ended the last one so long before, in milliseconds:
  * what ends as the kill is on its way is not committed, and ends again.
@@ -42,7 +42,8 @@ async function example(): Promise<boolean> {
   const run = await prepare();
   await enqueue(run, IMPORTS);
   const { progress, ends } = await work(run);
-  return printReport(historiesOf(IMPORTS, progress.events), ends, run.checkpointInterval, terminal);
+  const all = [...ends, ...lossesOf(progress.events)].sort((a, b) => a.at - b.at);
+  return printReport(historiesOf(IMPORTS, progress.events), all, run.checkpointInterval, terminal);
 }
 
 async function prepare(): Promise<Run> {
@@ -58,7 +59,7 @@ async function prepare(): Promise<Run> {
     logs,
     work: isQuick ? 15 : 5,
     checkpointInterval: 1_000,
-    sessionTimeout: isQuick ? cluster.minSessionTimeout : 6_000,
+    sessionTimeout: 6_000,
   };
 }
 

@@ -14,6 +14,7 @@ export function openApp(run: Run, worker = ""): { app: App; processImport: Job<I
     group: run.name,
     queues: { [run.name]: { partitions: run.partitions } },
   });
+  app.on("lost", () => logRun(run.logs, { worker, id: "", event: "lost" }));
   const strikes = worker === "" ? new Map<string, Strike[]>() : readStrikes();
   const processImport = app.job<Import>({
     name: "process-import",

@@ -79,7 +79,8 @@ export class Progress {
 
   #take(event: ImportEvent): void {
     this.events.push(event);
-    const state = this.#states.get(event.id)!;
+    const state = this.#states.get(event.id);
+    if (state === undefined) return;
     if (event.event === "finished") {
       state.isFinished = true;
       this.#lastEnds.set(event.worker, event.at);

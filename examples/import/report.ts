@@ -18,7 +18,11 @@ export function printReport(
   terminal.print(terminal.paint("bold", "Who imported whose rows, when"));
   const users = [...new Set(histories.map((each) => each.import.user))];
   const marks = ends.map(({ kind, worker, at }): Mark => {
-    return { worker, at, text: `${worker} ${kind === "kill" ? "killed" : "redeployed"}` };
+    return {
+      worker,
+      at,
+      text: `${worker} ${{ kill: "killed", redeploy: "redeployed", lost: "taken for dead" }[kind]}`,
+    };
   });
   const attempts = attemptsOf(histories, users);
   for (const line of picture(attempts, users.length, marks, terminal, (user) => nameOf(users[user]!).slice(0, 12)))
@@ -59,6 +63,8 @@ function attemptsOf(histories: readonly History[], users: readonly string[]): At
   });
 }
 
+const SAID = { kill: "killed (SIGKILL)", redeploy: "redeployed (SIGTERM)", lost: "taken for dead" } as const;
+
 /** What each end of a worker came to. */
 function endLines(histories: readonly History[], ends: readonly End[]): string[] {
   const began = Math.min(...histories.flatMap(({ runs }) => runs.map(({ at }) => at)));
@@ -67,7 +73,7 @@ function endLines(histories: readonly History[], ends: readonly End[]): string[]
     const own = repeats.filter((each) => each.worker === worker);
     const rows = own.reduce((sum, each) => sum + each.rows, 0);
     const time = `${((at - began) / 1000).toFixed(1)} s`.padStart(7);
-    const what = kind === "kill" ? `${worker} was killed (SIGKILL)` : `${worker} was redeployed (SIGTERM)`;
+    const what = `${worker} was ${SAID[kind]}`;
     const oldest = Math.max(0, ...own.map(({ span }) => span));
     const last = rows < 2 ? "" : `, those of its last ${count(Math.round(oldest))} ms`;
     return `${time}  ${what.padEnd(27)} ${count(rows)} row${rows === 1 ? "" : "s"} again${last}`;

@@ -27,7 +27,7 @@ export type ImportEvent = {
   readonly worker: string;
   /** Milliseconds since 1970, with fractions. */
   readonly at: number;
-  /** The import's id. */
+  /** The import's id; empty where it is about none. */
   readonly id: string;
 } & (
   | { readonly event: "validated" }
@@ -35,4 +35,6 @@ export type ImportEvent = {
   | { readonly event: "begun"; readonly cursor: number }
   | { readonly event: "row"; readonly row: number }
   | { readonly event: "finished"; readonly cost: number }
+  /** The worker was taken for dead, as when its machine is too busy: others go on with what it had. */
+  | { readonly event: "lost" }
 );

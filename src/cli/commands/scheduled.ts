@@ -10,7 +10,7 @@ import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import type { LoadedApp } from "../load-app.ts";
 import { instantOption, integerOption } from "../option-values.ts";
-import { count, jsonLine, note, painter, table } from "../output.ts";
+import { count, jsonLine, note, painter, type Style, table } from "../output.ts";
 import { type EntryArguments, entryText, splitEntries } from "../schedule-entries.ts";
 import { timeLeft } from "../time-left.ts";
 
@@ -100,10 +100,10 @@ function row({ dueAt, job, key, target, ...entry }: WaitingEntry, now: number): 
 
 /** What became of one that was to be cancelled. "unanswered": no worker has said. */
 type Outcome = "cancelled" | "tooLate" | "unanswered";
-const OUTCOMES: Readonly<Record<Outcome, string>> = {
-  cancelled: "cancelled",
-  tooLate: "too late",
-  unanswered: "no answer",
+const OUTCOMES: Readonly<Record<Outcome, readonly [Style, string]>> = {
+  cancelled: ["green", "cancelled"],
+  tooLate: ["yellow", "too late"],
+  unanswered: ["red", "no answer"],
 };
 
 async function cancel(
@@ -119,10 +119,12 @@ async function cancel(
       `${stranger.topic} is none of the app's scheduledMessagesTopics (${[...known.keys()].join(", ")})`,
     );
   const isJson = args.options.has("json");
+  const paint = painter(io, io.stdout);
   const outcomes = await Promise.all(
     entries.map(async (entry) => {
       const outcome = await cancelOne(() => app.cancel(entry));
-      if (!isJson) io.stdout.write(`${OUTCOMES[outcome].padEnd(9)}  ${entryText(entry)}\n`);
+      const [style, text] = OUTCOMES[outcome];
+      if (!isJson) io.stdout.write(`${paint(style, text.padEnd(9))}  ${entryText(entry)}\n`);
       return outcome;
     }),
   );
