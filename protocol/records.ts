@@ -63,18 +63,29 @@ export class KafkaRecord {
   get headers(): readonly RecordHeader[] {
     return readHeaders(this.#bytes, this.#value + Math.max(0, this.#valueLength), this.#end);
   }
-  /** The value of the last header with this key (in UTF-8), without the others being cut. Undefined: there is none. */
-  lastHeader(key: Uint8Array): Uint8Array<ArrayBuffer> | null | undefined {
-    const reader = new Reader(this.#bytes, this.#value + Math.max(0, this.#valueLength), this.#end);
-    let found: Uint8Array<ArrayBuffer> | null | undefined;
-    for (let left = reader.varint(); left > 0; left--) {
-      const keyLength = reader.varint();
-      const isIt = startsWith(reader.bytes, reader.take(keyLength), keyLength, key);
-      const length = reader.varint();
-      const value = length < 0 ? -1 : reader.take(length);
-      if (isIt) found = value < 0 ? null : this.#bytes.subarray(value, value + length);
+  /** Whether it has no value, without one being cut. */
+  get isTombstone(): boolean {
+    return this.#valueLength < 0;
+  }
+  /** What `read` makes of the key, which lies in `bytes` from `from` up to `to`: no view of it is made. Undefined: there is none. */
+  readKey<T>(read: PartReader<T>): T | undefined {
+    return this.#keyLength < 0 ? undefined : read(this.#bytes, this.#key, this.#key + this.#keyLength);
+  }
+  /**
+   * What `read` makes of the value of the last header with this key (in UTF-8). Undefined: there is none, or it has no
+   * value. Nothing is made of the others.
+   */
+  readLastHeader<T>(key: Uint8Array, read: PartReader<T>): T | undefined {
+    const cursor: Cursor = { bytes: this.#bytes, at: this.#value + Math.max(0, this.#valueLength), end: this.#end };
+    let [from, length] = [-1, -1];
+    for (let left = varint(cursor); left > 0; left--) {
+      const keyLength = varint(cursor);
+      const isIt = isAt(this.#bytes, skip(cursor, keyLength), keyLength, key);
+      const valueLength = varint(cursor);
+      const value = skip(cursor, Math.max(0, valueLength));
+      if (isIt) [from, length] = [value, valueLength];
     }
-    return found;
+    return from < 0 || length < 0 ? undefined : read(this.#bytes, from, from + length);
   }
   /** Bytes of key, value and headers together. */
   get byteLength(): number {
@@ -90,7 +101,35 @@ export class KafkaRecord {
   }
 }
 
-function startsWith(bytes: Uint8Array, at: number, length: number, text: Uint8Array): boolean {
+/** Makes something of a part of a record, which lies in `bytes` from `from` up to `to`. */
+export type PartReader<T> = (bytes: Uint8Array<ArrayBuffer>, from: number, to: number) => T;
+
+/** A reader that costs next to nothing, for one look at each of very many records. */
+interface Cursor {
+  readonly bytes: Uint8Array;
+  at: number;
+  readonly end: number;
+}
+
+function varint(cursor: Cursor): number {
+  let value = 0;
+  for (let shift = 0; shift < 35; shift += 7) {
+    const byte = cursor.bytes[skip(cursor, 1)]!;
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
+  }
+  throw new DecodeError(`a varint at ${cursor.at} is longer than 5 bytes`);
+}
+
+function skip(cursor: Cursor, length: number): number {
+  const { at } = cursor;
+  if (length < 0 || length > cursor.end - at)
+    throw new DecodeError(`${length} bytes wanted at ${at}, ${cursor.end - at} left in the record`);
+  cursor.at += length;
+  return at;
+}
+
+function isAt(bytes: Uint8Array, at: number, length: number, text: Uint8Array): boolean {
   if (length !== text.length) return false;
   for (let i = 0; i < length; i++) if (bytes[at + i] !== text[i]) return false;
   return true;

@@ -75,11 +75,14 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
   #failure: KafkaError | undefined;
   #iterating = false;
   #closing: Promise<void> | undefined;
+  readonly #closed: () => void;
   readonly #stop = new AbortController();
   readonly #onAbort = (): void => void this.close();
 
-  constructor(cluster: Cluster, options: ConsumerOptions) {
+  /** `closed` is called once it is closed. */
+  constructor(cluster: Cluster, options: ConsumerOptions, closed: () => void = () => {}) {
     this.#cluster = cluster;
+    this.#closed = closed;
     this.#settings = consumerSettings(options);
     const { topics, metadataMaxAge = cluster.options.metadataMaxAge } = this.#settings;
     this.#topics = new TopicSubscription(cluster, topics, metadataMaxAge, () => this.#assignment.topicsChanged());
@@ -385,6 +388,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
       await within(this.#cluster.clock, CLOSE_GRACE, this.#commits.settled(), () => {});
       this.#commits.close();
       await this.#assignment.close();
+      this.#closed();
     })();
     return this.#closing;
   }

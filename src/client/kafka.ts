@@ -115,8 +115,10 @@ export class Kafka {
   }
 
   consumer(options: ConsumerOptions): Consumer {
-    const consumer = new Consumer(this.cluster, options);
-    this.#closers.add(() => consumer.close());
+    // One that was closed is let go: a client may read now and then for as long as its process runs.
+    const consumer: Consumer = new Consumer(this.cluster, options, () => this.#closers.delete(closer));
+    const closer = (): Promise<void> => consumer.close();
+    this.#closers.add(closer);
     return consumer;
   }
 

@@ -3,10 +3,16 @@ import { partitionKey, type TopicPartition } from "../client/topic-partition.ts"
 import type { Clock } from "../net/clock.ts";
 import type { ScheduleIndex } from "./schedule-index.ts";
 
+/** By its place in the index, which another entry may have taken since. */
+export interface HeldEntry {
+  readonly place: number;
+  readonly offset: number;
+}
+
 /** A partition that does not take what is due for it. */
 export interface ApartTarget extends TopicPartition {
-  /** Places of entries that are left out of what is due until then, in order. */
-  readonly held: number[];
+  /** Entries that are left out of what is due until then. */
+  readonly held: HeldEntry[];
   failures: number;
   /** Monotonic ms. */
   retryAt: number;
@@ -47,23 +53,34 @@ export class ApartTargets {
 
   /** Leaves an entry out until its target is tried again. */
   hold(target: ApartTarget, place: number): void {
-    target.held.push(place);
+    target.held.push({ place, offset: this.#index.offsetOf(place) });
     this.#index.detach(place);
   }
 
   /** Takes out the entry that has waited for the target longest, if any is due still. */
-  takeFirst(target: ApartTarget, now: number): number | undefined {
-    const due = target.held.filter((place) => this.#index.isTaken(place) && this.#index.dueOf(place) <= now);
-    // One that was tried in vain stands behind those that it was to go before.
-    const first = due.reduce((least, place) => (this.#index.isBefore(place, least) ? place : least), due[0] ?? -1);
-    if (first < 0) return undefined;
-    target.held.splice(target.held.indexOf(first), 1);
-    return first;
+  takeFirst(target: ApartTarget, now: number): HeldEntry | undefined {
+    let first = -1;
+    for (const [i, each] of target.held.entries()) {
+      if (!this.#isHeld(each) || this.#index.dueOf(each.place) > now) continue;
+      // One that was tried in vain stands behind those that it was to go before.
+      if (first < 0 || this.#index.isBefore(each.place, target.held[first]!.place)) first = i;
+    }
+    return first < 0 ? undefined : target.held.splice(first, 1)[0];
   }
 
-  /** It takes what is due for it again, or nothing is left that is. What another entry has taken the place of is due or not. */
+  #isHeld({ place, offset }: HeldEntry): boolean {
+    return this.#index.has(place, offset);
+  }
+
+  /** It takes what is due for it again, or nothing is left that is. */
   rejoin(target: ApartTarget): void {
-    for (const place of target.held) if (this.#index.isTaken(place)) this.#index.attach(place);
+    for (const each of target.held) if (this.#isHeld(each)) this.#index.attach(each.place);
     this.#targets.delete(partitionKey(target.topic, target.partition));
+  }
+
+  /** Forgets targets that nothing waits for any more: whatever waited was cancelled, or given another time. */
+  forgetUnwanted(): void {
+    for (const target of this.#targets.values())
+      if (target.state === "waiting" && !target.held.some((each) => this.#isHeld(each))) this.rejoin(target);
   }
 }

@@ -181,7 +181,8 @@ export class Committer {
   async #takeTurn(source: CommitSource, end: number = Number.POSITIVE_INFINITY): Promise<Chain | undefined> {
     const chain = this.#find(source);
     if (chain === undefined) return undefined;
-    while (chain.unresolved) {
+    // Of a chain that has ended no turn comes: what is under way passes it on to one at most.
+    while (chain.unresolved && this.#find(source) === chain) {
       if (end <= this.#clock.monotonic()) return undefined;
       await this.#nextTurn(chain, end);
     }

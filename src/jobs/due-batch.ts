@@ -20,7 +20,7 @@ export interface DueEntry {
 
 /** Entries of one transaction, and bytes of them: more would keep those behind waiting. */
 const MOST = 500;
-const MOST_BYTES = 1024 * 1024;
+export const MOST_BYTES: number = 1024 * 1024;
 
 /** Chooses what goes out next, in the order in which it is due. */
 export class DueBatches {
@@ -76,7 +76,7 @@ export class DueBatches {
 
   /** The entry can never be dispatched. */
   doom(place: number, error: UndispatchableError): void {
-    this.#window.drop(this.#contents.index.offsetOf(place));
+    this.#suspects.delete(this.#contents.index.offsetOf(place));
     this.#contents.doom(place, error);
   }
 
@@ -97,6 +97,8 @@ export class DueBatches {
       this.#window.drop(offset);
       if (index.has(place, offset)) index.remove(place);
     }
+    // Some may have been cancelled.
+    if (index.size === 0) this.#suspects.clear();
   }
 
   /** Nothing of the batch counts. */

@@ -46,10 +46,13 @@ export function checkInstant(value: unknown, path: string): number {
   return ms;
 }
 
-/** Milliseconds since 1970, whole ones: never too early. Throws an {@link InvalidOptionError} for more than 100 years off. */
-export function dueTime({ wait, waitUntil }: Due, now: number, path: string): number {
+/**
+ * Milliseconds since 1970, whole ones: never too early. Throws an {@link InvalidOptionError} for more than 100 years off.
+ * `instant`: what the option is called that gives an instant.
+ */
+export function dueTime({ wait, waitUntil }: Due, now: number, path: string, instant = "waitUntil"): number {
   const due = Math.ceil(waitUntil ?? now + (wait ?? 0));
   if (Math.abs(due - now) <= FURTHEST) return due;
-  const option = within(path, waitUntil === undefined ? "wait" : "waitUntil");
+  const option = within(path, waitUntil === undefined ? "wait" : instant);
   throw new InvalidOptionError(option, `${waitUntil ?? wait} ms is more than 100 years off: ${HINT}`);
 }

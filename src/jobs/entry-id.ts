@@ -10,15 +10,15 @@ function isDash(at: number): boolean {
 }
 
 /**
- * Reads the key of an entry, a UUID as lower-case text, into four 32-bit parts. False: it is none. Upper case is none
+ * Reads the key of an entry, a UUID as lower-case text from `from` up to `to`, into four 32-bit parts. False: it is none. Upper case is none
  * either: the same entry would have several keys.
  */
-export function readEntryId(key: Uint8Array, into: Int32Array): boolean {
-  if (key.length !== LENGTH) return false;
+export function readEntryId(bytes: Uint8Array, into: Int32Array, from = 0, to: number = bytes.length): boolean {
+  if (to - from !== LENGTH) return false;
   let digits = 0;
   let part = 0;
   for (let at = 0; at < LENGTH; at++) {
-    const code = key[at]!;
+    const code = bytes[from + at]!;
     if (isDash(at)) {
       if (code !== DASH) return false;
       continue;

@@ -111,7 +111,10 @@ export class InterruptedRuns {
     this.#failures.tellFailure(failure);
     const counts = this.#failures.resumes(failure, wait);
     const { app, events, committer } = this.#context;
-    const again = isHeld ? undefined : reenqueued(app, failure.record, job, { wait, counts, progress });
+    // Where the partition goes elsewhere, nobody could go on who waits here.
+    const isLate = this.#steps.isLeaving && app.registry.find(job.name)?.scheduledMessagesTopic === undefined;
+    const how = { wait: isLate ? 0 : wait, counts, progress };
+    const again = isHeld ? undefined : reenqueued(app, failure.record, job, how);
     events.emit("retried", { job: jobInfo(job, failure.number), wait });
     if (again !== undefined) return { end: () => this.#move(failure, again) };
     if (isHeld) return { wait, isError: true, counts, first: () => this.#save() };

@@ -12,34 +12,50 @@ export function isoTime(ms: number): string {
 
 const LENGTH = 24;
 const TEMPLATE = "0000-00-00T00:00:00.000Z";
+const ZERO = 0x30;
 const decoder = new TextDecoder();
 
-/** Milliseconds since 1970 of a time in ISO 8601; NaN: it is none. The form that {@link isoTime} writes is read without making text. */
-export function readIsoTime(bytes: Uint8Array): number {
-  return isPlain(bytes) ? timeOf(bytes) : Date.parse(decoder.decode(bytes));
+/**
+ * Milliseconds since 1970 of a time in ISO 8601, in `bytes` from `from` up to `to`; NaN: it is none. The form that
+ * {@link isoTime} writes is read without making text.
+ */
+export function readIsoTime(bytes: Uint8Array, from = 0, to: number = bytes.length): number {
+  const plain = to - from === LENGTH && isPlain(bytes, from) ? plainTime(bytes, from) : undefined;
+  return plain ?? Date.parse(decoder.decode(bytes.subarray(from, to)));
 }
 
-function isPlain(bytes: Uint8Array): boolean {
-  if (bytes.length !== LENGTH) return false;
+function isPlain(bytes: Uint8Array, from: number): boolean {
   for (let i = 0; i < LENGTH; i++) {
-    const [code, wanted] = [bytes[i]!, TEMPLATE.charCodeAt(i)];
-    if (wanted === 0x30 ? code < 0x30 || code > 0x39 : code !== wanted) return false;
+    const code = bytes[from + i]!;
+    const wanted = TEMPLATE.charCodeAt(i);
+    if (wanted === ZERO ? code < ZERO || code > ZERO + 9 : code !== wanted) return false;
   }
   return true;
 }
 
-function timeOf(bytes: Uint8Array): number {
-  const [year, month, day] = [number(bytes, 0, 4), number(bytes, 5, 2), number(bytes, 8, 2)];
-  const [hour, minute, second] = [number(bytes, 11, 2), number(bytes, 14, 2), number(bytes, 17, 2)];
-  const isTime = hour < 24 && minute < 60 && second < 60 && month >= 1 && month <= 12 && day >= 1 && day <= 31;
+/** Undefined: what is special about it is for the runtime to know. */
+function plainTime(bytes: Uint8Array, from: number): number | undefined {
+  const year = number(bytes, from, 4);
+  const month = number(bytes, from + 5, 2);
+  const day = number(bytes, from + 8, 2);
+  const hour = number(bytes, from + 11, 2);
+  const minute = number(bytes, from + 14, 2);
+  const second = number(bytes, from + 17, 2);
+  // Runtimes would let it run over into the next month.
+  if (day > daysIn(year, month)) return Number.NaN;
+  const isTime = hour < 24 && minute < 60 && second < 60 && month >= 1 && month <= 12 && day >= 1;
   // Date.UTC takes years below 100 for those of the last century.
-  if (!isTime || year < 100) return Date.parse(decoder.decode(bytes));
-  const time = Date.UTC(year, month - 1, day, hour, minute, second, number(bytes, 20, 3));
-  return new Date(time).getUTCDate() === day ? time : Number.NaN;
+  if (!isTime || year < 100) return undefined;
+  return Date.UTC(year, month - 1, day, hour, minute, second, number(bytes, from + 20, 3));
+}
+
+function daysIn(year: number, month: number): number {
+  if (month !== 2) return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
 }
 
 function number(bytes: Uint8Array, at: number, digits: number): number {
   let value = 0;
-  for (let i = at; i < at + digits; i++) value = value * 10 + bytes[i]! - 0x30;
+  for (let i = at; i < at + digits; i++) value = value * 10 + bytes[i]! - ZERO;
   return value;
 }

@@ -1,7 +1,9 @@
 import type { KafkaError } from "../client/errors.ts";
 import type { FetchedBatch } from "../client/fetcher.ts";
 import { partitionKey } from "../client/topic-partition.ts";
+import { within } from "../client/within.ts";
 import type { TopicPartition } from "./events.ts";
+import { LoadTurns } from "./load-turns.ts";
 import { type ScheduleContext, SchedulePartition, type ScheduleState } from "./schedule-partition.ts";
 import type { TopicReader } from "./topic-reader.ts";
 
@@ -11,6 +13,8 @@ export interface ScheduleStatus extends TopicPartition {
   readonly state: ScheduleState;
   /** Entries that wait. */
   readonly entries: number;
+  /** Bytes of entries that are kept ready, since they are due soon. */
+  readonly bufferedBytes: number;
   /** When the next one is due. Undefined: none waits. */
   readonly nextDueAt: Date | undefined;
   /** Partitions that do not take what is due for them: it is tried again and again, and the others go on. */
@@ -19,6 +23,8 @@ export interface ScheduleStatus extends TopicPartition {
 
 /** Bytes of records that all of them together may keep ready, and what each may in any case. */
 const ROOM = 32 * 1024 * 1024;
+/** Partitions that are read at once when several are loaded. */
+const LOADS = 2;
 const LEAST_ROOM = 1024 * 1024;
 
 /** The schedule partitions that this worker owns: from assignment through release or loss. */
@@ -28,9 +34,10 @@ export class OwnedSchedules implements TopicReader {
   readonly #partitions = new Map<string, SchedulePartition>();
   #isClosed = false;
 
-  constructor(context: Omit<ScheduleContext, "room">, topics: readonly string[]) {
+  constructor(context: Omit<ScheduleContext, "room" | "turns">, topics: readonly string[]) {
     this.#topics = new Set(topics);
-    this.#context = { ...context, room: () => Math.max(LEAST_ROOM, ROOM / Math.max(1, this.#partitions.size)) };
+    const room = (): number => Math.max(LEAST_ROOM, ROOM / Math.max(1, this.#partitions.size));
+    this.#context = { ...context, room, turns: new LoadTurns(context.runtime.clock, LOADS) };
   }
 
   /** Topics that the worker wants partitions of. */
@@ -48,8 +55,8 @@ export class OwnedSchedules implements TopicReader {
   }
 
   get status(): ScheduleStatus[] {
-    return [...this].map(({ topic, partition, state, entries, nextDueAt, apart }) => {
-      return { topic, partition, state, entries, nextDueAt: toDate(nextDueAt), apart };
+    return [...this].map(({ topic, partition, state, entries, bufferedBytes, nextDueAt, apart }) => {
+      return { topic, partition, state, entries, bufferedBytes, nextDueAt: toDate(nextDueAt), apart };
     });
   }
 
@@ -58,16 +65,21 @@ export class OwnedSchedules implements TopicReader {
     for (const place of partitions) this.#partitions.set(keyOf(place), new SchedulePartition(this.#context, place));
   }
 
-  /** Gives partitions up in good order, each as soon as nothing of it is on its way. */
+  /**
+   * Gives partitions up in good order, each as soon as nothing of it is on its way, or after `grace` ms: then the next
+   * owner's word counts on what is.
+   */
   async release(
     partitions: readonly TopicPartition[],
+    grace: number,
     released: (partition: TopicPartition) => void = () => {},
   ): Promise<void> {
+    const { clock } = this.#context.runtime;
     await Promise.all(
       partitions.map(async (place) => {
         const owned = this.#partitions.get(keyOf(place));
         if (owned === undefined) return;
-        await owned.release();
+        await within(clock, grace, owned.release(), () => {});
         if (this.#partitions.get(keyOf(place)) === owned) this.#partitions.delete(keyOf(place));
         released(place);
       }),

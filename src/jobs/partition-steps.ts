@@ -63,6 +63,11 @@ export class PartitionSteps {
     this.#host = host;
   }
 
+  /** Whether what goes on later does so elsewhere. */
+  get isLeaving(): boolean {
+    return this.#context.isQuiet || this.#host.isLeaving();
+  }
+
   /** Jobs that are known of. */
   get size(): number {
     return this.#jobs.size;

@@ -29,8 +29,9 @@ export interface DispatchParts {
 }
 
 /** What no repetition changes for a record: it is not what its target takes. */
-const UNACCEPTABLE: ReadonlySet<string> = new Set([
+export const UNACCEPTABLE: ReadonlySet<string> = new Set([
   ...["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_RECORD", "INVALID_PARTITIONS"],
+  "INVALID_TOPIC_EXCEPTION",
   ...["INVALID_ARGUMENT", "UNSUPPORTED_FOR_MESSAGE_FORMAT"],
 ]);
 /** How long (ms) a target that was set apart has to say that it is there. */
@@ -78,7 +79,9 @@ export class ScheduleDispatch {
       await this.#parts.window.fill(now);
       return "done";
     }
-    return batch.length === 0 ? "idle" : this.#write(batch);
+    if (batch.length > 0) return this.#write(batch);
+    this.#apart.forgetUnwanted();
+    return "idle";
   }
 
   async #write(batch: readonly DueEntry[]): Promise<"done" | "failed"> {
@@ -153,10 +156,15 @@ export class ScheduleDispatch {
   /** Sends one entry to a target that was set apart: if it is taken, the others follow. */
   async #try(target: ApartTarget, now: number): Promise<"done" | "failed"> {
     const { contents, window } = this.#parts;
-    const place = this.#apart.takeFirst(target, now);
-    const record = place === undefined ? undefined : await window.load(contents.index.offsetOf(place));
-    if (place !== undefined && record !== undefined && contents.index.has(place, record.offset)) {
-      const outcome = await this.#write([this.#batches.take(place, record, targetOf(record) ?? target)]);
+    const first = this.#apart.takeFirst(target, now);
+    const record = first === undefined ? undefined : await window.load(first.offset);
+    if (first !== undefined && contents.index.has(first.place, first.offset)) {
+      if (record === undefined) {
+        // The log has it no more.
+        contents.index.remove(first.place);
+        return "done";
+      }
+      const outcome = await this.#write([this.#batches.take(first.place, record, targetOf(record) ?? target)]);
       // What was put back is held again when its turn comes, with those behind it.
       if (outcome === "failed" || target.state !== "answering") return outcome;
     }
@@ -181,13 +189,16 @@ export class ScheduleDispatch {
     }
     const from = { ...place, offset };
     try {
-      const [to] = await writer.write([deadEntry(record, from, error), entryTombstone(key, place)]);
+      const [to] = await writer.write([deadEntry(record, from, error), entryTombstone(record.key!, place)]);
       contents.doomed.delete(key);
       this.#buryFailures = 0;
       events.emit("undispatchable", { entry: key, error, from, to: { topic: to!.topic, partition: to!.partition } });
     } catch (thrown) {
       if (!(thrown instanceof UnwrittenError)) throw thrown;
       for (const failure of thrown.failures) this.#failed(failure);
+      // It may be this one alone that is not taken.
+      contents.doomed.delete(key);
+      contents.doomed.set(key, { offset, error });
       this.#buryFailures++;
       this.#buryAt = runtime.clock.monotonic() + backoffDelay(BURY_BACKOFF, this.#buryFailures, runtime.clock);
     }

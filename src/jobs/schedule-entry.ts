@@ -49,7 +49,7 @@ export function entryRecord(record: MovedRecord, entry: string, dueAt: number, t
 }
 
 /** The record that ends an entry, or a request. */
-export function entryTombstone(key: string, at: TopicPartition): ProducerRecord {
+export function entryTombstone(key: string | Uint8Array, at: TopicPartition): ProducerRecord {
   return { topic: at.topic, partition: at.partition, key, value: null };
 }
 

@@ -9,6 +9,7 @@ import { checkInstant, dueTime } from "./due-time.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { namedError } from "./named-error.ts";
 import { entryRecord, OF_ENTRIES } from "./schedule-entry.ts";
+import { scheduleTopicSettings } from "./schedule-topics.ts";
 import { checkTopicName } from "./topic-name.ts";
 
 /** A record for any topic, to be written at a time of its own. */
@@ -39,7 +40,7 @@ const PATH = "schedule";
 export async function scheduleMessage(app: AppState, message: MessageToSchedule): Promise<ScheduledMessage> {
   const runtime = app.slot.use();
   const { record, at, schedule } = checkMessage(app, message);
-  const dueAt = dueTime({ wait: undefined, waitUntil: at }, runtime.clock.now(), PATH);
+  const dueAt = dueTime({ wait: undefined, waitUntil: at }, runtime.clock.now(), PATH, "at");
   const entry = uuidv7(runtime.clock);
   const line = runtime.line(app.producer, schedule);
   let target: TopicPartition | undefined;
@@ -50,6 +51,11 @@ export async function scheduleMessage(app: AppState, message: MessageToSchedule)
       runtime.scheduleTopics.check(schedule),
     ]);
     const { key, partition = defaultPartition(key ?? entry, count) } = record;
+    if (partition >= count)
+      throw new InvalidOptionError(
+        within(PATH, "partition"),
+        `${partition} given, and "${record.topic}" has ${count} partitions`,
+      );
     target = { topic: record.topic, partition };
     const to = { topic: schedule, partition: defaultPartition(key ?? entry, places) };
     return entryRecord({ ...record, partition }, entry, dueAt, to);
@@ -75,6 +81,11 @@ interface CheckedMessage {
 function checkMessage(app: AppState, message: MessageToSchedule): CheckedMessage {
   const options = checkOptions(message, PATH, OPTIONS);
   const topic = checkTopicName(options.topic, within(PATH, "topic"));
+  if (scheduleTopicSettings(app.settings.scheduledMessagesTopics, topic) !== undefined)
+    throw new InvalidOptionError(
+      within(PATH, "topic"),
+      `"${topic}" is a schedule topic: it says where messages wait, not where they go`,
+    );
   const { key, value, headers } = encode(message);
   for (const [name] of headers ?? [])
     if (OF_ENTRIES.has(name)) throw new InvalidOptionError(`${PATH}.headers.${name}`, "the name is taken");

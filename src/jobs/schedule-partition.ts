@@ -1,10 +1,14 @@
+import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
+import { TimeoutError } from "../client/errors.ts";
 import type { FetchedBatch, Fetcher } from "../client/fetcher.ts";
 import type { Lease } from "../client/lease.ts";
 import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey } from "../client/topic-partition.ts";
-import { sleep } from "../net/clock.ts";
+import { within } from "../client/within.ts";
+import { type Clock, sleep } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import type { TopicPartition } from "./events.ts";
+import type { LoadTurns } from "./load-turns.ts";
 import { readPartition } from "./partition-reader.ts";
 import type { Runtime } from "./runtime.ts";
 import { ScheduleAnswers } from "./schedule-answers.ts";
@@ -22,14 +26,21 @@ export interface ScheduleContext {
   readonly fetcher: () => Fetcher;
   /** Bytes of records that each partition may keep ready. */
   readonly room: () => number;
+  readonly turns: LoadTurns;
 }
 
 export type ScheduleState = "loading" | "running" | "stopped" | "ended";
 
 /** Milliseconds before what failed is tried again. */
-const RETRY = 1_000;
-const STEP_RETRY = 100;
+const BACKOFF: BackoffOptions = { initial: 1_000, max: 30_000 };
+const STEP_BACKOFF: BackoffOptions = { initial: 100, max: 5_000 };
+/** What has gone on for so long (ms) counts as mended. */
+const CALM = 60_000;
+const INIT_TIMEOUT = 60_000;
 const ASK_TIMEOUT = 30_000;
+/** A load that waits for its turn for so long (ms) goes on without. */
+const TURN_PATIENCE = 10_000;
+const DURING = "dispatching what is due";
 /** So often (ms) is told how far reading has got. */
 const PROGRESS_EVERY = 1_000;
 /** A wall clock that was set on is noticed within this time (ms), where fetches do not wait longer. */
@@ -58,9 +69,11 @@ export class SchedulePartition {
   readonly #ended: Promise<void>;
   #state: ScheduleState = "loading";
   #loaded: Loaded | undefined;
-  /** What was loaded is out of date. */
-  #isStale = false;
+  /** What is loaded, or is being loaded, is out of date. */
+  #endRound: () => void = () => {};
   #replaced = 0;
+  /** Times that it had to load again, one soon after the other. */
+  #failures = 0;
   #wake: (() => void) | undefined;
   /** The log has been followed to here. */
   #position = 0;
@@ -79,6 +92,10 @@ export class SchedulePartition {
   get entries(): number {
     return this.#loaded?.contents.index.size ?? 0;
   }
+  /** Of records that are kept ready. */
+  get bufferedBytes(): number {
+    return this.#loaded?.window.bytes ?? 0;
+  }
   /** When the next one is due (ms since 1970). */
   get nextDueAt(): number | undefined {
     const index = this.#loaded?.contents.index;
@@ -96,6 +113,9 @@ export class SchedulePartition {
     return this.#loaded?.dispatch.apart.map(({ topic, partition }) => ({ topic, partition })) ?? [];
   }
 
+  get #clock(): Clock {
+    return this.#context.runtime.clock;
+  }
   get #place(): TopicPartition {
     return { topic: this.topic, partition: this.partition };
   }
@@ -103,115 +123,148 @@ export class SchedulePartition {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted && this.#state !== "stopped") {
-      const { app, runtime } = this.#context;
-      const { producer, transactionTimeout } = app.settings;
-      const writer = new ScheduleWriter(runtime.kafka.cluster, this.#place, producer, transactionTimeout);
+      this.#state = "loading";
+      const began = this.#clock.monotonic();
+      let error: unknown;
       try {
-        this.#state = "loading";
-        this.#isStale = false;
-        await this.#load(writer);
-        await this.#work();
-      } catch (error) {
-        if (!signal.aborted) await this.#failed(error);
-      } finally {
-        this.#context.fetcher().remove(this.topic, this.partition);
-        this.#loaded = undefined;
-        await writer.close().catch(() => {});
+        await this.#round();
+      } catch (thrown) {
+        error = thrown;
       }
+      if (signal.aborted) break;
+      this.#context.fetcher().remove(this.topic, this.partition);
+      if (this.#clock.monotonic() - began > CALM) this.#failures = 0;
+      await this.#failed(error);
     }
     if (this.#state !== "stopped") this.#state = "ended";
   }
 
-  async #failed(error: unknown): Promise<void> {
-    const { app, runtime, lease } = this.#context;
+  /** Loads, and works until that has to be done again. */
+  async #round(): Promise<void> {
+    const { app, runtime } = this.#context;
+    const { producer, transactionTimeout } = app.settings;
+    const stop = this.#stop.signal;
+    const round = new AbortController();
+    const end = (): void => round.abort();
+    this.#endRound = end;
+    stop.addEventListener("abort", end);
+    let writer: ScheduleWriter | undefined;
+    try {
+      await this.#renewed(() => this.#context.lease.isValid);
+      writer = new ScheduleWriter(runtime.kafka.cluster, this.#place, producer, transactionTimeout);
+      await this.#load(writer, round.signal);
+      await this.#work(round.signal);
+    } finally {
+      stop.removeEventListener("abort", end);
+      round.abort();
+      this.#loaded = undefined;
+      await writer?.close().catch(() => {});
+    }
+  }
+
+  /** Waits for an answered heartbeat, unless `isSo` already: whoever has lost the partition must not take its id over. */
+  async #renewed(isSo: () => boolean): Promise<void> {
     const { signal } = this.#stop;
-    const isReplaced = error instanceof WriterEndedError && error.isReplaced;
-    if (isReplaced && ++this.#replaced >= MOST_REPLACED) {
+    if (signal.aborted || isSo()) return;
+    await new Promise<void>((resolve) => {
+      this.#context.lease.onRenewal(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    const { app } = this.#context;
+    const { signal } = this.#stop;
+    const ended = error instanceof WriterEndedError ? error : undefined;
+    if (ended?.isReplaced && ++this.#replaced >= MOST_REPLACED) {
       this.#state = "stopped";
-      const shared = new ScheduleTopicSharedError(this.topic, this.partition, error.cause);
-      return app.events.emit("error", { error: shared, during: "dispatching what is due", ...this.#place });
+      const shared = new ScheduleTopicSharedError(this.topic, this.partition, ended.cause);
+      return app.events.emit("error", { error: shared, during: DURING, ...this.#place });
     }
-    if (isReplaced) {
-      // Whoever has it may have been given the partition: a heartbeat tells.
-      await Promise.race([new Promise<void>((wake) => lease.onRenewal(wake)), aborted(signal)]);
-      return;
-    }
-    const cause = error instanceof WriterEndedError ? error.cause : error;
-    app.events.emit("error", { error: cause, during: "dispatching what is due", ...this.#place });
-    await sleep(runtime.clock, RETRY, signal);
+    // Whoever has its id may have been given the partition: a heartbeat tells.
+    if (ended?.isReplaced) return this.#renewed(() => false);
+    // What went out of date has been told of, or is no error.
+    if (error !== undefined && !isAbort(error))
+      app.events.emit("error", { error: ended?.cause ?? error, during: DURING, ...this.#place });
+    if (ended?.isFenced) await this.#renewed(() => false);
+    this.#failures++;
+    await sleep(this.#clock, backoffDelay(BACKOFF, this.#failures, this.#clock), signal);
   }
 
   /** The id first, so that nothing of an earlier owner can count any more; then where the log ends, and all up to there. */
-  async #load(writer: ScheduleWriter): Promise<void> {
-    const { app, runtime, fetcher, room } = this.#context;
+  async #load(writer: ScheduleWriter, signal: AbortSignal): Promise<void> {
+    const { app, runtime, fetcher, room, turns } = this.#context;
     const { kafka, clock } = runtime;
-    const { signal } = this.#stop;
     const began = clock.monotonic();
-    await writer.init();
-    const { start, end } = await this.#bounds();
-    const contents = new ScheduleContents();
-    let [told, read] = [began, 0];
-    for await (const { records, nextOffset } of readPartition(kafka, this.#place, start, end, signal)) {
-      for (const record of records) contents.take(record);
-      read += records.length;
-      if (clock.monotonic() - told < PROGRESS_EVERY) continue;
-      told = clock.monotonic();
-      app.events.emit("scheduleLoading", { ...this.#place, read, left: end - nextOffset });
-    }
-    signal.throwIfAborted();
+    await takenOver(clock, writer, signal);
+    const { start, end } = await this.#bounds(signal);
+    const contents = new ScheduleContents((offset) => window.drop(offset));
     const window = new ScheduleWindow(kafka, this.#place, contents.index, signal, room);
+    const epoch = await turns.run(TURN_PATIENCE, signal, () => this.#read(contents, start, end, signal));
+    signal.throwIfAborted();
     const wake = (): void => this.#wake?.();
     const parts: DispatchParts = {
-      runtime,
-      events: app.events,
-      place: this.#place,
-      contents,
-      window,
-      writer,
-      signal,
-      wake,
+      ...{ runtime, events: app.events, place: this.#place },
+      ...{ contents, window, writer, signal, wake },
     };
     this.#loaded = { contents, window, dispatch: new ScheduleDispatch(parts), answers: new ScheduleAnswers(parts) };
     this.#position = end;
     this.#state = "running";
-    fetcher().add(this.topic, this.partition, end);
+    fetcher().add(this.topic, this.partition, end, epoch);
     const duration = clock.monotonic() - began;
     app.events.emit("scheduleLoaded", { ...this.#place, entries: contents.index.size, duration });
   }
 
-  async #bounds(): Promise<{ readonly start: number; readonly end: number }> {
+  /** Gives the leader epoch of what was read last. */
+  async #read(contents: ScheduleContents, start: number, end: number, signal: AbortSignal): Promise<number> {
+    const { app, runtime } = this.#context;
+    let [told, read, epoch] = [this.#clock.monotonic(), 0, -1];
+    const batches = readPartition(runtime.kafka, this.#place, start, end, signal, "fail");
+    for await (const { records, nextOffset, leaderEpoch } of batches) {
+      for (const record of records) contents.take(record);
+      read += records.length;
+      epoch = leaderEpoch;
+      if (this.#clock.monotonic() - told < PROGRESS_EVERY) continue;
+      told = this.#clock.monotonic();
+      app.events.emit("scheduleLoading", { ...this.#place, read, left: end - nextOffset });
+    }
+    return epoch;
+  }
+
+  async #bounds(signal: AbortSignal): Promise<{ readonly start: number; readonly end: number }> {
     const { cluster } = this.#context.runtime.kafka;
-    const { signal } = this.#stop;
     const key = partitionKey(this.topic, this.partition);
     const ends = await listOffsets(cluster, [this.#place], "latest", ASK_TIMEOUT, signal, "readUncommitted");
     const starts = await listOffsets(cluster, [this.#place], "earliest", ASK_TIMEOUT, signal);
     return { start: starts.get(key)!, end: ends.get(key)! };
   }
 
-  async #work(): Promise<void> {
-    const { clock } = this.#context.runtime;
+  async #work(signal: AbortSignal): Promise<void> {
     const { window, dispatch, answers } = this.#loaded!;
-    const { signal } = this.#stop;
-    while (!signal.aborted && !this.#isStale) {
-      const now = clock.now();
+    let failures = 0;
+    while (!signal.aborted) {
+      const now = this.#clock.now();
       window.look(now);
-      // Whoever asks for a job to be cancelled has a better claim than the time it is due at.
-      let outcome = await answers.step();
-      if (outcome === "idle" && !signal.aborted) outcome = await dispatch.step(now);
-      if (outcome === "idle") await this.#rest();
-      else if (outcome === "failed") await sleep(clock, STEP_RETRY, signal);
+      // Whoever asks for a job to be cancelled has a better claim than the time it is due at; but many who ask, one
+      // after the other, hold up nothing.
+      const answered = await answers.step();
+      if (signal.aborted) return;
+      const dispatched = answered === "failed" ? answered : await dispatch.step(now);
+      failures = dispatched === "failed" ? failures + 1 : 0;
+      if (failures > 0) await sleep(this.#clock, backoffDelay(STEP_BACKOFF, failures, this.#clock), signal);
+      else if (answered === "idle" && dispatched === "idle") await this.#rest(signal);
     }
   }
 
   /** Until something is due, or comes. */
-  async #rest(): Promise<void> {
-    const { app, runtime } = this.#context;
-    const { clock } = runtime;
+  async #rest(signal: AbortSignal): Promise<void> {
+    const { app } = this.#context;
+    const clock = this.#clock;
     const { contents, dispatch } = this.#loaded!;
     const next = this.nextDueAt ?? Number.POSITIVE_INFINITY;
     const longest = Math.max(LONGEST_SLEEP, app.fetchWait?.() ?? 0);
     const ms = Math.min(longest, next - clock.now(), dispatch.retryAt - clock.monotonic());
-    if (contents.requests.size > 0 || this.#isStale || this.#stop.signal.aborted) return;
+    if (contents.requests.size > 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {
       const timer = clock.timer(Math.max(0, ms), () => this.#wake?.(), { idle: true });
       this.#wake = () => {
@@ -226,32 +279,40 @@ export class SchedulePartition {
   take({ records, nextOffset }: FetchedBatch): void {
     const loaded = this.#loaded;
     if (loaded === undefined) return;
-    const now = this.#context.runtime.clock.now();
+    const now = this.#clock.now();
     for (const record of records) {
-      const due = loaded.contents.take(record);
+      const due = loaded.contents.follow(record);
       if (due !== undefined) loaded.window.offer(record, due, now);
     }
     this.#position = nextOffset;
     this.#wake?.();
   }
 
-  /** The log is not what was loaded: it is loaded again. */
+  /** The log is not what was loaded, or is being loaded: it is loaded again. */
   stale(): void {
-    this.#isStale = true;
+    this.#endRound();
     this.#wake?.();
   }
 
   /** Ends what it does, in good order: what is on its way has its time to get there. */
   release(): Promise<void> {
+    // Not later: by then somebody else may follow the partition here, once it has come back.
+    if (!this.#stop.signal.aborted) this.#context.fetcher().remove(this.topic, this.partition);
     this.#stop.abort();
     this.#wake?.();
     return this.#ended;
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve());
-  });
+/** It may end at any time: nothing is on its way yet. */
+function takenOver(clock: Clock, writer: ScheduleWriter, signal: AbortSignal): Promise<void> {
+  const late = (): never => {
+    signal.throwIfAborted();
+    throw new TimeoutError("TRANSACTION_TIMED_OUT", `no coordinator answered within ${INIT_TIMEOUT} ms`);
+  };
+  return within(clock, INIT_TIMEOUT, writer.init(), late, signal);
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
 }

@@ -35,7 +35,8 @@ export function requestRecord(request: ScheduleRequest, key: string, to: TopicPa
 export function readRequest({ value }: JobRecord): ScheduleRequest | undefined {
   try {
     const { kind, entry, at } = JSON.parse(decoder.decode(value ?? undefined)) as Record<string, unknown>;
-    if (typeof entry !== "string") return undefined;
+    // What asks for the end of another request is none.
+    if (typeof entry !== "string" || entry.startsWith(PREFIX)) return undefined;
     if (kind === "cancel") return { kind, entry };
     const time = Date.parse(String(at));
     return kind === "reschedule" && !Number.isNaN(time) ? { kind, entry, at: time } : undefined;

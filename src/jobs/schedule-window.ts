@@ -40,6 +40,11 @@ export class ScheduleWindow {
     this.#room = room;
   }
 
+  /** What its records take, roughly. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get(offset: number): FetchedRecord | undefined {
     return this.#records.get(offset);
   }
@@ -91,7 +96,7 @@ export class ScheduleWindow {
     }
     // Before it is read: what comes meanwhile is kept as it comes.
     this.#until = until;
-    for await (const record of readOffsets(this.#kafka, this.#place, wanted.keys(), this.#signal))
+    for await (const record of readOffsets(this.#kafka, this.#place, wanted.keys(), this.#signal, "fail"))
       if (this.#index.has(wanted.get(record.offset)!, record.offset)) this.#keep(record);
     if (this.#signal.aborted) return;
     for (const [offset, place] of wanted) this.#forgetMissing(offset, place);
@@ -101,7 +106,10 @@ export class ScheduleWindow {
   async load(offset: number): Promise<FetchedRecord | undefined> {
     const known = this.#records.get(offset);
     if (known !== undefined) return known;
-    for await (const record of readOffsets(this.#kafka, this.#place, [offset], this.#signal)) return record.detached();
+    for await (const record of readOffsets(this.#kafka, this.#place, [offset], this.#signal, "fail"))
+      return record.detached();
+    // Reading that was ended has found nothing out.
+    this.#signal.throwIfAborted();
     return undefined;
   }
 

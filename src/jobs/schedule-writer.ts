@@ -28,11 +28,14 @@ export class UnwrittenError extends Error {
 /** What this writer can do no more: another has its id, or nobody says how a transaction of it has ended. */
 export class WriterEndedError extends Error {
   override readonly name = "WriterEndedError";
+  /** Its id is not its own any more. */
+  readonly isFenced: boolean;
   /** Another writer has taken its id: it was not its own transaction that took too long. */
   readonly isReplaced: boolean;
 
-  constructor(cause: KafkaError, isReplaced: boolean) {
+  constructor(cause: KafkaError, isReplaced = false) {
     super(cause.message, { cause });
+    this.isFenced = cause instanceof ProducerFencedError;
     this.isReplaced = isReplaced;
   }
 }
@@ -44,7 +47,8 @@ export class WriterEndedError extends Error {
 export class ScheduleWriter {
   readonly #producer: TransactionalProducer;
   readonly #timeout: number;
-  #beganAt = 0;
+  /** When something was begun that is not known to have ended well (monotonic ms). */
+  #openSince: number | undefined;
   readonly #cluster: Cluster;
 
   constructor(cluster: Cluster, place: TopicPartition, settings: ProducerOptions, transactionTimeout: number) {
@@ -74,7 +78,7 @@ export class ScheduleWriter {
    */
   async write(records: readonly ProducerRecord[]): Promise<readonly RecordMetadata[]> {
     const failures = new Set<KafkaError>();
-    this.#beganAt = this.#cluster.clock.monotonic();
+    this.#openSince ??= this.#cluster.clock.monotonic();
     try {
       const transaction = await this.#producer.begin();
       const sent = transaction.sendMany(records).catch((error: unknown) => {
@@ -82,22 +86,27 @@ export class ScheduleWriter {
         for (const result of error.results) if (result instanceof Error) failures.add(result);
       });
       try {
-        return await transaction.commit();
+        const places = await transaction.commit();
+        this.#openSince = undefined;
+        return places;
       } finally {
         await sent;
       }
     } catch (thrown) {
       const error = asKafkaError(thrown, "dispatching");
-      if (error instanceof TransactionOutcomeUnknownError) throw new WriterEndedError(error, false);
+      if (error instanceof TransactionOutcomeUnknownError) throw new WriterEndedError(error);
       if (error instanceof ProducerFencedError) throw new WriterEndedError(error, !this.#tookTooLong);
-      if (this.#producer.fatalError !== undefined) throw new WriterEndedError(this.#producer.fatalError, false);
+      if (this.#producer.fatalError !== undefined) throw new WriterEndedError(this.#producer.fatalError);
       throw new UnwrittenError(failures.size > 0 ? [...failures] : [causeOf(error)]);
     }
   }
 
-  /** Its coordinator puts it out when a transaction was open for too long: nobody else has its id then. */
+  /**
+   * Its coordinator puts it out when a transaction was open for too long: nobody else has its id then. One that could not
+   * be aborted may be learned of only as the next is begun.
+   */
   get #tookTooLong(): boolean {
-    return this.#cluster.clock.monotonic() - this.#beganAt >= this.#timeout;
+    return this.#cluster.clock.monotonic() - this.#openSince! >= this.#timeout;
   }
 
   /** What is open is aborted. */

@@ -42,7 +42,7 @@ export function workerGroup(cluster: Cluster, groupId: string, parts: WorkerGrou
         const reason = new DOMException("the partition was revoked", "AbortError");
         await Promise.all([
           executors().release(jobs, { grace: revokeGrace, reason, released: release }),
-          schedules().release(scheduled, release),
+          schedules().release(scheduled, revokeGrace, release),
         ]);
       },
       lost: (partitions) => {

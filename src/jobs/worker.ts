@@ -275,8 +275,6 @@ export class Worker implements PartitionHolder {
     const wasWorking = this.#state === "working";
     this.#state = "closing";
     this.#executors.close();
-    this.#schedules.close();
-    const scheduled = this.#schedules.release([...this.#schedules]);
     const reason = new DOMException("the worker is shutting down", "AbortError");
     const unwatch = watchShutdown(this.#healthSource(), deadline, () =>
       runningNow(this.#executors, this.#leftovers, this.#clock.monotonic()),
@@ -288,11 +286,13 @@ export class Worker implements PartitionHolder {
         reason,
         finishBatch: wasWorking,
       });
-      await scheduled;
+      const left = (): number => Math.max(0, deadline - this.#clock.monotonic());
+      // Only now: until it leaves the group, nobody else could dispatch what falls due.
+      this.#schedules.close();
+      await this.#schedules.release([...this.#schedules], left());
       await this.#letGo();
       // What runs beyond its partition's loss or release may still use what the process closes next.
-      const left = Math.max(0, deadline - this.#clock.monotonic());
-      await within(this.#clock, left, this.#leftovers.all(), () => {});
+      await within(this.#clock, left(), this.#leftovers.all(), () => {});
     } finally {
       unwatch();
     }

@@ -103,6 +103,19 @@ test("a client that is closed leaves nothing behind that would fire", async (t) 
   assert.equal(requests, 0);
 });
 
+test("a consumer that was closed is not kept by its client", async (t) => {
+  const bench = await startClientBench(t);
+  const { kafka } = bench;
+  const consumer = kafka.consumer({ assignment: [{ topic: "t", partition: 0 }] });
+  await bench.run(consumer.close());
+  let isAsked = false;
+  consumer.close = async () => {
+    isAsked = true;
+  };
+  await bench.run(kafka.close());
+  assert.equal(isAsked, false);
+});
+
 test("close waits no longer than it is told to, whatever hangs", async (t) => {
   const bench = await startClientBench(t);
   const { kafka } = bench;

@@ -79,6 +79,28 @@ underBoth(
   },
 );
 
+underBoth("S3.6 S7.9 jobs that wait to be ended as their partition is lost hold up nobody", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = bench.process("w", { queues: { q: { ...QUEUE, virtualPartitions: { max: 4 } } } });
+  let isSlow = true;
+  process.job("q", async (_payload, job, own) => {
+    await job.step("a", () => {});
+    await job.step("b", () => own.sleep(50), { isolated: true });
+  });
+  await produceKeys(bench, ["a", "b", "c", "d"]);
+  await process.work();
+  await bench.until(() => process.seen("interrupted").length === 4);
+  bench.broker.faults.delay({ api: "TxnOffsetCommit", ms: 3_000, where: () => isSlow });
+  await bench.until(() => process.seen("completed").length === 4);
+  process.clock.pause();
+  await bench.time.advance(15_000);
+  isSlow = false;
+  process.clock.resume();
+  await bench.until(() => process.seen("lost").length === 1);
+  await bench.until(() => drained(bench));
+  assert.equal((await savedProgress(bench)).size, 0);
+});
+
 underBoth("S8.8 S7.9 a worker that was frozen and lost its partition writes nothing late", async (t) => {
   const bench = await startWorkerBench(t);
   const rows: string[] = [];

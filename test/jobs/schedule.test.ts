@@ -21,6 +21,7 @@ underBoth("S7.1 S8.7 a job with a wait is run once that is over, once, and not b
   await bench.until(() => worker.status().schedules[0]?.entries === 1);
   assert.deepEqual(worker.status().schedules[0], {
     ...{ topic: "later", partition: 0, state: "running", entries: 1, nextDueAt: job.dueAt, apart: [] },
+    bufferedBytes: 0,
   });
   await bench.until(() => scene.ran.length === 1, 400_000);
   const [run] = scene.ran;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { BatchBuilder, NO_PRODUCER } from "../../protocol/batch-builder.ts";
 import { CodecUnavailableError } from "../../protocol/compression.ts";
 import { DecodeError } from "../../protocol/reader.ts";
 import { UnreadableBatchError } from "../../protocol/record-batch.ts";
@@ -325,6 +326,45 @@ describe("readFetched", () => {
         }
       }),
       { numRuns: 2_000 },
+    );
+  });
+});
+
+describe("a record's parts", () => {
+  const text = fc.string({ unit: "grapheme", maxLength: 12 });
+  const header = fc.tuple(
+    fc.oneof(text, fc.constant("at")),
+    fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.constant(null)),
+  );
+  const record = fc.record({
+    key: fc.oneof(fc.constant(null), fc.uint8Array({ maxLength: 40 })),
+    value: fc.oneof(fc.constant(null), fc.uint8Array({ maxLength: 200 })),
+    headers: fc.array(header, { maxLength: 8 }),
+  });
+
+  test("the last header of a name is what all headers say it is, and a record by itself is the same", () => {
+    fc.assert(
+      fc.property(fc.array(record, { minLength: 1, maxLength: 5 }), (records) => {
+        const builder = new BatchBuilder(1 << 20);
+        for (const { key, value, headers } of records) builder.append(key, value, 7, headers);
+        builder.close("none");
+        const bytes = builder.stamped(NO_PRODUCER);
+        for (const [i, read] of readFetched(bytes, 0, null, LIMIT).records.entries()) {
+          const { headers, value } = records[i]!;
+          for (const each of [read, read.detached()]) {
+            for (const name of ["at", "none", ...headers.map(([key]) => key)]) {
+              const found = headers.findLast(([key]) => key === name);
+              const cut = each.readLastHeader(new TextEncoder().encode(name), (all, from, to) => all.slice(from, to));
+              assert.deepEqual(cut, found?.[1] ?? undefined);
+            }
+            assert.equal(each.isTombstone, value === null);
+            assert.deepEqual(each.readKey((all, from, to) => all.slice(from, to)) ?? null, read.key);
+            assert.deepEqual([each.key, each.value, each.offset, each.timestamp], [read.key, read.value, i, 7]);
+            assert.deepEqual(each.headers, read.headers);
+          }
+          assert.equal(read.detached().value?.buffer.byteLength ?? read.byteLength, read.byteLength);
+        }
+      }),
     );
   });
 });

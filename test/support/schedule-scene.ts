@@ -84,6 +84,31 @@ export class ScheduleScene {
     return left;
   }
 
+  /** Schedules many for instants from `from` to `to` (virtual ms), their numbers counted from `first` on. */
+  async remindMany(
+    process: WorkerProcess,
+    count: number,
+    { from, to, first = 0 }: { readonly from: number; readonly to: number; readonly first?: number },
+  ): Promise<ScheduledJob[]> {
+    const jobs = Array.from({ length: count }, (_, i) => {
+      const waitUntil = ScheduleScene.instant(from + Math.floor((i * (to - from)) / count));
+      return this.job(process)
+        .set({ waitUntil })
+        .of({ n: first + i });
+    });
+    return (await this.bench.run(process.app.performAllLater(jobs))) as ScheduledJob[];
+  }
+
+  /** Numbers of what was dispatched to the queue, as readers of what is committed see it. */
+  get dispatched(): number[] {
+    const { partitions } = this.bench.broker.topics().find(({ name }) => name === "q")!;
+    return partitions.flatMap(({ index }) =>
+      this.bench
+        .committedRecords("q", index)
+        .map(({ value }) => (JSON.parse(new TextDecoder().decode(value!)) as { n: number }).n),
+    );
+  }
+
   /** Milliseconds since 1970 of a virtual instant. */
   static instant(elapsed: number): number {
     return BENCH_START + elapsed;

@@ -44,8 +44,8 @@ export class PlannedJobs {
   readonly rows: Row[] = [];
   readonly ended: { readonly n: number; readonly by: string }[] = [];
   readonly problems: string[] = [];
-  /** When each process was killed. */
-  readonly deaths: Map<string, number> = new Map();
+  /** When each process was killed, or frozen for so long that it lost what it had. */
+  readonly #deaths = new Map<string, number[]>();
   readonly #isOrdered: boolean;
   readonly #options: QueueOptions;
   readonly #failed = new Set<string>();
@@ -59,6 +59,11 @@ export class PlannedJobs {
     this.plans = plans;
     this.#isOrdered = isOrdered;
     this.#options = options;
+  }
+
+  /** The process dies now, or loses what it has. */
+  died({ name }: { readonly name: string }): void {
+    this.#deaths.set(name, [...(this.#deaths.get(name) ?? []), this.bench.time.elapsed]);
   }
 
   async produce(): Promise<void> {
@@ -77,8 +82,9 @@ export class PlannedJobs {
     const next = process.app.job<number>({ name: "next", queue: "next", partitioner: () => "k", perform() {} });
     return process.job("q", async (payload, job, own) => {
       const n = payload as number;
-      await this.#perform(n, job, own);
-      this.#reachedEnd.add(n);
+      const isStale = this.#staleness(own);
+      await this.#perform(n, job, own, isStale);
+      if (!isStale()) this.#reachedEnd.add(n);
       const end = (): void => void this.ended.push({ n, by: own.name });
       if (!this.plans[n]!.handsOver) return end();
       await job.transaction(async (tx) => {
@@ -88,7 +94,13 @@ export class PlannedJobs {
     });
   }
 
-  async #perform(n: number, job: RunningJob, own: WorkerProcess): Promise<void> {
+  /** Whether a run that begins now goes on in a process that has lost its partition meanwhile: it counts for nothing. */
+  #staleness({ name }: WorkerProcess): () => boolean {
+    const before = this.#deaths.get(name)?.length;
+    return () => this.#deaths.get(name)?.length !== before;
+  }
+
+  async #perform(n: number, job: RunningJob, own: WorkerProcess, isStale: () => boolean): Promise<void> {
     const { steps, fails } = this.plans[n]!;
     let position = 0;
     for (const [i, { rows, isIsolated }] of steps.entries()) {
@@ -98,14 +110,14 @@ export class PlannedJobs {
         `step ${i}`,
         async (step) => {
           for (let row = step.cursor ?? 0; row < rows; row++) {
-            this.#row(n, first + row, own);
+            if (!isStale()) this.#row(n, first + row, own);
             await own.sleep(100);
             const failure = `${n}/${first + row}`;
-            if (fails.includes(first + row) && !this.#failed.has(failure)) {
+            if (fails.includes(first + row) && !this.#failed.has(failure) && !isStale()) {
               this.#failed.add(failure);
               throw new Error(failure);
             }
-            this.#passed(n, first + row, own);
+            if (!isStale()) this.#passed(n, first + row, own);
             await step.advance({ from: row });
           }
         },
@@ -141,7 +153,7 @@ export class PlannedJobs {
       const id = `${n}/${position}`;
       const before = doneAt.get(id);
       if (position < done && before !== undefined) {
-        const death = this.deaths.get(before.by);
+        const death = this.#deaths.get(before.by)?.find((each) => each >= before.at);
         if (death === undefined || death > at || before.at < death - unsaved)
           this.problems.push(
             `row ${id} was done by ${before.by} at ${before.at} and again by ${by} at ${at}, death at ${death}`,
@@ -158,7 +170,7 @@ export class PlannedJobs {
       const seen = new Set(this.rows.filter((row) => row.n === n).map(({ position }) => position));
       if (seen.size !== count) this.problems.push(`job ${n}: ${seen.size} of ${count} rows were worked on`);
       const ends = this.ended.filter((end) => end.n === n);
-      const survivors = ends.filter(({ by }) => !this.deaths.has(by));
+      const survivors = ends.filter(({ by }) => !this.#deaths.has(by));
       // One that handed over may have died before it heard of that.
       const isMissing = ends.length === 0 && !handsOver;
       if (isMissing || survivors.length > 1) this.problems.push(`job ${n} ended ${ends.length} times`);

@@ -151,6 +151,8 @@ export interface BenchOptions {
   readonly topics?: Readonly<Record<string, number>>;
   /** What the processes' workers ask for. Default: nothing, so that they take what the broker offers. */
   readonly groupProtocol?: GroupProtocol | undefined;
+  /** Of the cluster, where they are to be others than the newest. */
+  readonly features?: Readonly<Record<string, number>>;
 }
 
 /** Worker processes around one broker, all in memory on a virtual clock. */
@@ -166,7 +168,7 @@ export class WorkerBench {
   readonly #producer: { readonly kafka: Kafka; readonly producer: Producer };
   readonly groupProtocol: GroupProtocol | undefined;
 
-  constructor({ nodes = 1, groupProtocol }: BenchOptions) {
+  constructor({ nodes = 1, groupProtocol, features = {} }: BenchOptions) {
     this.groupProtocol = groupProtocol;
     const clock = this.time.instance();
     const transport = this.network.transport(clock);
@@ -175,7 +177,7 @@ export class WorkerBench {
     });
     this.#cluster = new ClusterState(
       {
-        ...{ clock, clusterId: "bench", autoCreateTopics: false, topicDefaults: {}, features: {} },
+        ...{ clock, clusterId: "bench", autoCreateTopics: false, topicDefaults: {}, features },
         ...{ transactionMaxTimeoutMs: 900_000, transactionalIdExpirationMs: 604_800_000 },
         ...{ defaultPartitions: 1, defaultReplicationFactor: 1 },
         groups: {
