@@ -3,9 +3,10 @@
  * of them, five times altogether, and every import goes on where it was. Run it with
  * `node --conditions=ottla-source examples/import/main.ts`, `deno run -A …` or `bun …`.
  *
- * KAFKA_BROKERS=host:9092 uses a real cluster. OTTLA_EXAMPLE_QUICK=1 takes fewer rows. NO_COLOR=1 takes the colours.
+ * KAFKA_BROKERS=host:9092 uses a real cluster. OTTLA_EXAMPLE_QUICK=1 takes fewer rows, and holds them back while a worker is
+ * replaced. NO_COLOR=1 takes the colours.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import process from "node:process";
@@ -50,13 +51,16 @@ async function prepare(): Promise<Run> {
   const cluster = await openCluster(process.env.KAFKA_BROKERS);
   cleanup.defer(() => cluster.close());
   terminal.print(`Broker    ${cluster.description}`);
-  const logs = await mkdtemp(join(tmpdir(), "ottla-import-"));
-  cleanup.defer(() => rm(logs, { recursive: true, force: true }));
+  const directory = await mkdtemp(join(tmpdir(), "ottla-import-"));
+  cleanup.defer(() => rm(directory, { recursive: true, force: true }));
+  const logs = join(directory, "logs");
+  await mkdir(logs);
   return {
-    name: basename(logs),
+    name: basename(directory),
     brokers: cluster.brokers,
     partitions: 10,
     logs,
+    hold: join(directory, "hold"),
     work: isQuick ? 15 : 5,
     checkpointInterval: 1_000,
     sessionTimeout: 6_000,
@@ -83,35 +87,39 @@ async function work(run: Run): Promise<{ progress: Progress; ends: End[] }> {
   const check = (): void => crew.check();
   const ends: End[] = [];
   for (const [i, kind] of ENDS.entries()) {
-    const replacement = String.fromCharCode("D".charCodeAt(0) + i);
     let worker: string | undefined;
     await progress.until(() => {
       worker = victimOf(progress, run, i);
-      return worker !== undefined;
+      return worker !== undefined || progress.isFinished;
     }, check);
-    const at = now();
-    if (kind === "kill") await crew.kill(worker!);
-    else await crew.retire(worker!);
-    ends.push({ kind, worker: worker!, at });
-    const how =
-      kind === "kill"
-        ? "is gone by SIGKILL: no goodbye, nothing saved."
-        : "is told to end, by SIGTERM, as by a deploy.";
-    terminal.print(`${kind === "kill" ? "Kill    " : "Redeploy"}  ${worker} ${how} ${replacement} starts instead.`);
-    await crew.start(replacement);
+    if (worker === undefined) break;
+    ends.push({ kind, worker, at: now() });
+    await replace(run, crew, kind, worker, String.fromCharCode("D".charCodeAt(0) + i));
     await progress.until(() => progress.importsOf(worker!).length === 0, check);
+    await rm(run.hold, { force: true });
   }
   await progress.until(() => progress.isFinished, check);
   await crew.close();
   return { progress, ends };
 }
 
+/** Ends a worker, and starts another. */
+async function replace(run: Run, crew: Crew, kind: End["kind"], worker: string, replacement: string): Promise<void> {
+  const isKill = kind === "kill";
+  const ended = isKill ? crew.kill(worker) : crew.retire(worker);
+  if (isQuick) await writeFile(run.hold, "");
+  await ended;
+  const how = isKill ? "is gone by SIGKILL: no goodbye, nothing saved." : "is told to end, by SIGTERM, as by a deploy.";
+  terminal.print(`${isKill ? "Kill    " : "Redeploy"}  ${worker} ${how} ${replacement} starts instead.`);
+  await crew.start(replacement);
+}
+
 /** The worker to end next: that with the most imports in the middle, once enough is done. */
 function victimOf(progress: Progress, { work }: Run, ended: number): string | undefined {
   if (progress.done < (ended + 0.5) / (ENDS.length + 2)) return undefined;
-  const workers = [...progress.underWay].filter(
-    ([worker, left]) => left.every((rows) => rows * work > SAFE) && now() - progress.lastEnd(worker) > 2 * SAFE,
-  );
+  const isSafe = (worker: string, left: readonly number[]): boolean =>
+    left.every((rows) => rows * work > SAFE) && now() - progress.lastEnd(worker) > 2 * SAFE;
+  const workers = [...progress.underWay].filter(([worker, left]) => ENDS[ended] !== "kill" || isSafe(worker, left));
   return workers.sort(([, a], [, b]) => b.length - a.length)[0]?.[0];
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type App, createApp, type Job } from "ottla";
 import { logRun } from "../flights/run-log.ts";
@@ -36,7 +37,10 @@ export function openApp(run: Run, worker = ""): { app: App; processImport: Job<I
         const begin = step.cursor ?? 0;
         note({ event: "begun", cursor: begin });
         for (let row = begin; row < rows.length; row++) {
-          await sleep(run.work);
+          do {
+            await sleep(run.work);
+            await step.checkpoint();
+          } while (existsSync(run.hold));
           note({ event: "row", row });
           await step.advance({ from: row }); // here a deploy interrupts it; the cursor is row + 1 by then
         }

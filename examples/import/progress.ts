@@ -23,6 +23,7 @@ export class Progress {
   readonly #terminal: Terminal;
   readonly #states: ReadonlyMap<string, State>;
   readonly #rows: number;
+  #isShown = false;
   readonly #lastEnds = new Map<string, number>();
 
   constructor(logs: RunLogs<ImportEvent>, imports: readonly Import[], terminal: Terminal) {
@@ -90,6 +91,8 @@ export class Progress {
   }
 
   #show(): void {
+    if (this.#isShown) return;
+    this.#isShown = this.isFinished;
     const letters = [...this.#states.values()].map(({ worker, isFinished }) => {
       if (isFinished) return "✓";
       return worker === undefined ? "·" : paintWorker(this.#terminal, worker);

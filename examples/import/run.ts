@@ -8,6 +8,8 @@ export interface Run {
   readonly logs: string;
   /** How long a row takes, in milliseconds. */
   readonly work: number;
+  /** While this file is there no row is processed: few rows would be done before a slow machine has replaced a worker. */
+  readonly hold: string;
   /** How often it is saved how far imports have got, in milliseconds. */
   readonly checkpointInterval: number;
   /** After how many milliseconds without a heartbeat a worker counts as dead. */
