@@ -22,6 +22,7 @@ export const app = createApp({
     },
   },
   queuePatterns: [{ match: /^tenant-.+-jobs$/, virtualPartitions: { max: 4 } }],
+  scheduledMessagesTopics: ["scheduled_jobs"],
 });
 
 // Carried from enqueue to perform: in every process of the app, so it is said where the app is made.

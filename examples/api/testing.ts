@@ -5,6 +5,8 @@ import { updateUser } from "./jobs/users.ts";
 const t = await testApp(app, { seed: 42 });
 await updateUser.performLater({ userId: 1, attributes: {} });
 t.assertEnqueued(updateUser, { userId: 1 });
+const later = await updateUser.set({ wait: "5m" }).performLater({ userId: 1, attributes: {} });
+console.log(later.state);
 await t.drain();
 await t.advance("5m");
 t.assertPerformedInOrder(updateUser, (job) => job.payload.userId);

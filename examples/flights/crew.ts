@@ -1,10 +1,10 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import process from "node:process";
+import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import type { Run } from "./run.ts";
 
-const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
+const WORKER = new URL("worker.ts", import.meta.url);
 /** How this runtime is told to run a file. */
 const RUNTIME_ARGUMENTS = "deno" in process.versions ? ["run", "-A"] : process.execArgv;
 const PATIENCE = 20_000;
@@ -25,17 +25,22 @@ interface Member {
 
 /** The worker processes of a run, each named by a letter. */
 export class Crew implements AsyncDisposable {
-  readonly #run: Run;
+  readonly #run: object;
+  readonly #worker: string;
+  readonly #onLine: (line: string) => void;
   readonly #members = new Map<string, Member>();
   #failure: Error | undefined;
 
-  constructor(run: Run) {
+  /** `run`: what each process is told, as JSON. `worker`: the file that it runs. `onLine` hears what it prints once it is ready. */
+  constructor(run: object, worker: URL = WORKER, onLine: (line: string) => void = () => {}) {
     this.#run = run;
+    this.#worker = fileURLToPath(worker);
+    this.#onLine = onLine;
   }
 
   /** Starts a worker; resolves once it says that it is ready. */
   async start(letter: string): Promise<void> {
-    const args = [...RUNTIME_ARGUMENTS, WORKER, letter, JSON.stringify(this.#run)];
+    const args = [...RUNTIME_ARGUMENTS, this.#worker, letter, JSON.stringify(this.#run)];
     const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] });
     const complaints: string[] = [];
     child.stderr.setEncoding("utf8").on("data", (text: string) => complaints.push(text));
@@ -44,7 +49,9 @@ export class Crew implements AsyncDisposable {
       child.once("close", (code, signal) => resolve(code === null ? `signal ${signal}` : `exit code ${code}`));
     });
     this.#members.set(letter, { process: child, exited, complaints });
-    const ready = new Promise<string>((resolve) => child.stdout.once("data", () => resolve("ready")));
+    const lines = createInterface({ input: child.stdout });
+    const ready = new Promise<string>((resolve) => lines.once("line", () => resolve("ready")));
+    lines.once("line", () => lines.on("line", this.#onLine));
     const first = await Promise.race([ready, exited]);
     if (first !== "ready") throw failure(letter, `ended before it was ready (${first})`, complaints);
     void exited.then((how) => {
@@ -67,11 +74,20 @@ export class Crew implements AsyncDisposable {
     await member.exited;
   }
 
+  /** Tells a worker to end in good order, as a deploy does: by SIGTERM. */
+  async retire(letter: string): Promise<void> {
+    const member = this.#members.get(letter);
+    if (member === undefined) return;
+    this.#members.delete(letter);
+    // Not its own `kill`: after it, Deno gives the signal for the exit code, whatever the process made of it.
+    await stop(letter, member, () => process.kill(member.process.pid!, "SIGTERM"));
+  }
+
   /** Tells every worker to finish the jobs that run, commit them and end. */
   async close(): Promise<void> {
     const members = [...this.#members];
     this.#members.clear();
-    await Promise.all(members.map(([letter, member]) => stop(letter, member)));
+    await Promise.all(members.map(([letter, member]) => stop(letter, member, () => member.process.stdin.end())));
   }
 
   /** Leaves no process behind, whatever happened. */
@@ -80,8 +96,8 @@ export class Crew implements AsyncDisposable {
   }
 }
 
-async function stop(letter: string, { process: child, exited, complaints }: Member): Promise<void> {
-  child.stdin.end();
+async function stop(letter: string, { process: child, exited, complaints }: Member, ask: () => void): Promise<void> {
+  ask();
   const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
   const how = await exited;
   clearTimeout(timer);

@@ -10,6 +10,7 @@ export interface Mark {
 
 const COLOURS: readonly Colour[] = ["green", "blue", "magenta", "yellow", "cyan"];
 const LABEL = "partition 00  ";
+const partitionLabel = (partition: number): string => `partition ${String(partition).padStart(2)}`;
 const WAITING = "·";
 
 /** A worker's letter in its colour. */
@@ -26,6 +27,7 @@ export function picture(
   partitions: number,
   marks: readonly Mark[],
   terminal: Terminal,
+  labelOf: (partition: number) => string = partitionLabel,
 ): string[] {
   const begin = Math.min(...attempts.map(({ start }) => start));
   const end = Math.max(...attempts.map((attempt) => attempt.end ?? attempt.start));
@@ -36,7 +38,7 @@ export function picture(
     ...marks.map((mark) => markLine(mark, column(mark.at), columns, terminal)),
     ...Array.from({ length: partitions }, (_, partition) => {
       const own = attempts.filter((attempt) => attempt.partition === partition);
-      const label = terminal.paint("gray", `partition ${String(partition).padStart(2)}  `);
+      const label = terminal.paint("gray", labelOf(partition).padEnd(LABEL.length));
       return `${label}${row(own, column, terminal)}`;
     }),
     terminal.paint("gray", axis((end - begin) / 1000, columns)),

@@ -21,12 +21,15 @@ export function now(): number {
 }
 
 /** Adds a line to the worker's log. It is with the operating system when this returns: a kill takes nothing back. */
-export function logRun(directory: string, event: Omit<RunEvent, "at">): void {
+export function logRun<E extends { readonly worker: string } = Omit<RunEvent, "at">>(
+  directory: string,
+  event: E,
+): void {
   appendFileSync(join(directory, event.worker), `${JSON.stringify({ at: now(), ...event })}\n`);
 }
 
 /** Follows the logs of all workers. */
-export class RunLogs {
+export class RunLogs<E = RunEvent> {
   readonly #directory: string;
   readonly #read = new Map<string, number>();
 
@@ -35,12 +38,12 @@ export class RunLogs {
   }
 
   /** What has been written since the last call. */
-  async next(): Promise<RunEvent[]> {
+  async next(): Promise<E[]> {
     const workers = (await readdir(this.#directory)).sort();
     return (await Promise.all(workers.map((worker) => this.#nextOf(worker)))).flat();
   }
 
-  async #nextOf(worker: string): Promise<RunEvent[]> {
+  async #nextOf(worker: string): Promise<E[]> {
     const from = this.#read.get(worker) ?? 0;
     const bytes = await readFrom(join(this.#directory, worker), from);
     // A worker that is writing, or was killed while it wrote, leaves a line without an end.

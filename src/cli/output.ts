@@ -42,8 +42,8 @@ export function note(io: CliIo, text: string): void {
 }
 
 /** "1 job", "2 jobs". */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+export function count(number: number, noun: string, nouns: string = `${noun}s`): string {
+  return `${number} ${number === 1 ? noun : nouns}`;
 }
 
 /** Text in one line of at most so many characters. */

@@ -95,6 +95,12 @@ async function startUnlessStopped(
   app.on("assigned", ({ partitions }) => note(io, `assigned ${placesOf(partitions)}`));
   app.on("revoked", ({ partitions }) => note(io, `revoked ${placesOf(partitions)}`));
   app.on("lost", ({ partitions }) => note(io, `lost ${placesOf(partitions)}`));
+  app.on("scheduleLoading", ({ topic, partition, read, left }) => {
+    note(io, `reading ${topic}/${partition}: ${read} of ${read + left}`);
+  });
+  app.on("scheduleLoaded", ({ topic, partition, entries }) => {
+    note(io, `dispatching what is due in ${topic}/${partition}: ${entries} waiting`);
+  });
   app.on("instanceIdBusy", busyTeller(io));
   app.on("shutdownDelayed", ({ jobs, left }) => {
     note(io, `waiting for ${jobs.map(attemptText).join(", ")}, for ${Math.ceil(left / 1_000)} s at most`);

@@ -19,6 +19,8 @@ describe("ottla", () => {
       "worker",
       "enqueue",
       "topics",
+      "scheduled",
+      "recurring",
       "blocked",
       "dead",
       "broker",
@@ -33,7 +35,17 @@ describe("ottla", () => {
   });
 
   test("COMMAND --help tells of that command and its options", async () => {
-    for (const command of ["dev", "worker", "enqueue", "topics", "blocked", "dead", "broker"]) {
+    for (const command of [
+      "dev",
+      "worker",
+      "enqueue",
+      "topics",
+      "scheduled",
+      "recurring",
+      "blocked",
+      "dead",
+      "broker",
+    ]) {
       const { code, out } = await ottla(command, "--help");
       assert.equal(code, 0);
       assert.ok(out.includes(`ottla ${command}`) && out.includes("--help"), out);

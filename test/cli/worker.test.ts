@@ -42,6 +42,8 @@ test("ottla worker prints its jobs, runs what ottla enqueue enqueues, and create
     ],
     queues: ["mails", "ticks"],
     queuePatterns: [],
+    scheduledMessagesTopics: [],
+    recurring: [],
   });
   const at = ["--brokers", address!];
   const mail = await runCli(t, "enqueue", "shop.ts", "send-mail", '{"to":"Ada"}', "--json", ...at);

@@ -65,7 +65,7 @@ describe("the option sasl", () => {
   });
 });
 
-test("a client that is looked at shows no secret", () => {
+test("S8.12 a client that is looked at shows no secret", () => {
   const { cert, key } = certificate("client");
   const tls = { ca: pemOf("ca"), cert, key, passphrase: SECRET };
   const all: KafkaOptions["sasl"][] = [

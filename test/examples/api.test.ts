@@ -10,7 +10,16 @@ test("the API's examples for jobs run as they are written", { timeout: 60_000 },
   assert.equal(code, 0, errors);
   const lines = output.trim().split("\n");
   assert.match(lines[0]!, /^[0-9a-f-]{36} is at users\/\d+\/0$/);
-  assert.equal(lines[1], "true");
+  assert.deepEqual(lines.slice(1, 6), [
+    "scheduled_jobs true",
+    "rescheduled",
+    "2060-01-01T12:00:00.000Z",
+    "cancelled",
+    "tooLate",
+  ]);
+  assert.equal(lines[6], "true");
+  assert.deepEqual(lines.slice(7, 9), ["enqueued,scheduled", "cancelled"]);
+  assert.ok(lines.includes("nightly 0") && lines.includes("enqueued"), output);
   assert.equal(lines.at(-2), "7,acme");
   assert.match(errors, /made a report job=make-report/);
   assert.match(errors, /processed job=process-import .*row=2/);
@@ -37,5 +46,5 @@ test("the API's example for the broker runs as it is written", { timeout: 60_000
 test("the API's example for tests runs as it is written", { timeout: 60_000 }, async () => {
   const { code, output, errors } = await runExample("api/testing.ts", { KAFKA_BROKERS: "nowhere.invalid:1" });
   assert.equal(code, 0, errors);
-  assert.match(output, /^1 performed by 2027-01-15T08:05:01\.\d{3}Z\n$/);
+  assert.match(output, /^scheduled\n2 performed by 2027-01-15T08:05:01\.\d{3}Z\n$/);
 });

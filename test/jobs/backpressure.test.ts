@@ -34,7 +34,7 @@ function watchBytes(bench: WorkerBench, worker: () => Worker | undefined): { mos
   return seen;
 }
 
-test("S3.10 what waits and what is asked for together stay below maxBufferedBytes, and every job runs", async (t) => {
+test("S3.10 S8.10 what waits and what is asked for together stay below maxBufferedBytes, and every job runs", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 4 } });
   for (const partition of range(4)) await produceMany(bench, partition, 100);
   const process = bench.process("w").job("q", (_payload, _job, { sleep }) => sleep(10));

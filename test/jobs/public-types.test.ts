@@ -3,6 +3,7 @@ import type { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
 import {
   type App,
+  type BufferedJob,
   BulkEnqueueError,
   createApp,
   type DispatchedJob,
@@ -13,10 +14,14 @@ import {
   KafkaError,
   lazy,
   type PreparedJob,
+  type RecurringJob,
+  type RecurringJobStatus,
   type RunningJob,
   type ScheduledJob,
+  type ScheduledMessage,
   type StandardSchemaV1,
   type Step,
+  type WaitingEntry,
 } from "../../mod.ts";
 
 // The compiler is the test: every @ts-expect-error is an error where the line below it is accepted. Nothing here runs.
@@ -200,6 +205,69 @@ export async function steps(job: RunningJob): Promise<void> {
   await job.step("last", () => {}, { isolate: true });
   // @ts-expect-error: a cursor is JSON
   await job.step<undefined>("none", () => {});
+}
+
+export async function times(app: App, job: Job<UpdateUser>, scheduled: ScheduledJob): Promise<void> {
+  same<DispatchedJob, EnqueuedJob | ScheduledJob | BufferedJob>(true);
+  same<ScheduledJob["state"], "scheduled">(true);
+  same<ScheduledJob["dueAt"], Date>(true);
+  same<ScheduledJob["entry"], string>(true);
+  const later = await job.set({ wait: "5m" }).performLater({ userId: 7, attributes: {} });
+  same<typeof later, DispatchedJob>(true);
+  // @ts-expect-error: it may not be scheduled, as where the wait is 0
+  void app.cancel(later);
+  if (later.state === "scheduled") {
+    same<typeof later, ScheduledJob>(true);
+    same<Awaited<ReturnType<App["cancel"]>>, "cancelled" | "tooLate">(true);
+    same<Awaited<ReturnType<App["reschedule"]>>, "rescheduled" | "tooLate">(true);
+    await app.reschedule(later, { waitUntil: new Date("2027-01-01T12:00:00Z") });
+    await app.reschedule(later, { wait: 5_000 });
+    await app.cancel(later);
+  }
+  await app.cancel({ topic: scheduled.topic, partition: scheduled.partition, entry: scheduled.entry });
+  job.set({ waitUntil: Date.now() });
+  // @ts-expect-error: an instant is a Date or a number
+  job.set({ waitUntil: "2027-01-01T12:00:00Z" });
+  // @ts-expect-error: no such unit
+  job.set({ wait: "5 minutes" });
+  // @ts-expect-error: a time is needed
+  await app.reschedule(scheduled);
+  await app.performAllLater([job.set({ wait: "1h" }).of({ userId: 2, attributes: {} })]);
+  const message = await app.schedule({ topic: "t", key: "k", value: new Uint8Array(1), at: new Date() });
+  same<typeof message, ScheduledMessage>(true);
+  await app.cancel(message);
+  // @ts-expect-error: it needs its time
+  await app.schedule({ topic: "t", value: "v" });
+  const [first] = await app.scheduled.list({ topic: "scheduled_jobs", from: new Date(), limit: 10 });
+  same<typeof first, WaitingEntry | undefined>(true);
+  if (first !== undefined) await app.cancel(first);
+}
+
+export async function recurring(app: App, prepared: PreparedJob): Promise<void> {
+  const at = { name: "nightly", cron: "0 3 * * *" };
+  const nightly = app.recurring({ ...at, timeZone: "Europe/Berlin", job: prepared, missed: "once" });
+  same<typeof nightly, RecurringJob>(true);
+  same<Awaited<ReturnType<typeof nightly.trigger>>, DispatchedJob>(true);
+  await nightly.pause();
+  await app.recurringJobs.get("nightly").resume();
+  same<Awaited<ReturnType<App["recurringJobs"]["list"]>>, RecurringJobStatus[]>(true);
+  // @ts-expect-error: a payload is no prepared job
+  app.recurring({ ...at, job: { userId: 0 } });
+  // @ts-expect-error: no such policy
+  app.recurring({ ...at, job: prepared, missed: "twice" });
+  // @ts-expect-error: it has no time
+  app.recurring({ name: "nightly", job: prepared });
+}
+
+export function waiting(app: App): void {
+  createApp({ scheduledMessagesTopics: ["scheduled_jobs", { topic: "reminders", partitions: 3 }] });
+  // @ts-expect-error: a list of topics
+  createApp({ scheduledMessagesTopics: "scheduled_jobs" });
+  const job = { name: "a", queue: "q", partitioner: () => "one", perform: () => {} };
+  app.job({ ...job, scheduledMessagesTopic: "scheduled_jobs", resumeOptions: { wait: 0 }, maxResumptions: 3 });
+  app.job({ ...job, resumeOptions: { wait: "10s", hold: false } });
+  // @ts-expect-error: no such option
+  app.job({ ...job, resumeOptions: { holds: true } });
 }
 
 export async function bulk(app: App, prepared: PreparedJob, many: AsyncIterable<PreparedJob>): Promise<void> {

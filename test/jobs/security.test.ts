@@ -28,7 +28,7 @@ test("an app reaches brokers that want TLS and SASL, and says at once where it m
   });
 });
 
-test("an app that is looked at shows no secret, and options that cannot be are refused by name", () => {
+test("S8.12 an app that is looked at shows no secret, and options that cannot be are refused by name", () => {
   const sasl = { mechanism: "scram-sha-256", username: "alice", password: PASSWORD } as const;
   const app = createApp({ kafka: { tls: true, sasl } });
   assert.doesNotMatch(inspect([app, stateOf(app)], { depth: 20, showHidden: true }), /s3cr3t/);

@@ -51,7 +51,7 @@ underBoth("S6.4 a worker that is there already takes over without waiting for a 
   assert.ok(bench.time.elapsed - closedAt <= 10_000, "its next heartbeat tells it, a third of a session later");
 });
 
-underBoth("S6.4 after shutdownTimeout signals abort, and close rejects with what had not ended", async (t) => {
+underBoth("S6.4 S8.9 after shutdownTimeout signals abort, and close rejects with what had not ended", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2 } });
   const process = bench.process("w").job("q", slow(60_000));
   const worker = await process.work({ shutdownTimeout: "8s" });
@@ -150,22 +150,25 @@ underBoth("S6.4 a failed job that waits for its next attempt holds up no shutdow
   assert.equal(bench.commits.at(-1)!.metadata!.failing[0]!.attempt, 1);
 });
 
-underBoth("S6.4 brokers that are away hold up no shutdown for long, and what was not committed is told", async (t) => {
-  const bench = await startWorkerBench(t);
-  const process = bench.process("w").job("q");
-  const worker = await process.work({ commitInterval: "1h" });
-  await bench.produce("q", 0, range(3));
-  await bench.until(() => bench.starts.length === 3);
-  await bench.broker.faults.stop(1);
-  const calledAt = bench.time.elapsed;
-  await bench.run(worker.close());
-  assert.ok(bench.time.elapsed - calledAt <= 10_000, `${bench.time.elapsed - calledAt} ms`);
-  const untold = process.seen("error").filter(({ error }) => (error as Error).name === "CommitTimeoutError");
-  assert.deepEqual(
-    untold.map(({ topic, partition }) => [topic, partition]),
-    [["q", 0]],
-  );
-});
+underBoth(
+  "S6.4 S8.9 brokers that are away hold up no shutdown for long, and what was not committed is told",
+  async (t) => {
+    const bench = await startWorkerBench(t);
+    const process = bench.process("w").job("q");
+    const worker = await process.work({ commitInterval: "1h" });
+    await bench.produce("q", 0, range(3));
+    await bench.until(() => bench.starts.length === 3);
+    await bench.broker.faults.stop(1);
+    const calledAt = bench.time.elapsed;
+    await bench.run(worker.close());
+    assert.ok(bench.time.elapsed - calledAt <= 10_000, `${bench.time.elapsed - calledAt} ms`);
+    const untold = process.seen("error").filter(({ error }) => (error as Error).name === "CommitTimeoutError");
+    assert.deepEqual(
+      untold.map(({ topic, partition }) => [topic, partition]),
+      [["q", 0]],
+    );
+  },
+);
 
 underBoth("S6.4 close while joining, while loading, and twice, ends well", async (t) => {
   const bench = await startWorkerBench(t);

@@ -58,7 +58,7 @@ describe("mutated golden frames", () => {
     const own = goldenExchanges.filter(({ api }) => api === name);
     const api = apis.find((one) => one.name === name)!;
 
-    test(`${name} answers give a value or a DecodeError, nothing beyond them and no more than they hold`, () => {
+    test(`S8.11 ${name} answers give a value or a DecodeError, nothing beyond them and no more than they hold`, () => {
       for (const { version, response } of own) {
         const mutated = anyMutations(responses).map((mutate) => mutate(response.subarray(4)));
         const property = fc.property(mutated, (frame) => attack(frame, (bytes) => decodeResponse(api, version, bytes)));
@@ -66,7 +66,7 @@ describe("mutated golden frames", () => {
       }
     });
 
-    test(`${name} requests give a value or a DecodeError, nothing beyond them and no more than they hold`, () => {
+    test(`S8.11 ${name} requests give a value or a DecodeError, nothing beyond them and no more than they hold`, () => {
       for (const { version, request } of own) {
         const mutated = anyMutations(requests).map((mutate) => mutate(request.subarray(4)));
         const property = fc.property(mutated, (frame) =>

@@ -23,6 +23,7 @@ export const updateUser = app.job<UpdateUser>({
   partitioner: (job) => job.payload.userId,
   partitionKeyType: "key",
   producer: (job) => (job.payload.urgent ? reliable : app.producer),
+  scheduledMessagesTopic: "scheduled_jobs",
   dispatchMethod: "produceSync",
   version: 2,
   upgrade: (payload, from) =>

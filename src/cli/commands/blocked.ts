@@ -1,17 +1,18 @@
 import { placeText } from "../../jobs/record-place.ts";
-import { APP_OPTIONS, CLUSTER_OPTIONS, openApp } from "../app-options.ts";
+import { actionOf, checkActionOptions, withApp } from "../actions.ts";
+import { APP_OPTIONS, CLUSTER_OPTIONS } from "../app-options.ts";
 import type { Arguments } from "../arguments.ts";
 import { UsageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import type { LoadedApp } from "../load-app.ts";
-import { durationOption } from "../option-values.ts";
 import { count, jsonLine, note, painter, table } from "../output.ts";
-import { reachBrokers } from "../reach-brokers.ts";
 import { type PlacedArguments, splitPlaces } from "../record-places.ts";
 
-const DEFAULT_TIMEOUT = 10_000;
+const ACTIONS = ["list", "skip"] as const;
+type Action = (typeof ACTIONS)[number];
+const OPTIONS_OF: Readonly<Record<Action, readonly string[]>> = { list: [], skip: ["dead-letter"] };
 
 export const blocked: Command = {
   name: "blocked",
@@ -32,29 +33,19 @@ workers have stopped.`,
 };
 
 async function runBlocked(args: Arguments, io: CliIo): Promise<number> {
-  const [action, ...rest] = args.positionals;
-  if (action !== "list" && action !== "skip") {
-    const given = action === undefined ? "" : `, and ${JSON.stringify(action)} is given`;
-    throw new UsageError(`list or skip is expected${given}`);
-  }
+  const { action, rest } = actionOf(args, ACTIONS);
   const placed = splitPlaces(rest);
   checkUse(action, args, placed);
-  const timeout = durationOption(args, "timeout") ?? DEFAULT_TIMEOUT;
-  const loaded = await openApp(placed.modules, args, io);
-  try {
-    await reachBrokers(loaded.state, timeout, io);
-    return action === "list" ? await list(loaded, args, io) : await skip(loaded, args, placed, io);
-  } finally {
-    await loaded.app.close();
-  }
+  return withApp(placed.modules, args, io, (loaded) =>
+    action === "list" ? list(loaded, args, io) : skip(loaded, args, placed, io),
+  );
 }
 
-function checkUse(action: "list" | "skip", { options }: Arguments, { places }: PlacedArguments): void {
+function checkUse(action: Action, args: Arguments, { places }: PlacedArguments): void {
+  checkActionOptions("blocked", action, args, OPTIONS_OF);
   if (action === "skip" && places.length !== 1)
     throw new UsageError("skip takes one JOB, as TOPIC/PARTITION/OFFSET: list tells which there are");
-  if (action === "skip") return;
-  if (places.length > 0) throw new UsageError("list takes no JOB: it shows all that are blocked");
-  if (options.has("dead-letter")) throw new UsageError("ottla blocked list knows no --dead-letter");
+  if (action === "list" && places.length > 0) throw new UsageError("list takes no JOB: it shows all that are blocked");
 }
 
 async function list({ app }: LoadedApp, args: Arguments, io: CliIo): Promise<number> {

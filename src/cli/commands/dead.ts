@@ -1,21 +1,20 @@
 import type { DeadLetterContent } from "../../jobs/dead-letter.ts";
 import { placeText } from "../../jobs/record-place.ts";
 import type { DeadLetterFailure } from "../../jobs/redrive-plan.ts";
-import { APP_OPTIONS, CLUSTER_OPTIONS, openApp } from "../app-options.ts";
+import { actionOf, checkActionOptions, withApp } from "../actions.ts";
+import { APP_OPTIONS, CLUSTER_OPTIONS } from "../app-options.ts";
 import type { Arguments } from "../arguments.ts";
 import { CliError, UsageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import type { LoadedApp } from "../load-app.ts";
-import { durationOption, integerOption } from "../option-values.ts";
+import { integerOption } from "../option-values.ts";
 import { count, jsonLine, note, oneLine, painter, table } from "../output.ts";
 import { progressNotes } from "../progress.ts";
-import { reachBrokers } from "../reach-brokers.ts";
 import { type PlacedArguments, splitPlaces } from "../record-places.ts";
 import { watchShutdown } from "../shutdown.ts";
 
-const DEFAULT_TIMEOUT = 10_000;
 const MOST = Number.MAX_SAFE_INTEGER;
 const MAX_RATE = 1_000_000;
 const ACTIONS = ["list", "show", "redrive", "discard"] as const;
@@ -49,33 +48,25 @@ or it is stopped: what is done stays done. Exit code 5: some letters could not g
 };
 
 async function runDead(args: Arguments, io: CliIo): Promise<number> {
-  const [word, ...rest] = args.positionals;
-  const action = ACTIONS.find((each) => each === word);
-  if (action === undefined) {
-    const given = word === undefined ? "" : `, and ${JSON.stringify(word)} is given`;
-    throw new UsageError(`list, show, redrive or discard is expected${given}`);
-  }
+  const { action, rest } = actionOf(args, ACTIONS);
   const placed = splitPlaces(rest);
   checkUse(action, args, placed);
-  const timeout = durationOption(args, "timeout") ?? DEFAULT_TIMEOUT;
   const numbers = {
     limit: integerOption(args, "limit", 1, MOST),
     rate: integerOption(args, "rate", 1, MAX_RATE),
   };
-  const loaded = await openApp(placed.modules, args, io);
   const shutdown = watchShutdown(io, (signal) => note(io, `${signal}: stopping`));
+  const { signal } = shutdown;
   try {
-    if (!(await reachBrokers(loaded.state, timeout, io, shutdown.signal))) return EXIT.failed;
-    const call = { ...numbers, args, io, placed, signal: shutdown.signal };
-    return await RUN[action](loaded, call);
+    const call = { ...numbers, args, io, placed, signal };
+    return await withApp(placed.modules, args, io, (loaded) => RUN[action](loaded, call), signal);
   } catch (error) {
-    if (!shutdown.signal.aborted) throw error;
+    if (!signal.aborted) throw error;
     throw new CliError("stopped: what is done stays done, the same command goes on with the rest", EXIT.failed, {
       cause: error,
     });
   } finally {
     shutdown.remove();
-    await loaded.app.close();
   }
 }
 
@@ -102,11 +93,8 @@ const OPTIONS_OF: Readonly<Record<Action, readonly string[]>> = {
   discard: ["rate"],
 };
 
-function checkUse(action: Action, { options }: Arguments, { places }: PlacedArguments): void {
-  for (const name of ["topic", "limit", "rate", "dry-run"]) {
-    if (options.has(name) && !OPTIONS_OF[action].includes(name))
-      throw new UsageError(`ottla dead ${action} knows no --${name}`);
-  }
+function checkUse(action: Action, args: Arguments, { places }: PlacedArguments): void {
+  checkActionOptions("dead", action, args, OPTIONS_OF);
   if (action === "list" && places.length > 0)
     throw new UsageError(`list takes no LETTER: \`ottla dead show\` shows ${placeText(places[0]!)}`);
   if (action === "show" && places.length !== 1)
@@ -199,5 +187,5 @@ function tellFailures(failures: readonly DeadLetterFailure[], io: CliIo): number
   const paint = painter(io, io.stderr);
   for (const failure of failures)
     note(io, `${paint("yellow", `${placeText(failure)} stays:`)} ${failure.error.message}`);
-  return EXIT.lettersStay;
+  return EXIT.someLeft;
 }

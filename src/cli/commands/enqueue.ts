@@ -1,4 +1,3 @@
-import type { DispatchedJob } from "../../jobs/dispatched-job.ts";
 import { Dispatcher } from "../../jobs/dispatcher.ts";
 import { PreparedCall } from "../../jobs/job.ts";
 import type { JobDefinition } from "../../jobs/job-options.ts";
@@ -7,6 +6,7 @@ import { APP_OPTIONS, CLUSTER_OPTIONS, openApp } from "../app-options.ts";
 import type { Arguments } from "../arguments.ts";
 import { ModuleError, UsageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
+import { describeResult } from "../describe-result.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import type { LoadedApp } from "../load-app.ts";
@@ -60,9 +60,4 @@ function findJob({ state, modules, name: app }: LoadedApp, name: string): JobDef
   const meant = nearest(name, names);
   const hint = meant === undefined ? "" : `Did you mean "${meant}"? `;
   throw new UsageError(`${where} has no job "${name}". ${hint}Its jobs: ${names.join(", ")}`);
-}
-
-function describeResult(job: string, result: DispatchedJob): string {
-  const place = "partition" in result ? `, partition ${result.partition}, offset ${result.offset}` : "";
-  return `${result.state} ${job} ${result.id}: queue ${result.queue}${place}\n`;
 }

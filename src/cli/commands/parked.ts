@@ -1,21 +1,25 @@
 import type { ParkedSelection } from "../../jobs/parked-jobs.ts";
 import { placeText } from "../../jobs/record-place.ts";
-import { APP_OPTIONS, CLUSTER_OPTIONS, openApp } from "../app-options.ts";
+import { actionOf, checkActionOptions, withApp } from "../actions.ts";
+import { APP_OPTIONS, CLUSTER_OPTIONS } from "../app-options.ts";
 import type { Arguments } from "../arguments.ts";
 import { UsageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
 import type { LoadedApp } from "../load-app.ts";
-import { durationOption, integerOption } from "../option-values.ts";
+import { integerOption } from "../option-values.ts";
 import { count, jsonLine, note, oneLine, painter, table } from "../output.ts";
-import { reachBrokers } from "../reach-brokers.ts";
 import { type PlacedArguments, splitPlaces } from "../record-places.ts";
 
-const DEFAULT_TIMEOUT = 10_000;
 const DEFAULT_LIMIT = 100;
 const ACTIONS = ["list", "release", "discard"] as const;
 type Action = (typeof ACTIONS)[number];
+const OPTIONS_OF: Readonly<Record<Action, readonly string[]>> = {
+  list: ["limit"],
+  release: ["key"],
+  discard: ["key"],
+};
 
 export const parked: Command = {
   name: "parked",
@@ -43,35 +47,25 @@ partition; discard lets go of them. They are named by JOB, as TOPIC/PARTITION/OF
 };
 
 async function runParked(args: Arguments, io: CliIo): Promise<number> {
-  const [word, ...rest] = args.positionals;
-  const action = ACTIONS.find((each) => each === word);
-  if (action === undefined) {
-    const given = word === undefined ? "" : `, and ${JSON.stringify(word)} is given`;
-    throw new UsageError(`list, release or discard is expected${given}`);
-  }
+  const { action, rest } = actionOf(args, ACTIONS);
   const placed = splitPlaces(rest);
   checkUse(action, args, placed);
-  const timeout = durationOption(args, "timeout") ?? DEFAULT_TIMEOUT;
-  const loaded = await openApp(placed.modules, args, io);
-  try {
-    if (!(await reachBrokers(loaded.state, timeout, io))) return EXIT.failed;
-    return action === "list" ? await list(loaded, args, io) : await ask(loaded, action, args, placed, io);
-  } finally {
-    await loaded.app.close();
-  }
+  return withApp(placed.modules, args, io, (loaded) =>
+    action === "list" ? list(loaded, args, io) : ask(loaded, action, args, placed, io),
+  );
 }
 
-function checkUse(action: Action, { options }: Arguments, { places }: PlacedArguments): void {
+function checkUse(action: Action, args: Arguments, { places }: PlacedArguments): void {
+  checkActionOptions("parked", action, args, OPTIONS_OF);
+  const { options } = args;
   if (action === "list") {
     if (places.length > 0) throw new UsageError("list takes no JOB: --queue chooses");
-    if (options.has("key")) throw new UsageError("ottla parked list knows no --key");
     return;
   }
-  if (options.has("limit")) throw new UsageError(`ottla parked ${action} knows no --limit`);
   if (places.length > 0 && options.has("queue")) throw new UsageError("a JOB and --queue are given: say it one way");
+  if (options.has("key") && !options.has("queue")) throw new UsageError("--key needs --queue");
   if (places.length === 0 && !options.has("queue"))
     throw new UsageError(`${action} takes a JOB, as TOPIC/PARTITION/OFFSET, or --queue: list tells which there are`);
-  if (options.has("key") && !options.has("queue")) throw new UsageError("--key needs --queue");
 }
 
 async function list({ app }: LoadedApp, args: Arguments, io: CliIo): Promise<number> {

@@ -1,15 +1,13 @@
 import type { TopicPlan } from "../../jobs/topics.ts";
-import { APP_OPTIONS, CLUSTER_OPTIONS, openApp } from "../app-options.ts";
+import { actionOf, withApp } from "../actions.ts";
+import { APP_OPTIONS, CLUSTER_OPTIONS } from "../app-options.ts";
 import type { Arguments } from "../arguments.ts";
-import { UsageError } from "../cli-error.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
-import { durationOption } from "../option-values.ts";
 import { jsonLine, note, type Paint, painter, table } from "../output.ts";
-import { reachBrokers } from "../reach-brokers.ts";
 
-const DEFAULT_TIMEOUT = 10_000;
+const ACTIONS = ["plan", "apply"] as const;
 
 export const topics: Command = {
   name: "topics",
@@ -24,25 +22,16 @@ Exit code 3: after it, the topics differ from what the app declares.`,
 };
 
 async function runTopics(args: Arguments, io: CliIo): Promise<number> {
-  const [action, ...modules] = args.positionals;
-  if (action !== "plan" && action !== "apply") {
-    const given = action === undefined ? "" : `, and ${JSON.stringify(action)} is given`;
-    throw new UsageError(`plan or apply is expected${given}`);
-  }
-  const timeout = durationOption(args, "timeout") ?? DEFAULT_TIMEOUT;
-  const loaded = await openApp(modules, args, io);
-  try {
-    await reachBrokers(loaded.state, timeout, io);
-    const plans = await loaded.app.topics[action]();
+  const { action, rest } = actionOf(args, ACTIONS);
+  return withApp(rest, args, io, async ({ app, name, modules }) => {
+    const plans = await app.topics[action]();
     const isApplied = action === "apply";
     if (args.options.has("json")) io.stdout.write(jsonLine(plans));
     else printPlans(plans, isApplied, io);
-    if (plans.length === 0) note(io, `app "${loaded.name}" of ${modules.join(", ")} names no queue`);
+    if (plans.length === 0) note(io, `app "${name}" of ${modules.join(", ")} names no queue`);
     const differs = plans.some((plan) => plan.action === "mismatch" || (plan.action === "create" && !isApplied));
     return differs ? EXIT.topicsDiffer : EXIT.ok;
-  } finally {
-    await loaded.app.close();
-  }
+  });
 }
 
 /** What was planned, or done, as a table. */
