@@ -205,9 +205,11 @@ export class ScheduleDispatch {
     } catch (thrown) {
       if (!(thrown instanceof UnwrittenError)) throw thrown;
       for (const failure of thrown.failures) this.#failed(failure);
-      // It may be this one alone that is not taken.
-      contents.doomed.delete(key);
-      contents.doomed.set(key, { offset, error });
+      // It may be this one alone that is not taken, or gone meanwhile.
+      if (contents.doomed.get(key)?.offset === offset) {
+        contents.doomed.delete(key);
+        contents.doomed.set(key, { offset, error });
+      }
       this.#buryFailures++;
       this.#buryAt = runtime.clock.monotonic() + backoffDelay(BURY_BACKOFF, this.#buryFailures, runtime.clock);
     }

@@ -8,6 +8,10 @@ export interface ScheduleTopicOptions extends Pick<QueueOptions, "partitions" | 
   readonly topic: string;
 }
 
+const LARGEST = "max.message.bytes";
+/** Bytes for the headers that an entry gets as it is moved. */
+export const HEADROOM: number = 64 * 1024;
+
 /**
  * How `topics apply` makes such a topic. Compacted alone: an entry may wait longer than any retention. Segments are
  * small and cleaned early, since all of the log is read by whoever begins to dispatch from it. Records may be as large
@@ -15,7 +19,7 @@ export interface ScheduleTopicOptions extends Pick<QueueOptions, "partitions" | 
  */
 const CONFIG: Readonly<Record<string, string>> = {
   "cleanup.policy": "compact",
-  "max.message.bytes": String(8 * 1024 * 1024),
+  [LARGEST]: String(8 * 1024 * 1024),
   "min.cleanable.dirty.ratio": "0.2",
   "segment.bytes": String(64 * 1024 * 1024),
 };
@@ -56,7 +60,11 @@ export function scheduleTopicSettings(
   for (const schedule of topics.values()) {
     if (deadScheduleTopic(schedule.name) !== name) continue;
     const { partitions, replicationFactor } = schedule;
-    return { ...resolveQueue(name, undefined, name), partitions, replicationFactor, allowPartitionMismatch: true };
+    const settings = resolveQueue(name, undefined, name);
+    // What is too large for its target is what comes here: with some headers more.
+    const largest = Number(schedule.config[LARGEST]) + HEADROOM;
+    const config = { ...settings.config, [LARGEST]: String(largest) };
+    return { ...settings, config, partitions, replicationFactor, allowPartitionMismatch: true };
   }
   return undefined;
 }

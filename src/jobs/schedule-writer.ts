@@ -1,12 +1,13 @@
 import type { Cluster } from "../client/cluster.ts";
 import { asKafkaError, type KafkaError } from "../client/errors.ts";
-import type { ProducerOptions } from "../client/producer-options.ts";
+import { PRODUCER_DEFAULTS, type ProducerOptions } from "../client/producer-options.ts";
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
 import { SendManyError } from "../client/record-owners.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import { ProducerFencedError, TransactionOutcomeUnknownError } from "../client/transaction-errors.ts";
 import { TransactionalProducer } from "../client/transactional-producer.ts";
 import { DEFAULTS } from "./defaults.ts";
+import { HEADROOM } from "./schedule-topics.ts";
 
 /** How long (ms) a coordinator has for each thing it is asked for. */
 const COORDINATOR_TIMEOUT = 20_000;
@@ -61,6 +62,8 @@ export class ScheduleWriter {
       ...{
         transactionTimeout,
         deliveryTimeout: DEFAULTS.targetAck,
+        // What could be scheduled can be moved.
+        maxRequestSize: (rest.maxRequestSize ?? PRODUCER_DEFAULTS.maxRequestSize) + HEADROOM,
         coordinatorTimeout: COORDINATOR_TIMEOUT,
         linger: 0,
       },

@@ -113,6 +113,24 @@ test("S7.4 what a broker never takes goes to the topic for such, alone, with an 
   assert.ok(told[0]!.error instanceof UndispatchableError);
 });
 
+test("S7.4 what is too large for its target is kept beside however large it is, in topics as they are made by apply", async (t) => {
+  const bench = await startWorkerBench(t);
+  const scene = new ScheduleScene(bench);
+  const process = scene.process("w");
+  await bench.run(process.app.topics.apply());
+  const at = BENCH_START + 5_000;
+  const largest = 8 * 1024 * 1024 - 2_000;
+  for (const size of [3_000_000, largest])
+    await bench.run(process.app.schedule({ topic: "q", key: "k", value: new Uint8Array(size), at }));
+  await process.work({ queues: [] });
+  await bench.until(() => process.seen("undispatchable").length === 2, 60_000);
+  assert.equal(scene.left().size, 0);
+  assert.deepEqual(
+    bench.committedRecords(`${SCHEDULE}-dead`, 0).map(({ value }) => value!.length),
+    [3_000_000, largest],
+  );
+});
+
 test("S7.4 what does not say when it is due or where it goes is put into the topic for such, whatever it is", async (t) => {
   const bench = await startWorkerBench(t);
   await ScheduleScene.topics(bench);
