@@ -68,7 +68,9 @@ export class OwnedRecurring {
     this.#owned.delete(executor);
   }
 
+  /** The worker ends: nothing is dispatched any more. */
   close(): void {
     this.#unlisten();
+    for (const recurring of this.#owned.values()) recurring?.end();
   }
 }

@@ -40,7 +40,7 @@ const LONGEST_SLEEP = 1_000;
 const MOST = 200;
 const DURING = "dispatching recurring jobs";
 
-/** The partition was given up: nothing was written. */
+/** The partition was given up, or its worker can do no more: nothing was written. */
 class GivenUpError extends Error {}
 
 /**
@@ -180,7 +180,10 @@ export class PartitionRecurring implements StateFollower {
         this.#send(changes, requests, fixed(enqueues, records, changes, this.partition)),
       );
     } catch (error) {
-      if (error instanceof GivenUpError) return 0;
+      if (error instanceof GivenUpError) {
+        this.end();
+        return 0;
+      }
       events.emit("error", { error, during: DURING, ...this.#place });
       this.#failures++;
       return backoffDelay(RETRY_BACKOFF, this.#failures, clock);

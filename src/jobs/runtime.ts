@@ -22,6 +22,8 @@ export interface RuntimeParts {
   readonly brokers?: readonly string[] | undefined;
   /** Is told of every job that is sent. */
   readonly sent?: SentJobs | undefined;
+  /** Lets time pass for what waits for a worker's word. Default: it passes by itself. */
+  readonly awaiting?: (<T>(work: Promise<T>) => Promise<T>) | undefined;
 }
 
 interface ProducerLines {
@@ -35,6 +37,7 @@ export class Runtime {
   readonly clock: Clock;
   readonly scheduleTopics: ScheduleTopicCheck;
   readonly verdicts: VerdictReaders;
+  readonly awaiting: <T>(work: Promise<T>) => Promise<T>;
   readonly #settings: AppSettings;
   readonly #producers = new Map<LazyProducer, ProducerLines>();
   readonly #sent: SentJobs | undefined;
@@ -45,6 +48,7 @@ export class Runtime {
   constructor(settings: AppSettings, parts: RuntimeParts) {
     this.#settings = settings;
     this.#sent = parts.sent;
+    this.awaiting = parts.awaiting ?? ((work) => work);
     const { security, ...kafka } = settings.kafka;
     this.kafka = new Kafka({
       ...kafka,

@@ -47,12 +47,18 @@ export class ScheduleDispatch {
   /** When (monotonic ms) the next one may be put into the topic for what can never be dispatched. */
   #buryAt = Number.NEGATIVE_INFINITY;
   #buryFailures = 0;
+  #inHandDueAt: number | undefined;
 
   constructor(parts: DispatchParts) {
     const { contents, window, runtime } = parts;
     this.#parts = parts;
     this.#apart = new ApartTargets(runtime.clock, contents.index);
     this.#batches = new DueBatches(contents, window, this.#apart);
+  }
+
+  /** When the first of those was due that are on their way (ms since 1970). */
+  get inHandDueAt(): number | undefined {
+    return this.#inHandDueAt;
   }
 
   /** Targets that are set apart. */
@@ -87,12 +93,15 @@ export class ScheduleDispatch {
   async #write(batch: readonly DueEntry[]): Promise<"done" | "failed"> {
     const { writer, place } = this.#parts;
     let places: readonly RecordMetadata[];
+    this.#inHandDueAt = batch[0]?.dueAt;
     try {
       places = await writer.write(this.#batches.recordsOf(batch, place));
     } catch (error) {
       this.#batches.putBack(batch);
       if (!(error instanceof UnwrittenError)) throw error;
       return this.#unwritten(batch, error.failures);
+    } finally {
+      this.#inHandDueAt = undefined;
     }
     this.#batches.done(batch);
     this.#tell(batch, places);

@@ -1,21 +1,17 @@
 import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
-import { TimeoutError } from "../client/errors.ts";
 import type { FetchedBatch, Fetcher } from "../client/fetcher.ts";
 import type { Lease } from "../client/lease.ts";
-import { listOffsets } from "../client/list-offsets.ts";
-import { partitionKey } from "../client/topic-partition.ts";
-import { within } from "../client/within.ts";
 import { type Clock, sleep } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import type { TopicPartition } from "./events.ts";
 import type { LoadTurns } from "./load-turns.ts";
-import { readPartition } from "./partition-reader.ts";
 import type { Runtime } from "./runtime.ts";
 import { ScheduleAnswers } from "./schedule-answers.ts";
-import { ScheduleContents } from "./schedule-contents.ts";
+import type { ScheduleContents } from "./schedule-contents.ts";
 import { type DispatchParts, ScheduleDispatch } from "./schedule-dispatch.ts";
 import { ScheduleTopicSharedError } from "./schedule-errors.ts";
-import { ScheduleWindow } from "./schedule-window.ts";
+import { loadSchedule } from "./schedule-load.ts";
+import type { ScheduleWindow } from "./schedule-window.ts";
 import { ScheduleWriter, WriterEndedError } from "./schedule-writer.ts";
 
 /** What the schedule partitions of a worker share. */
@@ -36,13 +32,7 @@ const BACKOFF: BackoffOptions = { initial: 1_000, max: 30_000 };
 const STEP_BACKOFF: BackoffOptions = { initial: 100, max: 5_000 };
 /** What has gone on for so long (ms) counts as mended. */
 const CALM = 60_000;
-const INIT_TIMEOUT = 60_000;
-const ASK_TIMEOUT = 30_000;
-/** A load that waits for its turn for so long (ms) goes on without. */
-const TURN_PATIENCE = 10_000;
 const DURING = "dispatching what is due";
-/** So often (ms) is told how far reading has got. */
-const PROGRESS_EVERY = 1_000;
 /** A wall clock that was set on is noticed within this time (ms), where fetches do not wait longer. */
 const LONGEST_SLEEP = 1_000;
 /** So often may something else take over an assigned partition's id until it is taken for another group's. */
@@ -96,10 +86,12 @@ export class SchedulePartition {
   get bufferedBytes(): number {
     return this.#loaded?.window.bytes ?? 0;
   }
-  /** When the next one is due (ms since 1970). */
+  /** When the next one is due, or was that is on its way (ms since 1970). */
   get nextDueAt(): number | undefined {
-    const index = this.#loaded?.contents.index;
-    return index === undefined || index.first < 0 ? undefined : index.dueOf(index.first);
+    if (this.#loaded === undefined) return undefined;
+    const { contents, dispatch } = this.#loaded;
+    const { index } = contents;
+    return dispatch.inHandDueAt ?? (index.first < 0 ? undefined : index.dueOf(index.first));
   }
   /** The next offset of its log to be read. */
   get position(): number {
@@ -191,17 +183,13 @@ export class SchedulePartition {
     await sleep(this.#clock, backoffDelay(BACKOFF, this.#failures, this.#clock), signal);
   }
 
-  /** The id first, so that nothing of an earlier owner can count any more; then where the log ends, and all up to there. */
   async #load(writer: ScheduleWriter, signal: AbortSignal): Promise<void> {
     const { app, runtime, fetcher, room, turns } = this.#context;
-    const { kafka, clock } = runtime;
-    const began = clock.monotonic();
-    await takenOver(clock, writer, signal);
-    const { start, end } = await this.#bounds(signal);
-    const contents = new ScheduleContents((offset) => window.drop(offset));
-    const window = new ScheduleWindow(kafka, this.#place, contents.index, signal, room);
-    const epoch = await turns.run(TURN_PATIENCE, signal, () => this.#read(contents, start, end, signal));
-    signal.throwIfAborted();
+    const began = this.#clock.monotonic();
+    const { contents, window, end, epoch } = await loadSchedule(
+      { runtime, events: app.events, place: this.#place, room, turns, signal },
+      writer,
+    );
     const wake = (): void => this.#wake?.();
     const parts: DispatchParts = {
       ...{ runtime, events: app.events, place: this.#place },
@@ -211,32 +199,8 @@ export class SchedulePartition {
     this.#position = end;
     this.#state = "running";
     fetcher().add(this.topic, this.partition, end, epoch);
-    const duration = clock.monotonic() - began;
+    const duration = this.#clock.monotonic() - began;
     app.events.emit("scheduleLoaded", { ...this.#place, entries: contents.index.size, duration });
-  }
-
-  /** Gives the leader epoch of what was read last. */
-  async #read(contents: ScheduleContents, start: number, end: number, signal: AbortSignal): Promise<number> {
-    const { app, runtime } = this.#context;
-    let [told, read, epoch] = [this.#clock.monotonic(), 0, -1];
-    const batches = readPartition(runtime.kafka, this.#place, start, end, signal, "fail");
-    for await (const { records, nextOffset, leaderEpoch } of batches) {
-      for (const record of records) contents.take(record);
-      read += records.length;
-      epoch = leaderEpoch;
-      if (this.#clock.monotonic() - told < PROGRESS_EVERY) continue;
-      told = this.#clock.monotonic();
-      app.events.emit("scheduleLoading", { ...this.#place, read, left: end - nextOffset });
-    }
-    return epoch;
-  }
-
-  async #bounds(signal: AbortSignal): Promise<{ readonly start: number; readonly end: number }> {
-    const { cluster } = this.#context.runtime.kafka;
-    const key = partitionKey(this.topic, this.partition);
-    const ends = await listOffsets(cluster, [this.#place], "latest", ASK_TIMEOUT, signal, "readUncommitted");
-    const starts = await listOffsets(cluster, [this.#place], "earliest", ASK_TIMEOUT, signal);
-    return { start: starts.get(key)!, end: ends.get(key)! };
   }
 
   async #work(signal: AbortSignal): Promise<void> {
@@ -302,15 +266,6 @@ export class SchedulePartition {
     this.#wake?.();
     return this.#ended;
   }
-}
-
-/** It may end at any time: nothing is on its way yet. */
-function takenOver(clock: Clock, writer: ScheduleWriter, signal: AbortSignal): Promise<void> {
-  const late = (): never => {
-    signal.throwIfAborted();
-    throw new TimeoutError("TRANSACTION_TIMED_OUT", `no coordinator answered within ${INIT_TIMEOUT} ms`);
-  };
-  return within(clock, INIT_TIMEOUT, writer.init(), late, signal);
 }
 
 function isAbort(error: unknown): boolean {

@@ -85,7 +85,7 @@ async function ask(app: AppState, place: TopicPartition, request: ScheduleReques
   const producer = runtime.producer(app.requests);
   const send = async (): Promise<number> => (await producer.send(requestRecord(request, key, place))).offset;
   const { verdictTimeout } = DEFAULTS;
-  const verdict = await runtime.verdicts.ask(place, key, send, verdictTimeout);
+  const verdict = await runtime.awaiting(runtime.verdicts.ask(place, key, send, verdictTimeout));
   if (verdict !== undefined) return verdict;
   throw new SchedulerUnavailableError(place.topic, place.partition, verdictTimeout);
 }

@@ -5,15 +5,17 @@ import type { Leftovers } from "./leftovers.ts";
 import type { Logger } from "./logger.ts";
 import type { PartitionExecutor } from "./partition-executor.ts";
 import { type AttemptPlace, attemptText, startedSince } from "./running-attempts.ts";
+import type { ScheduleState } from "./schedule-partition.ts";
 
 /** Something that keeps a worker from doing its work. */
 export interface HealthProblem {
   /**
    * "notPolling": it reads nothing. "stuck": a partition has work and starts none. "blocked": a job kept the event loop
    * busy for so long that the group may take its worker for dead. "leftover": a job still runs that was started before
-   * its partition was taken away, and keeps the partition waiting.
+   * its partition was taken away, and keeps the partition waiting. "late": a schedule topic's partition does not dispatch
+   * what is due.
    */
-  readonly kind: "notPolling" | "stuck" | "blocked" | "leftover";
+  readonly kind: "notPolling" | "stuck" | "blocked" | "leftover" | "late";
   /** For people. */
   readonly message: string;
   readonly topic?: string | undefined;
@@ -34,6 +36,7 @@ export interface HealthSource {
   readonly events: EventHub;
   readonly logger: Logger;
   readonly executors: Iterable<PartitionExecutor>;
+  readonly schedules: Iterable<WatchedSchedule>;
   readonly flow: FlowControl;
   readonly leftovers: Leftovers;
   /** Milliseconds: what the group has now. */
@@ -44,6 +47,17 @@ export interface HealthSource {
   readonly isQuiet: boolean;
   /** When a broker last answered a fetch (monotonic ms). */
   readonly answeredAt: number;
+}
+
+/** As much of a schedule topic's partition as is watched. */
+export interface WatchedSchedule {
+  readonly topic: string;
+  readonly partition: number;
+  readonly state: ScheduleState;
+  /** When the next entry is due (ms since 1970). */
+  readonly nextDueAt: number | undefined;
+  /** Those that wait. */
+  readonly entries: number;
 }
 
 /** How often it is looked whether the event loop gets its turns, in ms. */
@@ -65,6 +79,8 @@ export class HealthMonitor {
   readonly #source: HealthSource;
   readonly #stuckAfter: number;
   readonly #standing = new Map<PartitionExecutor, Standstill>();
+  /** Schedule partitions that dispatch nothing though something is due, and since when. */
+  readonly #behind = new Map<WatchedSchedule, { readonly entries: number; readonly since: number }>();
   #lastTick = 0;
   #timer: Timer | undefined;
   /** Since when it reads, or is no member (monotonic ms); undefined: it need not, or is. */
@@ -108,6 +124,21 @@ export class HealthMonitor {
     }
     this.#readingSince = reads ? (this.#readingSince ?? now) : undefined;
     for (const executor of this.#standing.keys()) if (!seen.has(executor)) this.#standing.delete(executor);
+    this.#lookAtSchedules(now);
+  }
+
+  #lookAtSchedules(now: number): void {
+    const wall = this.#source.clock.now();
+    const behind = new Set<WatchedSchedule>();
+    for (const schedule of this.#source.schedules) {
+      const { state, entries, nextDueAt = Number.POSITIVE_INFINITY } = schedule;
+      if (state === "running" && nextDueAt > wall) continue;
+      behind.add(schedule);
+      const before = this.#behind.get(schedule);
+      // However much is overdue: it gets less.
+      if (before?.entries !== entries) this.#behind.set(schedule, { entries, since: now });
+    }
+    for (const schedule of this.#behind.keys()) if (!behind.has(schedule)) this.#behind.delete(schedule);
   }
 
   #lookAt(executor: PartitionExecutor, now: number): void {
@@ -144,7 +175,7 @@ export class HealthMonitor {
   now(): WorkerHealth {
     this.#look();
     const now = this.#source.clock.monotonic();
-    const problems = [...this.#polling(now), ...this.#stuck(now), ...this.#leftovers(now)];
+    const problems = [...this.#polling(now), ...this.#stuck(now), ...this.#late(now), ...this.#leftovers(now)];
     if (this.#block !== undefined && now - this.#block.endedAt <= BLOCK_TOLD) problems.push(this.#block.problem);
     return { ok: problems.length === 0, problems };
   }
@@ -171,6 +202,16 @@ export class HealthMonitor {
       const what = state === "loading" || state === "stopped" ? why[state] : "jobs wait, and nothing runs";
       const message = `${topic}/${partition} has started nothing for ${seconds(now - since)}: ${what}`;
       yield { kind: "stuck", message, topic, partition };
+    }
+  }
+
+  *#late(now: number): Generator<HealthProblem> {
+    for (const [{ topic, partition, state }, { since }] of this.#behind) {
+      if (state !== "stopped" && now - since < this.#stuckAfter) continue;
+      const why = { loading: "it could not be loaded", stopped: "it was stopped: an error event said why" };
+      const what = state === "loading" || state === "stopped" ? why[state] : "what is due is not taken";
+      const message = `${topic}/${partition} has dispatched nothing for ${seconds(now - since)}: ${what}`;
+      yield { kind: "late", message, topic, partition };
     }
   }
 

@@ -18,6 +18,7 @@ import { ProgressSaver } from "./progress-saver.ts";
 import type { RecordPlace } from "./record-place.ts";
 import { RetentionWatch } from "./retention-watch.ts";
 import { runningNow } from "./running-attempts.ts";
+import type { SchedulePartition } from "./schedule-partition.ts";
 import { watchShutdown } from "./shutdown-watch.ts";
 import { Throttles } from "./throttle.ts";
 import { watchTopics } from "./topic-watch.ts";
@@ -154,6 +155,7 @@ export class Worker implements PartitionHolder {
       events: this.#app.events,
       logger: this.#app.settings.logger,
       executors: this.#executors,
+      schedules: this.#schedules,
       flow: this.#flow,
       leftovers: this.#leftovers,
       get sessionTimeout() {
@@ -234,6 +236,11 @@ export class Worker implements PartitionHolder {
   #checkQueue(queue: string): string {
     if (typeof queue === "string" && this.#topics.has(queue)) return queue;
     throw new UnknownQueueError(queue, this.#topics.topics);
+  }
+
+  /** @internal Of schedule topics. */
+  get schedules(): Iterable<SchedulePartition> {
+    return this.#schedules;
   }
 
   /** @internal Jobs of which it keeps how far they have got. */

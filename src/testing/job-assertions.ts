@@ -70,8 +70,9 @@ function listOf(ofIt: readonly SeenJob[], all: readonly SeenJob[]): string {
   return `. What was enqueued: ${[...counts].map(([name, count]) => `${count} × "${name}"`).join(", ")}`;
 }
 
-function describeJob({ payload, queue, partition, offset }: SeenJob): string {
-  const place = partition < 0 ? `on its way to ${queue}` : `at ${queue}/${partition}/${offset}`;
+function describeJob({ payload, queue, partition, offset, dueAt }: SeenJob): string {
+  const way = dueAt === undefined ? `on its way to ${queue}` : `scheduled for ${dueAt.toISOString()}`;
+  const place = partition < 0 ? way : `at ${queue}/${partition}/${offset}`;
   return `${asText(payload)} ${place}`;
 }
 

@@ -13,9 +13,11 @@ export interface SeenJob<I = unknown> {
   readonly payload: I;
   readonly headers: JobHeaders;
   readonly enqueuedAt: Date;
-  /** -1: it is still on its way. */
+  /** When it is to run at the soonest, as it was scheduled. Undefined: it was not, but enqueued at once. */
+  readonly dueAt: Date | undefined;
+  /** -1: it is still on its way, or was scheduled. */
   readonly partition: number;
-  /** -1: it is still on its way. */
+  /** -1: it is still on its way, or was scheduled. */
   readonly offset: number;
 }
 
@@ -77,7 +79,11 @@ export class JobLog {
     return this.#sent.flatMap(({ job }) => job ?? []);
   }
 
-  readonly sent = (job: ReceivedJob, acknowledged: Promise<ReceivedJob>): Promise<void> | undefined => {
+  readonly sent = (
+    job: ReceivedJob,
+    acknowledged: Promise<ReceivedJob>,
+    dueAt: Date | undefined,
+  ): Promise<void> | undefined => {
     const sent: Sent = { job: undefined };
     this.#sent.push(sent);
     const know = (known: SeenJob | undefined): void => {
@@ -85,9 +91,9 @@ export class JobLog {
       sent.job = known;
     };
     const seen = (payload: unknown): void => {
-      sent.job = see(job, payload);
+      sent.job = see(job, payload, dueAt);
       acknowledged.then(
-        (received) => know(see(received, payload)),
+        (received) => know(see(received, payload, dueAt)),
         () => know(undefined),
       );
     };
@@ -140,9 +146,9 @@ export class JobLog {
   }
 }
 
-function see(job: ReceivedJob, payload: unknown): SeenJob {
+function see(job: ReceivedJob, payload: unknown, dueAt: Date | undefined): SeenJob {
   const { id, name, topic: queue, key, headers, enqueuedAt, partition, offset } = job;
-  return { id, name, queue, key, payload, headers, enqueuedAt, partition, offset };
+  return { id, name, queue, key, payload, headers, enqueuedAt, dueAt, partition, offset };
 }
 
 /** A run as it is now, without what only the judges of order look at. */

@@ -1,3 +1,4 @@
+import type { SchedulePartition } from "../jobs/schedule-partition.ts";
 import type { PartitionStatus } from "../jobs/worker-status.ts";
 import type { TestWorkers } from "./test-workers.ts";
 
@@ -19,7 +20,41 @@ export function remainingWork(workers: TestWorkers): string[] {
     ...workers.changes,
     ...(enqueues === 0 ? [] : [`${enqueues} enqueues have not ended`]),
     ...left.map(describeWork),
+    ...overdue(workers),
   ];
+}
+
+/** What of schedule topics is still to be dispatched, or to be read, in words. */
+function overdue(workers: TestWorkers): string[] {
+  return schedulesOf(workers).flatMap(({ place, isEmpty, end, owner }) => {
+    if (isEmpty) return [];
+    if (owner?.state !== "running") return [`${place}: nobody has loaded it (${owner?.state ?? "without an owner"})`];
+    if (owner.position < end || owner.requests > 0) return [`${place}: it is not read to its end`];
+    const isDue = owner.nextDueAt !== undefined && owner.nextDueAt <= workers.now;
+    return isDue ? [`${place}: what is due there is not dispatched`] : [];
+  });
+}
+
+interface ScheduleWork {
+  readonly place: string;
+  /** Nothing was ever written there. */
+  readonly isEmpty: boolean;
+  readonly end: number;
+  readonly owner: SchedulePartition | undefined;
+}
+
+function schedulesOf(workers: TestWorkers): ScheduleWork[] {
+  const { broker, scheduleTopics } = workers;
+  const owners = new Map(workers.schedules.map((owner) => [`${owner.topic}/${owner.partition}`, owner]));
+  return broker
+    .topics()
+    .filter(({ name }) => scheduleTopics.includes(name))
+    .flatMap(({ name, partitions }) =>
+      partitions.map(({ index, logStartOffset, logEndOffset: end }) => {
+        const place = `${name}/${index}`;
+        return { place, isEmpty: end === logStartOffset, end, owner: owners.get(place) };
+      }),
+    );
 }
 
 /** What keeps the group from being at rest, in words: every partition is to have its owner, and every worker its place. */
@@ -33,6 +68,7 @@ export function unsettledGroup(workers: TestWorkers): string[] {
     ...(members === workers.living ? [] : [`${members} members in the group of ${workers.living} workers`]),
     ...(state === "stable" ? [] : [`a group that is ${state}`]),
     ...unowned.map(({ topic, partition }) => `${topic}/${partition} without an owner`),
+    ...schedulesOf(workers).flatMap(({ place, owner }) => (owner?.state === "running" ? [] : `${place} is not loaded`)),
   ];
 }
 

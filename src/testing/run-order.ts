@@ -12,15 +12,17 @@ export interface KeyedRuns {
 type KeyOf = (job: SeenJob | LoggedRun) => unknown;
 
 /**
- * Sorts what was enqueued and run by `keyOf`. What was enqueued elsewhere takes its place where it was first run; a job
- * that has not run is told by its payload as it was enqueued, which `isSame` says is what `perform` gets.
+ * Sorts what was enqueued and run by `keyOf`. What was enqueued elsewhere takes its place where it was first run, and what
+ * was scheduled where it was dispatched to; a job that has not run is told by its payload as it was enqueued, which
+ * `isSame` says is what `perform` gets.
  */
 export function gatherByKey(
-  jobs: readonly SeenJob[],
+  all: readonly SeenJob[],
   runs: readonly LoggedRun[],
   keyOf: KeyOf,
   isSame: boolean,
 ): KeyedRuns[] {
+  const jobs = all.filter(({ dueAt }) => dueAt === undefined);
   const byId = new Map<string, (SeenJob | LoggedRun)[]>();
   if (isSame) for (const job of jobs) byId.set(job.id, [job]);
   for (const run of runs) byId.set(run.id, [...(byId.get(run.id) ?? []), run]);
@@ -34,10 +36,29 @@ export function gatherByKey(
     group.ids.push(id);
     group.runs.push(...own.filter((each): each is LoggedRun => "began" in each));
   }
+  const scheduled = new Set(all.flatMap(({ id, dueAt }) => (dueAt === undefined ? [] : id)));
   return [...keys].map(([key, group]) => ({
-    ...{ key, ids: group.ids },
+    ...{ key, ids: inPlace(group.ids, scheduled, (id) => byId.get(id)![0]!) },
     runs: group.runs.sort((a, b) => a.began - b.began),
   }));
+}
+
+/** Puts those that were scheduled before the first that stands behind them in their partition. */
+function inPlace(
+  ids: readonly string[],
+  scheduled: ReadonlySet<string>,
+  first: (id: string) => SeenJob | LoggedRun,
+): string[] {
+  const placed = ids.filter((id) => !scheduled.has(id));
+  for (const id of ids.filter((each) => scheduled.has(each))) {
+    const { partition, offset } = first(id);
+    const behind = placed.findIndex((each) => {
+      const other = first(each);
+      return other.partition === partition && other.offset > offset;
+    });
+    placed.splice(behind < 0 ? placed.length : behind, 0, id);
+  }
+  return placed;
 }
 
 /**

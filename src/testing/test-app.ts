@@ -84,7 +84,7 @@ export class TestApp implements AsyncDisposable {
   /**
    * Runs every job that can run without waiting, and what these enqueue, until all of it is committed. Time passes only
    * as far as that needs: for a commit or a rebalance, say. A job that waits, as after a failure, is left waiting, and
-   * with it what is behind it in its partition: `advance` moves on to it. What a job waits for in the outside world
+   * with it what is behind it in its partition: `advance` moves on to it. So is one whose time has not come. What a job waits for in the outside world
    * takes real time and none of the test's.
    *
    * Rejects with a {@link JobsStillRunningError} where jobs show no sign of progress for the test's patience, and with a
@@ -101,6 +101,11 @@ export class TestApp implements AsyncDisposable {
   advance(duration: Duration): Promise<void> {
     const ms = parseDuration(duration, "advance");
     return this.#move(() => this.#time.advance(ms));
+  }
+
+  /** @internal Lets time pass for what waits for a worker's word, unless somebody does already. */
+  letTimePass<T>(work: Promise<T>): Promise<T> {
+    return this.#closing !== undefined || this.#time.isTaken ? work : this.run(work);
   }
 
   /** Lets time pass until `work` settles, for calls that wait for it: `await t.run(app.topics.apply())` while a broker fails. */
@@ -290,13 +295,16 @@ export async function testApp(app: App, options?: TestOptions): Promise<TestApp>
   const time = new TestTime(settings.seed, settings.start, settings.patience);
   const network = new MemoryNetwork();
   const log = new JobLog(state.settings.serializer);
+  let test: TestApp | undefined;
   const filled = fillRuntime(app, {
     ...{ clock: time.enqueuing, transport: network.transport(time.enqueuing) },
     ...{ brokers: [`${HOST}:${PORT}`], sent: log.sent },
+    awaiting: (work) => test?.letTimePass(work) ?? work,
   });
   try {
     const broker = await startTestBroker(state, time, network);
-    return new TestApp(state, settings, { time, log, broker, filled, network });
+    test = new TestApp(state, settings, { time, log, broker, filled, network });
+    return test;
   } catch (error) {
     await filled.release();
     throw error;

@@ -1,6 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import type { AppState } from "../jobs/app-state.ts";
 import type { JobDefinition } from "../jobs/job-options.ts";
+import type { SchedulePartition } from "../jobs/schedule-partition.ts";
 import type { WorkOptions } from "../jobs/work-options.ts";
 import type { PartitionStatus } from "../jobs/worker-status.ts";
 import type { MemoryNetwork } from "../net/memory.ts";
@@ -81,6 +82,20 @@ export class TestWorkers implements Workforce {
     return [...this.#living].flatMap(({ worker }) => worker?.status().partitions ?? []);
   }
 
+  /** What living workers have of schedule topics, and where they are with it. */
+  get schedules(): SchedulePartition[] {
+    return [...this.#living].flatMap(({ worker }) => (worker === undefined ? [] : [...worker.schedules]));
+  }
+  /** Topics in which jobs wait, if any of the workers is to look after them. */
+  get scheduleTopics(): readonly string[] {
+    const { app, options } = this.#parts;
+    return options.scheduler === false ? [] : [...app.settings.scheduledMessagesTopics.keys()];
+  }
+  /** Milliseconds since 1970. */
+  get now(): number {
+    return this.#parts.time.clock.time;
+  }
+
   /** Throws where a worker could not be started, or could not go on. */
   check(): void {
     if (this.#failure !== undefined && this.#wanted > 0) throw this.#failure.error;
@@ -92,7 +107,7 @@ export class TestWorkers implements Workforce {
     const wanted = queues ?? app.registry.queues;
     if (wanted.join() !== this.#queues.join()) for (const instance of [...this.#living]) this.#close(instance);
     this.#queues = wanted;
-    if (wanted.length > 0) while (this.#living.size < this.#wanted) this.#start();
+    if (wanted.length > 0 || this.scheduleTopics.length > 0) while (this.#living.size < this.#wanted) this.#start();
   }
 
   #start(): void {

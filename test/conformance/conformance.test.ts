@@ -21,6 +21,7 @@ import { parkingConformance } from "./parking.ts";
 import { patternConformance } from "./patterns.ts";
 import { produceConformance } from "./produce.ts";
 import { protocolConformance } from "./protocol.ts";
+import { schedulesConformance } from "./schedules.ts";
 import { memoryTarget, probedTarget, type Target, tcpTarget, withoutEpochPerTransaction } from "./target.ts";
 import { topicsConformance } from "./topics.ts";
 import { transactionOffsetsConformance } from "./transaction-offsets.ts";
@@ -53,6 +54,7 @@ const SUITES: readonly ((target: Target) => void)[] = [
   jobsConformance,
   lanesConformance,
   parkingConformance,
+  schedulesConformance,
   continuationsConformance,
   deadLettersConformance,
   duplicatesConformance,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type App, createApp } from "../../src/jobs/app.ts";
 import type { JobInfo } from "../../src/jobs/events.ts";
 import type { Job } from "../../src/jobs/job.ts";
-import type { RunningJob } from "../../src/jobs/job-options.ts";
+import type { JobOptions, RunningJob } from "../../src/jobs/job-options.ts";
 import type { AppOptions } from "../../src/jobs/options.ts";
 import type { WorkOptions } from "../../src/jobs/work-options.ts";
 import type { Worker } from "../../src/jobs/worker.ts";
@@ -33,11 +33,15 @@ export class Process {
     group: string,
     perform: (payload: Step, job: RunningJob<Step>) => unknown,
     options: Partial<AppOptions> = {},
+    more: Partial<JobOptions<Step>> = {},
   ) {
     const { brokers, transport } = cluster;
     this.#session = Math.max(WORKER_SESSION, cluster.sessionTimeout);
     this.app = createApp({ kafka: { brokers, transport }, group, logger: silent, ...options });
-    this.job = this.app.job<Step>({ name: "step", queue, partitioner: ({ payload }) => payload.key, perform });
+    this.job = this.app.job<Step>({
+      ...{ name: "step", queue, partitioner: ({ payload }) => payload.key, perform },
+      ...more,
+    });
     this.app.on("assigned", ({ partitions }) => this.#note(partitions, "add"));
     this.app.on("revoked", ({ partitions }) => this.#note(partitions, "delete"));
     // One that was killed tries for a while to say goodbye: nobody need wait for that.
@@ -78,10 +82,13 @@ export class Process {
 /** Remembers what ran, and lets tests wait for it. */
 export class Runs {
   readonly all: (Step & { readonly by: string; readonly attempt: number; readonly partition: number })[] = [];
+  /** Called at each run. */
+  onRun: () => void = () => {};
   #waiting: { readonly holds: () => boolean; readonly resolve: () => void }[] = [];
 
   add(by: string, { key, n }: Step, { attempt, partition }: Pick<JobInfo, "attempt" | "partition">): void {
     this.all.push({ key, n, by, attempt, partition });
+    this.onRun();
     const met = this.#waiting.filter(({ holds }) => holds());
     this.#waiting = this.#waiting.filter(({ holds }) => !holds());
     for (const { resolve } of met) resolve();

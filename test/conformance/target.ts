@@ -74,7 +74,11 @@ export class TestCluster {
 
   /** Notes a topic that the test creates itself, so that it is deleted with the test. */
   ownTopic(what = "topic"): string {
-    const name = this.fresh(what);
+    return this.own(this.fresh(what));
+  }
+
+  /** Has a topic of this name deleted with the test. */
+  own(name: string): string {
     this.#topics.push(name);
     return name;
   }

@@ -317,3 +317,20 @@ test("S7.6 a name is taken once; a job with a wait, or of another app, or withou
   assert.throws(() => app.recurring({ name: "c", cron, job: other.of() }), /another app/);
   assert.throws(() => app.recurring({ name: "d", cron, job: job.of("") }), { name: "InvalidKeyError" });
 });
+
+test("S7.6 a worker that can be no member any more dispatches nothing, and asks for nothing", async (t) => {
+  const bench = await startWorkerBench(t);
+  const scene = new Scene(bench);
+  const process = scene.process("w", { name: "often", cron: every(10) });
+  await process.work();
+  await bench.until(() => scene.runs.length === 1, 20_000);
+  // GROUP_AUTHORIZATION_FAILED: nobody will let it in again.
+  for (const api of ["Heartbeat", "ConsumerGroupHeartbeat", "JoinGroup"])
+    bench.broker.faults.fail({ api, errorCode: 30, times: Number.POSITIVE_INFINITY });
+  await bench.until(() => process.seen("closed").length > 0, 60_000);
+  let requests = 0;
+  bench.broker.observe(() => void requests++);
+  await bench.time.advance(60_000);
+  assert.equal(scene.runs.length, 1);
+  assert.ok(requests < 20, `${requests} requests`);
+});

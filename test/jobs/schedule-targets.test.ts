@@ -169,3 +169,31 @@ test("S7.4 where the topic for such does not take it, it stays, and the others g
   await bench.until(() => scene.left().size === 0, 60_000);
   assert.deepEqual(values(bench, `${SCHEDULE}-dead`), ["7"]);
 });
+
+test("S3.11 a worker whose schedule topic's partition dispatches nothing that is due is not well, one that gets on is", async (t) => {
+  const bench = await startWorkerBench(t, { nodes: 3 });
+  await ScheduleScene.topics(bench);
+  const scene = new ScheduleScene(bench);
+  const process = scene.process("w");
+  for (const [topic, node] of [
+    [SCHEDULE, 3],
+    ["q", 1],
+  ] as const)
+    bench.broker.faults.moveLeader(topic, 0, node);
+  const worker = await process.work({ stuckAfter: "30s" });
+  await scene.remind(process, 1, { wait: "10s" });
+  await bench.time.advance(5_000);
+  assert.deepEqual(worker.health(), { ok: true, problems: [] });
+  // It takes nothing: nothing can be told to be dispatched.
+  const fault = bench.broker.faults.fail({ api: "Produce", node: 3, errorCode: 19, times: Number.POSITIVE_INFINITY });
+  await bench.time.advance(20_000);
+  assert.equal(worker.health().ok, true);
+  await bench.time.advance(30_000);
+  const [problem] = worker.health().problems;
+  assert.deepEqual([problem!.kind, problem!.topic, problem!.partition], ["late", SCHEDULE, 0]);
+  assert.match(problem!.message, /later\/0 has dispatched nothing for \d+ s: what is due is not taken/);
+  fault.cancel();
+  await bench.until(() => scene.ran.length === 1, 60_000);
+  await bench.time.advance(1_000);
+  assert.deepEqual(worker.health(), { ok: true, problems: [] });
+});

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { createApp, type EnqueuedJob, type Job, type QueueOptions } from "ottla";
+import { createApp, type EnqueuedJob, type Job, type QueueOptions, type ScheduleTopicOptions } from "ottla";
 import type { GroupProtocol } from "../../src/client/membership.ts";
 import type { Graces } from "../support/check-ledger.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
@@ -15,6 +15,8 @@ export interface KillRun {
   readonly groupProtocol: GroupProtocol;
   readonly queue: string;
   readonly queueOptions: QueueOptions;
+  /** A topic in which jobs wait for their time, from which workers dispatch. */
+  readonly schedule?: ScheduleTopicOptions;
   readonly folder: string;
   readonly sessionTimeout: number;
   readonly commitInterval: number;

@@ -48,6 +48,7 @@ const app = createApp({
   kafka: { brokers: run.brokers, clientId: name },
   group: run.group,
   queues: { [run.queue]: run.queueOptions },
+  scheduledMessagesTopics: run.schedule === undefined ? [] : [run.schedule],
   // Jobs fail here as they are told to: that is no news.
   logger: { debug() {}, info() {}, warn() {}, error() {} },
 });

@@ -20,6 +20,10 @@ export type ScheduleCommand =
   | { readonly do: "pause" | "isolate"; readonly who: number; readonly ms: number }
   | { readonly do: "skew"; readonly who: number; readonly ms: number }
   | { readonly do: "disconnect" }
+  /** A node that takes nothing for so long (ms): what it leads is set apart. */
+  | { readonly do: "sick"; readonly node: number; readonly ms: number }
+  /** Its coordinator aborts what is open, as if it had taken too long. */
+  | { readonly do: "expire"; readonly partition: number }
   | { readonly do: "moveLeader"; readonly topic: string; readonly partition: number; readonly node: number }
   | { readonly do: "moveCoordinator"; readonly partition: number; readonly node: number }
   | {
@@ -95,6 +99,8 @@ export const scheduleCommand: fc.Arbitrary<ScheduleCommand> = fc.oneof(
     arbitrary: fc.record({ do: fc.constant("skew" as const), who, ms: fc.integer({ min: -3_000, max: 3_000 }) }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("disconnect" as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("sick" as const), node, ms }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("expire" as const), partition: fc.nat(1) }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -153,6 +159,10 @@ export async function executeSchedule(world: ScheduleWorld, step: ScheduleComman
       return;
     case "disconnect":
       return faults.disconnect();
+    case "sick":
+      return sicken(world, step.node, step.ms);
+    case "expire":
+      return expire(world, step.partition);
     case "moveLeader":
       return faults.moveLeader(step.topic, step.partition % COUNTS[step.topic]!, step.node);
     case "moveCoordinator":
@@ -170,6 +180,21 @@ function moveCoordinator(world: ScheduleWorld, partition: number, node: number):
   const { faults } = world.broker;
   if (partition === 2) return faults.moveCoordinator("workers", node);
   faults.moveTransactionCoordinator(`ottla-schedule/${TOPICS.schedule}/${partition}`, node);
+}
+
+async function sicken(world: ScheduleWorld, node: number, ms: number): Promise<void> {
+  const errorCode = ErrorCode.NOT_ENOUGH_REPLICAS;
+  const fault = world.broker.faults.fail({ api: "Produce", node, errorCode, times: Number.POSITIVE_INFINITY });
+  await world.time.advance(ms);
+  fault.cancel();
+}
+
+function expire(world: ScheduleWorld, partition: number): void {
+  try {
+    world.broker.faults.expireTransaction(`ottla-schedule/${TOPICS.schedule}/${partition}`);
+  } catch {
+    // None is open.
+  }
 }
 
 async function race(world: ScheduleWorld, which: number, kind: "cancel" | "reschedule", off: number): Promise<void> {

@@ -3,7 +3,7 @@ import type { ScheduledJob } from "../../src/jobs/dispatched-job.ts";
 import type { Job, JobSettings } from "../../src/jobs/job.ts";
 import type { JobOptions, RunningJob } from "../../src/jobs/job-options.ts";
 import type { AppOptions } from "../../src/jobs/options.ts";
-import { BENCH_START, type WorkerBench, type WorkerProcess } from "./worker-bench.ts";
+import { BENCH_START, startWorkerBench, type WorkerBench, type WorkerProcess } from "./worker-bench.ts";
 
 export const SCHEDULE = "later";
 
@@ -117,4 +117,23 @@ export class ScheduleScene {
   get numbers(): number[] {
     return this.ran.map(({ n }) => n);
   }
+}
+
+export interface Stage {
+  readonly bench: WorkerBench;
+  readonly scene: ScheduleScene;
+  /** The one that dispatches, and one that only asks. */
+  readonly worker: WorkerProcess;
+  readonly asker: WorkerProcess;
+}
+
+/** A worker that has loaded, and somebody else in another process. */
+export async function stage(t: Parameters<typeof startWorkerBench>[0], partitions = 1): Promise<Stage> {
+  const bench = await startWorkerBench(t);
+  await ScheduleScene.topics(bench, partitions);
+  const scene = new ScheduleScene(bench);
+  const [worker, asker] = [scene.process("worker"), scene.process("asker")];
+  await worker.work();
+  await bench.until(() => worker.seen("scheduleLoaded").length === partitions);
+  return { bench, scene, worker, asker };
 }

@@ -112,7 +112,7 @@ test("enqueued and performed give what was seen", async (t) => {
   const seen = { id, queue, partition, offset, name: "update-user", key: "1" };
   const payload = { userId: 1, attributes: { name: "Ada" } };
   assert.deepEqual(kit.enqueued(update), [
-    { ...seen, payload, headers: { source: "web" }, enqueuedAt: new Date(1_800_000_000_000) },
+    { ...seen, payload, headers: { source: "web" }, enqueuedAt: new Date(1_800_000_000_000), dueAt: undefined },
   ]);
   await kit.drain();
   const startedAt = new Date(1_800_000_000_000);

@@ -70,7 +70,7 @@ test("runs are gathered by key, with jobs that have not run where nothing change
   const jobs = ["a", "b", "c"].map((id): SeenJob => {
     return {
       ...{ id, name: "job", queue: "q", key: "k", payload: id, headers: {}, enqueuedAt: new Date(0), partition: 0 },
-      offset: 0,
+      ...{ offset: 0, dueAt: undefined },
     };
   });
   const runs = history("b+ b- d+ d- c+ c-");
@@ -85,4 +85,21 @@ test("runs are gathered by key, with jobs that have not run where nothing change
     ["2", ["d"]],
   ]);
   assert.match(disorderOf(gatherByKey(jobs, runs, keyOf, true)[0]!)!, /job b .* was started before job a/);
+});
+
+test("what was scheduled has its place where it was dispatched to, and none before that", () => {
+  const jobs = ["a", "b", "c", "d"].map((id, offset): SeenJob => {
+    const dueAt = id === "a" || id === "d" ? new Date(0) : undefined;
+    return {
+      ...{ id, name: "job", queue: "q", key: "k", payload: id, headers: {}, enqueuedAt: new Date(0), partition: 0 },
+      ...{ offset, dueAt },
+    };
+  });
+  const runs = history("b+ b- a+ a- c+ c-").map((run) => ({ ...run, offset: { a: 1, b: 0, c: 2 }[run.id]! }));
+  jobs[1] = { ...jobs[1]!, offset: 0 };
+  const [found] = gatherByKey(jobs, runs, () => "k", true);
+  assert.deepEqual(found!.ids, ["b", "a", "c"]);
+  assert.equal(disorderOf(found!), undefined);
+  const late = runs.map((run) => (run.id === "a" ? { ...run, offset: 7 } : run));
+  assert.match(disorderOf(gatherByKey(jobs, late, () => "k", true)[0]!)!, /job a .* was started before job c/);
 });
