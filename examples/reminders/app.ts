@@ -6,9 +6,12 @@ export const queue = process.env.REMINDERS ?? "reminders";
 /** Where reminders wait for their time. */
 export const later = `${queue}-later`;
 
+/** Of either topic. */
+export const PARTITIONS = 3;
+
 export const app = createApp({
   kafka: { clientId: "reminders" }, // brokers: KAFKA_BROKERS
   group: queue,
-  queues: { [queue]: { partitions: 3 } },
-  scheduledMessagesTopics: [{ topic: later, partitions: 3 }], // `topics apply` makes it: compacted
+  queues: { [queue]: { partitions: PARTITIONS } },
+  scheduledMessagesTopics: [{ topic: later, partitions: PARTITIONS }], // `topics apply` makes it: compacted
 });

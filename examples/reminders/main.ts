@@ -11,6 +11,7 @@ import { Crew, runtimeName } from "../flights/crew.ts";
 import { openTerminal } from "../flights/terminal.ts";
 import type { Reminder } from "./remind.ts";
 import type { Known, Reminders } from "./reminders.ts";
+import { workersReady } from "./workers-ready.ts";
 
 /** Milliseconds that a second of the script takes. */
 const SECOND = process.env.OTTLA_EXAMPLE_QUICK ? 700 : 1_000;
@@ -51,7 +52,7 @@ async function prepare(): Promise<{ reminders: Reminders; crew: Crew }> {
   // Both for the workers, and for what is imported only now.
   process.env.KAFKA_BROKERS = cluster.brokers.join();
   process.env.REMINDERS = `ottla-reminders-${process.pid}-${Date.now()}`;
-  const { app, later, queue } = await import("./app.ts");
+  const { app, later, queue, PARTITIONS } = await import("./app.ts");
   const reminders = new (await import("./reminders.ts")).Reminders();
   cleanup.defer(() => app.close());
   await app.topics.apply();
@@ -63,6 +64,7 @@ async function prepare(): Promise<{ reminders: Reminders; crew: Crew }> {
     }),
   );
   await Promise.all(["A", "B"].map((letter) => crew.start(letter)));
+  await workersReady(cluster.brokers, queue, 2, 2 * PARTITIONS, () => crew.check());
   terminal.print(`Workers   two processes of ${runtimeName()}, one group`);
   terminal.print();
   return { reminders, crew };
