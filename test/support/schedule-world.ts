@@ -208,9 +208,14 @@ export class ScheduleWorld {
   }
 
   #waits(): boolean {
-    const owned = this.schedules;
-    const isIdle = owned.every(({ state, entries }) => state === "running" && entries === 0);
-    return owned.length !== COUNTS[TOPICS.schedule] || !isIdle || this.#lag().some((behind) => behind > 0);
+    const owned = this.living.flatMap(({ worker }) => [...(worker?.schedules ?? [])]);
+    const { partitions } = this.broker.topics().find(({ name }) => name === TOPICS.schedule)!;
+    // One that has not read to the end does not know yet what waits.
+    const isIdle = owned.every(
+      ({ partition, state, entries, requests, position }) =>
+        state === "running" && entries + requests === 0 && position >= partitions[partition]!.logEndOffset,
+    );
+    return owned.length !== partitions.length || !isIdle || this.#lag().some((behind) => behind > 0);
   }
 
   /** What living workers do with schedule partitions. */
