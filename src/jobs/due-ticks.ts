@@ -28,7 +28,22 @@ export function dueTicks(
   const recent = from(Math.max(last, late));
   if (missed === "skip") return { ticks: recent.ticks, last: Math.max(recent.last, late) };
   // One run stands for all: for those that are late, and for what is due by now.
-  return { ticks: [recent.ticks.at(-1) ?? first], last: Math.max(recent.last, late) };
+  return { ticks: [recent.ticks.at(-1) ?? latest()], last: Math.max(recent.last, late) };
+
+  /** The last tick that is not after `late`: looked for further and further back. */
+  function latest(): number {
+    for (let back = MISSED; ; back *= 2) {
+      let tick = nextTick(schedule, Math.max(last, late - back), zone);
+      if (tick === undefined || tick > late) continue;
+      for (
+        let next: number | undefined = tick;
+        next !== undefined && next <= late;
+        next = nextTick(schedule, tick, zone)
+      )
+        tick = next;
+      return tick;
+    }
+  }
 
   function from(start: number): DueTicks {
     const ticks: number[] = [];

@@ -62,7 +62,7 @@ export function scheduledJobs(app: AppState): ScheduledJobs {
 }
 
 export async function cancelScheduled(app: AppState, job: ScheduledEntry): Promise<"cancelled" | "tooLate"> {
-  const { entry, ...place } = checkEntry(job, "cancel");
+  const { entry, ...place } = checkEntry(app, job, "cancel");
   return (await ask(app, place, { kind: "cancel", entry })) === "tooLate" ? "tooLate" : "cancelled";
 }
 
@@ -71,7 +71,7 @@ export async function rescheduleScheduled(
   job: ScheduledEntry,
   options: DueOptions,
 ): Promise<"rescheduled" | "tooLate"> {
-  const { entry, ...place } = checkEntry(job, "reschedule");
+  const { entry, ...place } = checkEntry(app, job, "reschedule");
   const due = checkDue(checkOptions(options, "reschedule", ["wait", "waitUntil"]) as DueOptions, "reschedule");
   if (due.wait === undefined && due.waitUntil === undefined)
     throw new InvalidOptionError("reschedule", "say when: { wait } or { waitUntil }");
@@ -90,7 +90,8 @@ async function ask(app: AppState, place: TopicPartition, request: ScheduleReques
   throw new SchedulerUnavailableError(place.topic, place.partition, verdictTimeout);
 }
 
-function checkEntry(value: unknown, path: string): ScheduledEntry {
+/** A request in any other topic would be a record there that nobody understands. */
+function checkEntry({ settings }: AppState, value: unknown, path: string): ScheduledEntry {
   const known = Object.keys((value as object | null | undefined) ?? {});
   const { topic, partition, entry } = checkOptions(value, path, known);
   const isEntry = typeof entry === "string" && readEntryId(new TextEncoder().encode(entry), new Int32Array(4));
@@ -102,7 +103,10 @@ function checkEntry(value: unknown, path: string): ScheduledEntry {
   const number = optionalInteger(partition, within(path, "partition"), 0, Number.MAX_SAFE_INTEGER);
   if (number === undefined)
     throw new InvalidOptionError(within(path, "partition"), "missing: a whole number is expected");
-  return { topic: checkTopicName(topic, within(path, "topic")), partition: number, entry };
+  const name = checkTopicName(topic, within(path, "topic"));
+  if (!settings.scheduledMessagesTopics.has(name))
+    throw new InvalidOptionError(within(path, "topic"), `"${name}" is none of the app's scheduledMessagesTopics`);
+  return { topic: name, partition: number, entry };
 }
 
 interface Selection {

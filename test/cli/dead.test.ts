@@ -75,7 +75,9 @@ test("S4.5 ottla dead lists, shows, redrives and discards letters", async (t) =>
   assert.deepEqual([discard.code, discard.out], [5, "discarded 1 letter\n"]);
   assert.match(discard.err, /mails-dead\/0\/1 stays: .*has been redriven or discarded/);
   const rest = await dead("redrive", "letters.ts");
-  assert.deepEqual([rest.code, rest.out, rest.err], [0, "redriven 2 letters: 2 into mails\n", ""]);
+  // A machine that is slow is told how far it is.
+  const said = rest.err.split("\n").filter((line) => line !== "" && !/^redrove \d of 2$|\d of 2$/.test(line));
+  assert.deepEqual([rest.code, rest.out, said], [0, "redriven 2 letters: 2 into mails\n", []]);
   assert.deepEqual((await dead("list", "letters.ts")).err, "0 letters\n");
 });
 

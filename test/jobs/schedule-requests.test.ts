@@ -178,6 +178,8 @@ test("S7.5 a handle that is none is refused by the name of what is wrong", async
     [{ ...job, partition: -1 }, "cancel.partition"],
     [{ ...job, partition: undefined }, "cancel.partition"],
     [{ ...job, topic: "" }, "cancel.topic"],
+    // A request would be a job there that nobody can read.
+    [{ ...job, topic: "q" }, "cancel.topic"],
   ];
   for (const [handle, option] of wrong)
     await assert.rejects(
