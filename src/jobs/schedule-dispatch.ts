@@ -9,7 +9,7 @@ import type { EventHub } from "./events.ts";
 import { ID_HEADER, JOB_HEADER } from "./headers.ts";
 import { headerTextOf } from "./received-job.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Doomed, ScheduleContents } from "./schedule-contents.ts";
+import type { ScheduleContents } from "./schedule-contents.ts";
 import { deadEntry, entryTombstone, targetOf } from "./schedule-entry.ts";
 import { UndispatchableError } from "./schedule-errors.ts";
 import type { ScheduleWindow } from "./schedule-window.ts";
@@ -118,7 +118,7 @@ export class ScheduleDispatch {
     }
   }
 
-  async #unwritten(batch: readonly DueEntry[], failures: readonly KafkaError[]): Promise<"done" | "failed"> {
+  #unwritten(batch: readonly DueEntry[], failures: readonly KafkaError[]): "done" | "failed" {
     let outcome: "done" | "failed" = "failed";
     for (const failure of failures) {
       const concerned = batch.filter(({ target }) => isAbout(failure, target));
@@ -190,10 +190,11 @@ export class ScheduleDispatch {
   /** Puts one that can never be dispatched into the topic for such. Where that does not take it, it is tried again later. */
   async #bury(): Promise<"done" | "failed"> {
     const { contents, events, place, window, writer, runtime } = this.#parts;
-    const [[key, { offset, error }]] = contents.doomed as unknown as [[string, Doomed]];
+    const [key, { offset, error }] = contents.doomed.entries().next().value!;
+    const isStill = (): boolean => contents.doomed.get(key)?.offset === offset;
     const record = await window.load(offset);
-    if (record === undefined || contents.doomed.get(key)?.offset !== offset) {
-      if (contents.doomed.get(key)?.offset === offset) contents.doomed.delete(key);
+    if (record === undefined || !isStill()) {
+      if (isStill()) contents.doomed.delete(key);
       return "done";
     }
     const from = { ...place, offset };
@@ -206,7 +207,7 @@ export class ScheduleDispatch {
       if (!(thrown instanceof UnwrittenError)) throw thrown;
       for (const failure of thrown.failures) this.#failed(failure);
       // It may be this one alone that is not taken, or gone meanwhile.
-      if (contents.doomed.get(key)?.offset === offset) {
+      if (isStill()) {
         contents.doomed.delete(key);
         contents.doomed.set(key, { offset, error });
       }
