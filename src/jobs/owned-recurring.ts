@@ -5,12 +5,15 @@ import { homeOf, type RecurringRegistry } from "./recurring-registry.ts";
 import type { LoadedState } from "./state-reader.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
+const DURING = "taking up a recurring job";
+
 /** The recurring jobs of the partitions that this worker owns. A partition without any costs nothing. */
 export class OwnedRecurring {
   readonly #context: WorkerContext;
   readonly #registry: RecurringRegistry;
   readonly #owned = new Map<PartitionExecutor, PartitionRecurring | undefined>();
   readonly #unlisten: () => void;
+  #isClosed = false;
 
   constructor(context: WorkerContext) {
     this.#context = context;
@@ -22,7 +25,9 @@ export class OwnedRecurring {
   begin(executor: PartitionExecutor, loaded: LoadedState | undefined): void {
     this.#owned.set(executor, undefined);
     const { topic, partition } = executor;
-    const definitions = this.#registry.size === 0 ? [] : this.#registry.of(topic, partition, this.#countOf(topic));
+    if (this.#registry.size === 0) return;
+    const refused = (error: unknown): void => this.#context.events.emit("error", { error, during: DURING, topic });
+    const definitions = this.#registry.of(topic, partition, this.#countOf(topic), refused);
     if (definitions.length === 0) return;
     if (loaded === undefined) for (const definition of definitions) void this.#added(definition);
     else this.#start(executor, definitions, loaded);
@@ -41,12 +46,12 @@ export class OwnedRecurring {
   /** One that is defined while this worker works, be it the first that needs the group's state. */
   async #added(definition: RecurringDefinition): Promise<void> {
     const { events, state } = this.#context;
-    const executor = [...this.#owned.keys()].find(
-      ({ topic, partition }) => topic === definition.queue && homeOf(definition, this.#countOf(topic)) === partition,
-    );
-    if (executor === undefined) return;
-    const place = { topic: executor.topic, partition: executor.partition };
+    const { queue: topic } = definition;
     try {
+      const executor = [...this.#owned.keys()].find(
+        (each) => each.topic === topic && homeOf(definition, this.#countOf(topic)) === each.partition,
+      );
+      if (executor === undefined) return;
       await state.prepare();
       const loaded = await state.load(executor);
       if (!this.#owned.has(executor) || loaded === undefined) return;
@@ -58,7 +63,7 @@ export class OwnedRecurring {
           loaded.recurring.find(({ name }) => name === definition.name),
         );
     } catch (error) {
-      if (this.#owned.has(executor)) events.emit("error", { error, during: "taking up a recurring job", ...place });
+      if (!this.#isClosed) events.emit("error", { error, during: DURING, topic });
     }
   }
 
@@ -70,6 +75,7 @@ export class OwnedRecurring {
 
   /** The worker ends: nothing is dispatched any more. */
   close(): void {
+    this.#isClosed = true;
     this.#unlisten();
     for (const recurring of this.#owned.values()) recurring?.end();
   }

@@ -8,6 +8,8 @@ import type { RecurringDefinition } from "./recurring-definition.ts";
 /** The app's recurring jobs, by name. */
 export class RecurringRegistry {
   readonly #definitions = new Map<string, RecurringDefinition>();
+  /** By queue and number of partitions: a worker asks for one partition after the other. */
+  readonly #homes = new Map<string, RecurringDefinition[][]>();
   readonly #listeners = new Set<(definition: RecurringDefinition) => void>();
 
   /** Throws an {@link InvalidOptionError} where there is one of that name. */
@@ -21,6 +23,7 @@ export class RecurringRegistry {
     // What its partitioner throws is told of now, and not at each tick.
     keyOf(definition.call);
     this.#definitions.set(name, definition);
+    this.#homes.clear();
     for (const listener of this.#listeners) listener(definition);
   }
 
@@ -32,11 +35,36 @@ export class RecurringRegistry {
     return this.#definitions.values();
   }
 
-  /** Those whose jobs go to a partition of a queue, which has so many. */
-  of(queue: string, partition: number, partitions: number): RecurringDefinition[] {
-    return [...this.#definitions.values()].filter(
-      (each) => each.queue === queue && homeOf(each, partitions) === partition,
-    );
+  /**
+   * Those whose jobs go to a partition of a queue, which has so many. `refused` is told of those that go to none, once
+   * for each number of partitions.
+   */
+  of(
+    queue: string,
+    partition: number,
+    partitions: number,
+    refused: (error: unknown) => void,
+  ): readonly RecurringDefinition[] {
+    const key = `${queue}/${partitions}`;
+    let homes = this.#homes.get(key);
+    if (homes === undefined) {
+      homes = this.#homesIn(queue, partitions, refused);
+      this.#homes.set(key, homes);
+    }
+    return homes[partition] ?? [];
+  }
+
+  #homesIn(queue: string, partitions: number, refused: (error: unknown) => void): RecurringDefinition[][] {
+    const homes: RecurringDefinition[][] = Array.from({ length: partitions }, () => []);
+    for (const each of this.#definitions.values()) {
+      if (each.queue !== queue) continue;
+      try {
+        homes[homeOf(each, partitions)]!.push(each);
+      } catch (error) {
+        refused(error);
+      }
+    }
+    return homes;
   }
 
   /** Calls `listener` with each one that is defined from now on. Returns its remover. */

@@ -334,3 +334,27 @@ test("S7.6 a worker that can be no member any more dispatches nothing, and asks 
   assert.equal(scene.runs.length, 1);
   assert.ok(requests < 20, `${requests} requests`);
 });
+
+test("S7.6 one whose partition is not there is told of, and the others and the queue's jobs go on", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 2 } });
+  const seen: number[] = [];
+  const process = bench.process("w");
+  const job = process.app.job<number>({
+    ...{ name: "n", queue: "q", partitionKeyType: "partition" },
+    partitioner: ({ payload }) => payload,
+    perform: (payload) => void seen.push(payload),
+  });
+  for (const n of [7, 1]) process.app.recurring({ name: `to-${n}`, cron: every(10), job: job.of(n) });
+  await process.work();
+  process.app.recurring({ name: "to-8", cron: every(10), job: job.of(8) });
+  await bench.until(() => seen.length === 2, 30_000);
+  process.app.recurring({ name: "to-9", cron: every(10), job: job.of(9) });
+  await bench.until(() => seen.length === 3, 30_000);
+  assert.deepEqual(seen, [1, 1, 1]);
+  const errors = process.seen("error").map(({ error }) => (error as Error).message);
+  for (const n of [7, 9])
+    assert.ok(
+      errors.some((message) => message.includes(`gave ${n}, but topic q`)),
+      `${errors}`,
+    );
+});
