@@ -1,4 +1,4 @@
-import { backoffDelay } from "../client/backoff.ts";
+import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import type { Clock } from "../net/clock.ts";
 import type { ScheduleIndex } from "./schedule-index.ts";
@@ -20,7 +20,7 @@ export interface ApartTarget extends TopicPartition {
   state: "waiting" | "asking" | "answering";
 }
 
-const BACKOFF: { readonly initial: number; readonly max: number } = { initial: 1_000, max: 30_000 };
+const BACKOFF: BackoffOptions = { initial: 1_000, max: 30_000 };
 
 /** Targets that are set apart, so that what is due for others goes on: each is tried alone now and then (S7.4). */
 export class ApartTargets {

@@ -1,4 +1,4 @@
-import { backoffDelay } from "../client/backoff.ts";
+import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
 import { ErrorCode } from "../client/error-code.ts";
 import { asKafkaError, type KafkaError, ProtocolError } from "../client/errors.ts";
 import type { GroupMember } from "../client/group-member.ts";
@@ -32,7 +32,7 @@ interface Chain {
   turns: (() => void)[];
 }
 
-const RETRY_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 100, max: 1_000 };
+const RETRY_BACKOFF: BackoffOptions = { initial: 100, max: 1_000 };
 /** How long (ms) the turns of several chains are waited for together. */
 const GATHERING = 1_000;
 /** A failure that passes by itself is news when it comes this often in a row, and then at each multiple. */

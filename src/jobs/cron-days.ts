@@ -17,14 +17,6 @@ export interface CronDays {
 const WEEK = 0b1111111;
 const SUNDAY = 0;
 const SATURDAY = 6;
-const FEBRUARY = 1;
-const LENGTHS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-
-/** How many days a month has; January is 0. */
-export function monthLength(year: number, month: number): number {
-  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  return month === FEBRUARY && isLeap ? 29 : LENGTHS[month]!;
-}
 
 /** The days of a month of `length` days that begins with weekday `first` (0: Sunday). Bit 0 is its first day. */
 export function daysOf(cron: CronDays, length: number, first: number): number {

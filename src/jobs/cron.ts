@@ -1,8 +1,9 @@
 import { describe } from "./check-options.ts";
 import { parseDays } from "./cron-day-fields.ts";
-import { type CronDays, daysOf, monthLength } from "./cron-days.ts";
+import { type CronDays, daysOf } from "./cron-days.ts";
 import { CRON_FIELDS, type CronField, itemValues, type Refusal, shown } from "./cron-field.ts";
 import { InvalidOptionError } from "./errors.ts";
+import { monthLength } from "./month-length.ts";
 import { nearest } from "./suggestion.ts";
 
 /**

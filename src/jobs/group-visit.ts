@@ -11,6 +11,7 @@ import { saysFinished } from "./commit-metadata.ts";
 import { type CommitSource, Committer } from "./committer.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { type Move, Moves } from "./moves.ts";
+import { TOO_LARGE } from "./named-error.ts";
 
 /** A partition that is the visitor's, until it is wanted elsewhere. */
 export class VisitedPartition implements TopicPartition {
@@ -66,7 +67,7 @@ export interface HandMove {
 
 /** What no repetition will change. */
 const FINAL: ReadonlySet<string> = new Set([
-  ...["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_RECORD", "UNKNOWN_TOPIC_OR_PARTITION"],
+  ...[...TOO_LARGE, "INVALID_RECORD", "UNKNOWN_TOPIC_OR_PARTITION"],
   ...["TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "TRANSACTIONAL_ID_AUTHORIZATION_FAILED"],
   ...["OFFSET_METADATA_TOO_LARGE", "UNSUPPORTED_VERSION", "CLOSED"],
 ]);

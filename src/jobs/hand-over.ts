@@ -6,7 +6,8 @@ import { HandOverLostError } from "./calling-errors.ts";
 import type { CommitSource } from "./committer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { TransactionWork } from "./enqueue-transaction.ts";
-import { type FinishingMove, type Move, type Moves, TOO_LARGE } from "./moves.ts";
+import type { FinishingMove, Move, Moves } from "./moves.ts";
+import { TOO_LARGE } from "./named-error.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /** Failures of a transaction that no repetition mends. */

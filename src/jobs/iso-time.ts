@@ -1,3 +1,5 @@
+import { monthLength } from "./month-length.ts";
+
 let lastTime = Number.NaN;
 let lastText = "";
 
@@ -42,16 +44,11 @@ function plainTime(bytes: Uint8Array, from: number): number | undefined {
   const minute = number(bytes, from + 14, 2);
   const second = number(bytes, from + 17, 2);
   // Runtimes would let it run over into the next month.
-  if (day > daysIn(year, month)) return Number.NaN;
+  if (day > monthLength(year, month - 1)) return Number.NaN;
   const isTime = hour < 24 && minute < 60 && second < 60 && month >= 1 && month <= 12 && day >= 1;
   // Date.UTC takes years below 100 for those of the last century.
   if (!isTime || year < 100) return undefined;
   return Date.UTC(year, month - 1, day, hour, minute, second, number(bytes, from + 20, 3));
-}
-
-function daysIn(year: number, month: number): number {
-  if (month !== 2) return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
-  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
 }
 
 function number(bytes: Uint8Array, at: number, digits: number): number {

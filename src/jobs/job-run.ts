@@ -15,10 +15,7 @@ export interface RunHost {
 }
 
 /** Everything about a run but its payload, its log, and what its host does. */
-export type RunFields = Omit<
-  RunningJob,
-  "payload" | "log" | "signal" | "transaction" | "step" | "resumptions" | "tick"
->;
+export type RunFields = Omit<RunningJob, "payload" | "log" | keyof RunHost>;
 
 /** What `perform` gets as its second argument. */
 export class JobRun implements RunningJob {

@@ -5,7 +5,7 @@ import { LetterTooFarError, NoSuchLetterError } from "./dead-letter-errors.ts";
 import type { FinishedOffsets } from "./finished-offsets.ts";
 import type { GroupVisit, VisitedPartition } from "./group-visit.ts";
 import { redriven } from "./moved-record.ts";
-import { namedError } from "./named-error.ts";
+import { namedError, TOO_LARGE } from "./named-error.ts";
 import type { Pace } from "./pace.ts";
 import type { ReadBatch } from "./partition-reader.ts";
 import type { JobRecord } from "./received-job.ts";
@@ -23,7 +23,7 @@ export interface LetterReports {
 const MAX_STEP_BYTES = 1024 * 1024;
 /** What is wrong with one letter, and need not keep the others. */
 const OF_ONE_LETTER: ReadonlySet<string> = new Set([
-  ...["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_RECORD"],
+  ...[...TOO_LARGE, "INVALID_RECORD"],
   ...["UNKNOWN_TOPIC_OR_PARTITION", "TOPIC_AUTHORIZATION_FAILED"],
 ]);
 

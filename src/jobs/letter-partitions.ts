@@ -1,11 +1,11 @@
 import { Coordinator } from "../client/coordinator.ts";
 import { fetchOffsets } from "../client/group-offsets.ts";
-import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import type { AppState } from "./app-state.ts";
 import { InvalidOptionError, TopicMissingError } from "./errors.ts";
 import { findTopics } from "./find-topics.ts";
 import { FinishedOffsets } from "./finished-offsets.ts";
+import { logBounds } from "./log-bounds.ts";
 
 /** A partition of a dead letter topic, as it was when it was looked at. */
 export interface LetterPartition extends TopicPartition {
@@ -49,15 +49,14 @@ export async function lookAtLetters(
   );
   if (partitions.length === 0) return [];
   const coordinator = new Coordinator(cluster, redriveGroup(app));
-  const [committed, starts, ends] = await Promise.all([
+  const [committed, bounds] = await Promise.all([
     fetchOffsets(coordinator, partitions, ASK_TIMEOUT, signal),
-    listOffsets(cluster, partitions, "earliest", ASK_TIMEOUT, signal),
-    listOffsets(cluster, partitions, "latest", ASK_TIMEOUT, signal),
+    logBounds(cluster, partitions, ASK_TIMEOUT, signal),
   ]);
   return partitions.map(({ topic, partition }) => {
     const key = partitionKey(topic, partition);
     const { topicId } = found.get(topic)!;
-    const [start, end] = [starts.get(key)!, ends.get(key)!];
+    const { start, end } = bounds.get(key)!;
     return {
       topic,
       partition,

@@ -1,4 +1,4 @@
-import { backoffDelay } from "../client/backoff.ts";
+import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
 import { asKafkaError, type KafkaError, ProtocolError } from "../client/errors.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { type CommittedOffset, fetchOffsets, type OffsetToCommit } from "../client/group-offsets.ts";
@@ -43,9 +43,6 @@ export function finishing(source: MoveSource, offset: number): Move {
   };
 }
 
-/** What a failed move may say that can never be made with these records. */
-export const TOO_LARGE: ReadonlySet<string> = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
-
 export interface MoveOptions {
   /** Is given the place of each record; not called where nobody says them. */
   readonly placed?: ((places: readonly RecordMetadata[]) => void) | undefined;
@@ -53,7 +50,7 @@ export interface MoveOptions {
   readonly isFinal?: ((failure: KafkaError) => boolean) | undefined;
 }
 
-const RETRY_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 100, max: 30_000 };
+const RETRY_BACKOFF: BackoffOptions = { initial: 100, max: 30_000 };
 /** Longest wait (ms) for the verdict on a transaction, each time it is asked for. */
 const VERDICT_TIMEOUT = 10_000;
 

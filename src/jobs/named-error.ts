@@ -1,7 +1,8 @@
 import { KafkaError } from "../client/errors.ts";
 import { PayloadTooLargeError, TopicMissingError } from "./errors.ts";
 
-const TOO_LARGE = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
+/** What a broker says of a record, or of several together, that it will never take as they are. */
+export const TOO_LARGE: ReadonlySet<string> = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"]);
 
 /** Why job `job` did not get into `queue`: the client's error, or the job layer's where that says better what to do. */
 export function namedError(error: unknown, job: string, queue: string): unknown {

@@ -1,5 +1,6 @@
 import type { CronSchedule } from "./cron.ts";
-import { daysOf, monthLength } from "./cron-days.ts";
+import { daysOf } from "./cron-days.ts";
+import { monthLength } from "./month-length.ts";
 import type { TimeZone } from "./time-zone.ts";
 
 const SECOND = 1_000;

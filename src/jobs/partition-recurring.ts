@@ -1,4 +1,4 @@
-import { backoffDelay } from "../client/backoff.ts";
+import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import type { Timer } from "../net/clock.ts";
@@ -33,7 +33,7 @@ interface Change {
   readonly isPaused: boolean;
 }
 
-const RETRY_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 1_000, max: 30_000 };
+const RETRY_BACKOFF: BackoffOptions = { initial: 1_000, max: 30_000 };
 /** A wall clock that was set on is noticed within this time (ms), where fetches do not wait longer. */
 const LONGEST_SLEEP = 1_000;
 /** Recurring jobs that are dispatched together. */

@@ -2,7 +2,7 @@ import type { HeaderInput, ProducerRecord } from "../client/producer-record.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import { ATTEMPT_HEADER, PROGRESS_HEADER, RESUMPTION_HEADER, TOPIC_ID_HEADER } from "./headers.ts";
 import { decodeProgress, encodeProgress, NO_PROGRESS, type Progress } from "./progress.ts";
-import type { JobRecord, ReceivedJob } from "./received-job.ts";
+import { headerTextOf, type JobRecord, type ReceivedJob } from "./received-job.ts";
 import type { RecordPlace } from "./record-place.ts";
 import { type StateKey, stateKey } from "./state-topic.ts";
 import { StepError } from "./step-errors.ts";
@@ -38,12 +38,12 @@ export function progressRecord(
 }
 
 /** What such a record says; undefined: nothing, it is a tombstone. */
-export function progressOf({ id }: StateKey, { value, headers }: JobRecord): ProgressEntry | undefined {
+export function progressOf({ id }: StateKey, record: JobRecord): ProgressEntry | undefined {
+  const { value } = record;
   if (value === null) return undefined;
-  const topicId = headers.findLast(([name]) => name === TOPIC_ID_HEADER)?.[1];
   return {
     offset: Number(id),
-    topicId: topicId === undefined || topicId === null ? "" : decoder.decode(topicId),
+    topicId: headerTextOf(record, TOPIC_ID_HEADER) ?? "",
     progress: decodeProgress(decoder.decode(value)),
   };
 }

@@ -1,4 +1,4 @@
-import { backoffDelay } from "../client/backoff.ts";
+import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
 import { Coordinator } from "../client/coordinator.ts";
 import { type CommittedOffset, fetchOffsets } from "../client/group-offsets.ts";
 import { partitionKey } from "../client/topic-partition.ts";
@@ -16,7 +16,7 @@ import type { PlannedPartition, RedrivePlan } from "./redrive-plan.ts";
 const NEXT_PARTITION = 1_000;
 /** How often (ms) one that waits for partitions looks whether others have dealt with their letters. */
 const LOOK_EVERY = 5_000;
-const REJOIN_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 500, max: 10_000 };
+const REJOIN_BACKOFF: BackoffOptions = { initial: 500, max: 10_000 };
 
 /**
  * Deals with the planned letters, as a member of the redrive group. Others may do so at the same time: the group shares

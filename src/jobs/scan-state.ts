@@ -1,6 +1,6 @@
-import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey } from "../client/topic-partition.ts";
 import type { AppState } from "./app-state.ts";
+import { logBounds } from "./log-bounds.ts";
 import { readPartition } from "./partition-reader.ts";
 import type { JobRecord } from "./received-job.ts";
 import { StateScan } from "./state-scan.ts";
@@ -17,17 +17,13 @@ export async function scanState(
 ): Promise<StateScan[]> {
   const { kafka } = app.slot.use();
   const places = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
-  if (places.length === 0) return [];
-  const [starts, ends] = await Promise.all([
-    listOffsets(kafka.cluster, places, "earliest", ASK_TIMEOUT),
-    listOffsets(kafka.cluster, places, "latest", ASK_TIMEOUT),
-  ]);
+  const bounds = await logBounds(kafka.cluster, places, ASK_TIMEOUT);
   const { signal } = new AbortController();
   const scans: StateScan[] = [];
   for (const place of places) {
-    const at = partitionKey(topic, place.partition);
+    const { start, end } = bounds.get(partitionKey(topic, place.partition))!;
     const scan = new StateScan(() => true);
-    for await (const { records } of readPartition(kafka, place, starts.get(at)!, ends.get(at)!, signal)) {
+    for await (const { records } of readPartition(kafka, place, start, end, signal)) {
       for (const record of records) {
         scan.take(record);
         see(record, place.partition);

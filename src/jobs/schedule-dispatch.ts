@@ -1,12 +1,13 @@
-import { backoffDelay } from "../client/backoff.ts";
+import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
 import { asKafkaError, type KafkaError } from "../client/errors.ts";
 import { listOffsets } from "../client/list-offsets.ts";
 import type { RecordMetadata } from "../client/producer-record.ts";
-import type { TopicPartition } from "../client/topic-partition.ts";
+import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import { type ApartTarget, ApartTargets } from "./apart-targets.ts";
 import { DueBatches, type DueEntry } from "./due-batch.ts";
 import type { EventHub } from "./events.ts";
 import { ID_HEADER, JOB_HEADER } from "./headers.ts";
+import { TOO_LARGE } from "./named-error.ts";
 import { headerTextOf } from "./received-job.ts";
 import type { Runtime } from "./runtime.ts";
 import type { ScheduleContents } from "./schedule-contents.ts";
@@ -30,13 +31,13 @@ export interface DispatchParts {
 
 /** What no repetition changes for a record: it is not what its target takes. */
 export const UNACCEPTABLE: ReadonlySet<string> = new Set([
-  ...["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE", "INVALID_RECORD", "INVALID_PARTITIONS"],
-  "INVALID_TOPIC_EXCEPTION",
+  ...TOO_LARGE,
+  ...["INVALID_RECORD", "INVALID_PARTITIONS", "INVALID_TOPIC_EXCEPTION"],
   ...["INVALID_ARGUMENT", "UNSUPPORTED_FOR_MESSAGE_FORMAT"],
 ]);
 /** How long (ms) a target that was set apart has to say that it is there. */
 const PROBE_TIMEOUT = 5_000;
-const BURY_BACKOFF: { readonly initial: number; readonly max: number } = { initial: 1_000, max: 30_000 };
+const BURY_BACKOFF: BackoffOptions = { initial: 1_000, max: 30_000 };
 const DURING = "dispatching what is due";
 
 /** Sends what is due of one partition on its way, and lets go of what can never be (S7.4). */
@@ -127,7 +128,9 @@ export class ScheduleDispatch {
         this.#suspect(concerned, failure);
         outcome = "done";
       } else {
-        for (const target of new Map(concerned.map((each) => [placeOf(each.target), each.target])).values())
+        for (const target of new Map(
+          concerned.map((each) => [partitionKey(each.target.topic, each.target.partition), each.target]),
+        ).values())
           this.#apart.failed(target);
         this.#failed(failure);
         outcome = "done";
@@ -221,10 +224,6 @@ export class ScheduleDispatch {
 /** A failure may name a topic only. */
 function isAbout(failure: KafkaError, { topic, partition }: TopicPartition): boolean {
   return failure.topic === topic && (failure.partition === undefined || failure.partition === partition);
-}
-
-function placeOf({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`;
 }
 
 function withPlace({ topic, partition }: KafkaError): { topic?: string; partition?: number | undefined } {

@@ -163,11 +163,6 @@ export class ScheduleIndex {
     return place >> SHIFT < this.#chunks.length && this.offsetOf(place) === offset;
   }
 
-  /** Whether there is an entry. */
-  isTaken(place: number): boolean {
-    return place >> SHIFT < this.#chunks.length && this.offsetOf(place) !== NONE;
-  }
-
   /** Leaves an entry out of what is due, and keeps it. */
   detach(place: number): void {
     const { heapAt } = this.#chunks[place >> SHIFT]!;

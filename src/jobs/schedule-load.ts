@@ -1,9 +1,9 @@
 import { TimeoutError } from "../client/errors.ts";
-import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import { within } from "../client/within.ts";
 import type { EventHub } from "./events.ts";
 import type { LoadTurns } from "./load-turns.ts";
+import { logBounds } from "./log-bounds.ts";
 import { readPartition } from "./partition-reader.ts";
 import type { Runtime } from "./runtime.ts";
 import { ScheduleContents } from "./schedule-contents.ts";
@@ -45,7 +45,9 @@ const PROGRESS_EVERY = 1_000;
 export async function loadSchedule(source: ScheduleSource, writer: ScheduleWriter): Promise<LoadedSchedule> {
   const { runtime, place, room, turns, signal } = source;
   await takenOver(source, writer);
-  const { start, end } = await boundsOf(source);
+  // What is written, and not decided yet, counts.
+  const bounds = await logBounds(runtime.kafka.cluster, [place], ASK_TIMEOUT, signal, "readUncommitted");
+  const { start, end } = bounds.get(partitionKey(place.topic, place.partition))!;
   const contents = new ScheduleContents((offset) => window.drop(offset));
   const window = new ScheduleWindow(runtime.kafka, place, contents.index, signal, room);
   const epoch = await turns.run(TURN_PATIENCE, signal, () => readAll(source, contents, start, end));
@@ -80,17 +82,4 @@ function takenOver({ runtime, signal }: ScheduleSource, writer: ScheduleWriter):
     throw new TimeoutError("TRANSACTION_TIMED_OUT", `no coordinator answered within ${INIT_TIMEOUT} ms`);
   };
   return within(runtime.clock, INIT_TIMEOUT, writer.init(), late, signal);
-}
-
-async function boundsOf({
-  runtime,
-  place,
-  signal,
-}: ScheduleSource): Promise<{ readonly start: number; readonly end: number }> {
-  const { cluster } = runtime.kafka;
-  const key = partitionKey(place.topic, place.partition);
-  // What is written, and not decided yet, counts.
-  const ends = await listOffsets(cluster, [place], "latest", ASK_TIMEOUT, signal, "readUncommitted");
-  const starts = await listOffsets(cluster, [place], "earliest", ASK_TIMEOUT, signal);
-  return { start: starts.get(key)!, end: ends.get(key)! };
 }

@@ -1,5 +1,4 @@
 import type { FetchedRecord } from "../client/fetcher.ts";
-import { listOffsets } from "../client/list-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import { uuidv7 } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
@@ -10,6 +9,7 @@ import { readEntryId } from "./entry-id.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { findTopics } from "./find-topics.ts";
 import { ID_HEADER, JOB_HEADER, KEY_HEADER, RECORD_KEY_HEADER } from "./headers.ts";
+import { type LogBounds, logBounds } from "./log-bounds.ts";
 import { readPartition } from "./partition-reader.ts";
 import { readOffsets } from "./read-offsets.ts";
 import { headerTextOf } from "./received-job.ts";
@@ -140,24 +140,28 @@ interface Found extends TopicPartition {
 async function listScheduled(app: AppState, options: unknown): Promise<WaitingEntry[]> {
   const selection = checkSelection(app, options);
   const topics = await findTopics(app, selection.topics);
+  const places = [...topics].flatMap(([topic, { partitions }]) =>
+    Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+  );
+  const bounds = await logBounds(app.slot.use().kafka.cluster, places, ASK_TIMEOUT);
   const found: Found[] = [];
-  for (const [topic, { partitions }] of topics)
-    for (let partition = 0; partition < partitions; partition++)
-      found.push(...(await findIn(app, { topic, partition }, selection)));
+  for (const place of places) {
+    const ofIt = bounds.get(partitionKey(place.topic, place.partition))!;
+    found.push(...(await findIn(app, place, ofIt, selection)));
+  }
   found.sort((a, b) => a.due - b.due || a.offset - b.offset);
   return readFound(app, found.slice(0, selection.limit));
 }
 
-async function findIn(app: AppState, place: TopicPartition, { from, to, limit }: Selection): Promise<Found[]> {
-  const { kafka } = app.slot.use();
-  const key = partitionKey(place.topic, place.partition);
-  const [starts, ends] = await Promise.all([
-    listOffsets(kafka.cluster, [place], "earliest", ASK_TIMEOUT),
-    listOffsets(kafka.cluster, [place], "latest", ASK_TIMEOUT),
-  ]);
+async function findIn(
+  app: AppState,
+  place: TopicPartition,
+  { start, end }: LogBounds,
+  { from, to, limit }: Selection,
+): Promise<Found[]> {
   const contents = new ScheduleContents();
   const { signal } = new AbortController();
-  for await (const { records } of readPartition(kafka, place, starts.get(key)!, ends.get(key)!, signal))
+  for await (const { records } of readPartition(app.slot.use().kafka, place, start, end, signal))
     for (const record of records) contents.take(record);
   const { index } = contents;
   return index

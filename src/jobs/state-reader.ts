@@ -1,8 +1,9 @@
 import type { FetchedBatch, Fetcher } from "../client/fetcher.ts";
-import { type Isolation, listOffsets } from "../client/list-offsets.ts";
+import type { Isolation } from "../client/list-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import { sleep } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
+import { type LogBounds, logBounds } from "./log-bounds.ts";
 import { readPartition } from "./partition-reader.ts";
 import type { JobRecord } from "./received-job.ts";
 import { keyOfState, type PartitionState, requestOf, type StateRequest, StateScan } from "./state-scan.ts";
@@ -106,14 +107,10 @@ export class StateReader {
   }
 
   /** Where the log begins and ends. "readUncommitted": what is written, and not decided yet, counts. */
-  async #bounds(place: TopicPartition, isolation: Isolation): Promise<{ start: number; end: number }> {
+  async #bounds(place: TopicPartition, isolation: Isolation): Promise<LogBounds> {
     const { cluster } = this.#app.slot.use().kafka;
-    const { signal } = this.#stop;
-    const key = partitionKey(place.topic, place.partition);
-    // The end first: what is written after it was asked for is read by those that follow.
-    const ends = await listOffsets(cluster, [place], "latest", ASK_TIMEOUT, signal, isolation);
-    const starts = await listOffsets(cluster, [place], "earliest", ASK_TIMEOUT, signal);
-    return { start: starts.get(key)!, end: ends.get(key)! };
+    const bounds = await logBounds(cluster, [place], ASK_TIMEOUT, this.#stop.signal, isolation);
+    return bounds.get(partitionKey(place.topic, place.partition))!;
   }
 
   /** The record of a parked job, which was written at `at`, or nobody knows where. Undefined: there is none any more. */

@@ -3,7 +3,7 @@ import { checkOptions, describe, optionalBoolean, optionalFunction, within } fro
 import { InvalidOptionError } from "./errors.ts";
 import { encodeProgress, isStepName, MAX_PROGRESS_BYTES, type Progress, type StepProgress } from "./progress.ts";
 import { type Cursor, RunningStep, type StepSink } from "./step.ts";
-import { ProgressTooLargeError, StepError } from "./step-errors.ts";
+import { ProgressTooLargeError, StepError, type StepProblem } from "./step-errors.ts";
 
 /**
  * Why a run of a job with steps ended before the job did. "stopping": its worker closes, or is quiet. "revoked": its
@@ -45,7 +45,7 @@ const MAX_CAUSES = 16;
 const encoder = new TextEncoder();
 
 /** The steps of one run of a job (S7.7): skips those that are finished, keeps their order, and ends the run at a checkpoint. */
-export class StepRun implements StepSink {
+export class StepRun {
   readonly #host: StepHost;
   readonly #clock: Clock;
   readonly #finished: string[];
@@ -113,11 +113,11 @@ export class StepRun implements StepSink {
       const sink: StepSink = {
         moved: (text) => {
           this.#checkRunning(name);
-          this.moved(text);
+          this.#moved(text);
         },
         checkpoint: async () => {
           this.#checkRunning(name);
-          await this.checkpoint();
+          await this.#checkpoint();
         },
       };
       await work(new RunningStep(job, name, parsed, sink) as never);
@@ -164,7 +164,7 @@ export class StepRun implements StepSink {
     this.#host.progressed(this.progress);
   }
 
-  moved(text: string): void {
+  #moved(text: string): void {
     const { name, cursor } = this.#current!;
     // A run that is nowhere else has got no further: what then fails is to count.
     if (cursor === text) return;
@@ -183,7 +183,7 @@ export class StepRun implements StepSink {
     return encoder.encode(text).length;
   }
 
-  async checkpoint(): Promise<void> {
+  async #checkpoint(): Promise<void> {
     // Others have to have their turn: whoever closes the worker, and its heartbeats.
     if (this.#clock.monotonic() - this.#turnAt >= TURN_MS) {
       await new Promise<void>((resolve) => this.#clock.soon(resolve));
@@ -210,11 +210,7 @@ export class StepRun implements StepSink {
       throw this.#error("STEP_ENDED", name, "it has ended: await what it does before it returns");
   }
 
-  #error(
-    code: "STEP_TWICE" | "STEP_ORDER" | "STEP_NESTED" | "STEP_UNFINISHED" | "STEP_ENDED",
-    step: string,
-    problem: string,
-  ): StepError {
+  #error(code: StepProblem, step: string, problem: string): StepError {
     return new StepError(code, this.#host.job, step, problem);
   }
 
