@@ -23,6 +23,11 @@ const FURTHEST = 36_525 * DAY;
 const SMALLEST = 100_000_000_000;
 const HINT = "were seconds given, where milliseconds are expected, or microseconds?";
 
+/** Whether it says when. */
+export function isTimed({ wait, waitUntil }: Partial<Due>): boolean {
+  return wait !== undefined || waitUntil !== undefined;
+}
+
 /** Throws an {@link InvalidOptionError} for what is no time. */
 export function checkDue({ wait, waitUntil }: DueOptions, path: string): Due {
   if (wait !== undefined && waitUntil !== undefined)

@@ -3,7 +3,7 @@ import { type Clock, uuidv7 } from "../net/clock.ts";
 import { describe } from "./check-options.ts";
 import type { Contexts } from "./contexts.ts";
 import type { EnqueuedJob, ScheduledJob } from "./dispatched-job.ts";
-import { dueTime } from "./due-time.ts";
+import { dueTime, isTimed } from "./due-time.ts";
 import { EnqueueRun } from "./enqueue-run.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { type JobHeaders, writeHeaders } from "./headers.ts";
@@ -97,8 +97,8 @@ export function draftEnqueue(tools: DraftTools, { definition, settings, payload 
 }
 
 function scheduleOf(clock: Clock, definition: JobDefinition, settings: CheckedSettings): EnqueueDraft["schedule"] {
+  if (!isTimed(settings)) return undefined;
   const { wait, waitUntil } = settings;
-  if (wait === undefined && waitUntil === undefined) return undefined;
   const now = clock.now();
   const dueAt = dueTime({ wait, waitUntil }, now, `job "${definition.name}".set`);
   if (dueAt <= now) return undefined;

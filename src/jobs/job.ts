@@ -1,6 +1,6 @@
 import { checkOptions, describe, optionalText, within } from "./check-options.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
-import { checkDue, type Due, type DueOptions } from "./due-time.ts";
+import { checkDue, type Due, type DueOptions, isTimed } from "./due-time.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { checkUserHeaders, type JobHeaders } from "./headers.ts";
 import type { JobDefinition } from "./job-options.ts";
@@ -117,8 +117,7 @@ export class JobHandle implements Job<unknown, unknown>, ConfiguredJob<unknown> 
     const given = checkOptions(settings, path, SETTINGS);
     const { queue, headers } = given;
     const due = checkDue(given as DueOptions, path);
-    const isTimed = due.wait !== undefined || due.waitUntil !== undefined;
-    const { wait, waitUntil } = isTimed ? due : this.#settings;
+    const { wait, waitUntil } = isTimed(due) ? due : this.#settings;
     return new JobHandle(this.#calls, this.#definition, {
       ...{ wait, waitUntil },
       queue: queue === undefined ? this.#settings.queue : checkTopicName(queue, within(path, "queue")),

@@ -2,10 +2,11 @@ import { Coordinator } from "../client/coordinator.ts";
 import { fetchOffsets } from "../client/group-offsets.ts";
 import { partitionKey, type TopicPartition } from "../client/topic-partition.ts";
 import type { AppState } from "./app-state.ts";
-import { InvalidOptionError, TopicMissingError } from "./errors.ts";
+import { TopicMissingError } from "./errors.ts";
 import { findTopics } from "./find-topics.ts";
 import { FinishedOffsets } from "./finished-offsets.ts";
 import { logBounds } from "./log-bounds.ts";
+import { groupOf } from "./options.ts";
 
 /** A partition of a dead letter topic, as it was when it was looked at. */
 export interface LetterPartition extends TopicPartition {
@@ -23,9 +24,7 @@ export const ASK_TIMEOUT = 60_000;
 
 /** The group whose committed offsets say which dead letters have been dealt with. */
 export function redriveGroup({ settings }: AppState): string {
-  if (settings.group === undefined)
-    throw new InvalidOptionError("group", "missing: app.dead needs createApp({ group }), the workers' own");
-  return `${settings.group}.redrive`;
+  return `${groupOf(settings, "app.dead needs")}.redrive`;
 }
 
 /** The dead letter topics that the app's queues name. */

@@ -151,6 +151,12 @@ export function queueSettings(settings: AppSettings, name: string): QueueSetting
   );
 }
 
+/** The app's group. Throws an {@link InvalidOptionError} where there is none; `who`: what needs it, with its verb. */
+export function groupOf({ group }: AppSettings, who: string): string {
+  if (group !== undefined) return group;
+  throw new InvalidOptionError("group", `missing: ${who} createApp({ group }), the workers' own`);
+}
+
 /**
  * The settings of a topic that the app uses: those of a queue, of a schedule topic, or of a dead letter topic, which is
  * made with as many partitions as its queues.

@@ -5,12 +5,13 @@ import { checkOptions, describe, optionalInteger, optionalText, within } from ".
 import { DEFAULTS } from "./defaults.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { ERROR_HEADER, JOB_HEADER } from "./headers.ts";
-import { keyParkedBy, requestRecord } from "./parked-record.ts";
+import { groupOf } from "./options.ts";
+import { keyParkedBy } from "./parked-record.ts";
 import { headerOf, headerTextOf, type JobRecord } from "./received-job.ts";
 import { checkPlace, placeText, type RecordPlace } from "./record-place.ts";
 import { scanState } from "./scan-state.ts";
 import type { StateScan } from "./state-scan.ts";
-import { findStateTopic, statePartition, stateTopic } from "./state-topic.ts";
+import { findStateTopic, requestRecord, statePartition, stateTopic } from "./state-topic.ts";
 import { checkTopicName } from "./topic-name.ts";
 import { NotParkedError } from "./worker-errors.ts";
 
@@ -81,13 +82,8 @@ export function parkedJobs(app: AppState): ParkedJobs {
   };
 }
 
-function groupOf({ settings: { group } }: AppState): string {
-  if (group !== undefined) return group;
-  throw new InvalidOptionError("group", "missing: app.parked needs createApp({ group }), the workers' own");
-}
-
 async function findKeys(app: AppState): Promise<{ readonly keys: FoundKey[]; readonly partitions: number }> {
-  const topic = stateTopic(groupOf(app));
+  const topic = stateTopic(groupOf(app.settings, "app.parked needs"));
   const partitions = (await findStateTopic(app, topic)) ?? 0;
   const failures: Map<number, JobRecord>[] = Array.from({ length: partitions }, () => new Map());
   const scans = await scanState(app, topic, partitions, (record, partition) => {
@@ -128,7 +124,7 @@ async function request(app: AppState, kind: "release" | "discard", selection: un
   const isMeant = checkSelection(selection, kind);
   const { keys, partitions } = await findKeys(app);
   const chosen = isMeant(keys);
-  const topic = stateTopic(groupOf(app));
+  const topic = stateTopic(groupOf(app.settings, "app.parked needs"));
   const { clock } = app.slot.use();
   const producer = app.slot.use().producer(app.producer);
   const records = chosen.map((key) => {

@@ -13,7 +13,7 @@ import { countHeaders, errorHeader, keptHeaders } from "./moved-record.ts";
 import { headerOf, type JobRecord } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { RecordPlace } from "./record-place.ts";
-import { type StateKey, stateKey } from "./state-topic.ts";
+import { stateKey } from "./state-topic.ts";
 import type { FailureCounts } from "./verdict.ts";
 
 const decoder = new TextDecoder();
@@ -59,16 +59,6 @@ export function parkedRecord(record: JobRecord, from: RecordPlace, to: TopicPart
   if (error !== undefined) headers.push(errorHeader(error));
   const key = stateKey({ kind: "park", topic: from.topic, partition: from.partition, id: String(from.offset) });
   return { ...to, key, value: record.value ?? EMPTY, headers, timestamp: record.timestamp };
-}
-
-/** Asks the owner for what the key says, of the jobs that are parked by `by`. */
-export function requestRecord(key: StateKey, by: string, to: TopicPartition): ProducerRecord {
-  return { ...to, key: stateKey(key), value: by };
-}
-
-/** Deletes what is kept under the key. */
-export function tombstone(key: StateKey, to: TopicPartition): ProducerRecord {
-  return { ...to, key: stateKey(key), value: null };
 }
 
 /** The job again, as its queue had it at `offset`. */

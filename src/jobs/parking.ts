@@ -3,7 +3,7 @@ import { uuidv7 } from "../net/clock.ts";
 import { partitionedBy } from "./lane-placement.ts";
 import { type FinishingMove, finishing, type Move } from "./moves.ts";
 import { type ParkedKey, ParkedKeys } from "./parked-keys.ts";
-import { parkedBy, parkedRecord, requestRecord, tombstone } from "./parked-record.ts";
+import { parkedBy, parkedRecord } from "./parked-record.ts";
 import { ParkedRunner, type ParkedStore, type ParkingParts } from "./parked-runner.ts";
 import type { FailedAttempt } from "./partition-failures.ts";
 import { jobInfo } from "./perform.ts";
@@ -11,7 +11,7 @@ import { type ReceivedJob, readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import type { LoadedState } from "./state-reader.ts";
 import type { StateRequest } from "./state-scan.ts";
-import { type StateKey, type StateKind, stateKey } from "./state-topic.ts";
+import { requestRecord, type StateKey, type StateKind, stateKey, tombstone } from "./state-topic.ts";
 import { type FailureCounts, NO_FAILURES } from "./verdict.ts";
 
 /**

@@ -2,19 +2,18 @@ import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import type { Timer } from "../net/clock.ts";
-import { type CollectedEnqueue, collectEnqueues, sendTogether } from "./app-transaction.ts";
+import { collectEnqueues, sendTogether } from "./app-transaction.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type DueTicks, dueTicks } from "./due-ticks.ts";
 import { RECURRING_HEADER, TICK_HEADER } from "./headers.ts";
 import { isoTime } from "./iso-time.ts";
 import type { Move, MoveSource } from "./moves.ts";
 import { nextTick } from "./next-tick.ts";
-import { tombstone } from "./parked-record.ts";
 import type { RecurringDefinition } from "./recurring-definition.ts";
-import { type RecurringEntry, readRecurring, recurringKey, recurringRecord } from "./recurring-record.ts";
+import { lastOf, type RecurringEntry, readRecurring, recurringKey, recurringRecord } from "./recurring-record.ts";
 import type { StateFollower, StateReader } from "./state-reader.ts";
 import type { StateRequest } from "./state-scan.ts";
-import type { StateKind } from "./state-topic.ts";
+import { type StateKind, tombstone } from "./state-topic.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /** A recurring job, and how far it has got. */
@@ -24,6 +23,8 @@ interface Recurring {
   /** When it is due next (ms since 1970); infinity: never, or it is paused. */
   next: number;
   isPaused: boolean;
+  /** Nothing is written of it yet: a worker that comes later has to know from when on ticks count. */
+  isFresh: boolean;
 }
 
 /** Something that is to be written for one recurring job. */
@@ -93,24 +94,12 @@ export class PartitionRecurring implements StateFollower {
 
   /** Whatever else was told by another expression, or not at all, begins now. */
   #add(definition: RecurringDefinition, known: RecurringEntry | undefined): void {
-    const { cron, zone, schedule, name } = definition;
-    const isSame = known?.cron === cron && known.timeZone === zone.name;
-    const now = this.#context.clock.now();
-    const recurring: Recurring = {
-      definition,
-      last: isSame ? known.last : now,
-      next: 0,
-      isPaused: known?.isPaused === true,
-    };
-    this.#all.set(name, recurring);
-    if (!isSame) this.#fresh.add(recurring);
-    recurring.next = recurring.isPaused
-      ? Number.POSITIVE_INFINITY
-      : (nextTick(schedule, recurring.last, zone) ?? Number.POSITIVE_INFINITY);
+    const from = lastOf(definition, known);
+    const last = from ?? this.#context.clock.now();
+    const isPaused = known?.isPaused === true;
+    const next = nextOf(definition, last, isPaused);
+    this.#all.set(definition.name, { definition, last, next, isPaused, isFresh: from === undefined });
   }
-
-  /** Of which nothing is written yet: a worker that comes later has to know from when on ticks count. */
-  readonly #fresh = new Set<Recurring>();
 
   /** Another one was defined. */
   added(definition: RecurringDefinition, known: RecurringEntry | undefined): void {
@@ -159,8 +148,8 @@ export class PartitionRecurring implements StateFollower {
     const changes: Change[] = [];
     for (const recurring of this.#all.values()) {
       if (changes.length === MOST) break;
-      const { definition, last, next, isPaused } = recurring;
-      if (next > now && !this.#fresh.has(recurring)) continue;
+      const { definition, last, next, isPaused, isFresh } = recurring;
+      if (next > now && !isFresh) continue;
       const due = next > now ? { ticks: [], last } : dueTicks(definition, last, now);
       changes.push({ recurring, isPaused, due });
     }
@@ -177,7 +166,7 @@ export class PartitionRecurring implements StateFollower {
       });
       if (this.#isOver) return 0;
       await sendTogether(app, enqueues, (records) =>
-        this.#send(changes, requests, fixed(enqueues, records, changes, this.partition)),
+        this.#send(changes, requests, fixed(records, changes, this.partition)),
       );
     } catch (error) {
       if (error instanceof GivenUpError) {
@@ -229,13 +218,9 @@ export class PartitionRecurring implements StateFollower {
   }
 
   #done({ recurring, due, isPaused }: Change): void {
-    const { schedule, zone } = recurring.definition;
-    this.#fresh.delete(recurring);
-    recurring.last = due.last;
-    recurring.isPaused = isPaused;
-    recurring.next = isPaused
-      ? Number.POSITIVE_INFINITY
-      : (nextTick(schedule, due.last, zone) ?? Number.POSITIVE_INFINITY);
+    const { last } = due;
+    const next = nextOf(recurring.definition, last, isPaused);
+    Object.assign(recurring, { last, next, isPaused, isFresh: false });
   }
 
   #sleep(): void {
@@ -259,18 +244,17 @@ export class PartitionRecurring implements StateFollower {
   }
 }
 
+/** When it ticks next after `last`; infinity: never, or it is paused. */
+function nextOf({ schedule, zone }: RecurringDefinition, last: number, isPaused: boolean): number {
+  return (isPaused ? undefined : nextTick(schedule, last, zone)) ?? Number.POSITIVE_INFINITY;
+}
+
 /** The jobs of each tick, in order, where they belong: with the tick that each of them is for. */
-function fixed(
-  enqueues: readonly CollectedEnqueue[],
-  records: readonly ProducerRecord[],
-  changes: readonly Change[],
-  partition: number,
-): ProducerRecord[] {
+function fixed(records: readonly ProducerRecord[], changes: readonly Change[], partition: number): ProducerRecord[] {
   const ticks = changes.flatMap(({ recurring, due }) =>
     due.ticks.map((tick) => ({ tick, name: recurring.definition.name })),
   );
-  return enqueues.map((_, i) => {
-    const record = records[i]!;
+  return records.map((record, i) => {
     const { tick, name } = ticks[i]!;
     const headers = [...(record.headers as readonly (readonly [string, string])[])];
     headers.push([RECURRING_HEADER, name], [TICK_HEADER, isoTime(tick)]);

@@ -4,7 +4,6 @@ import type { Attempt } from "./attempt.ts";
 import { JobError } from "./errors.ts";
 import { type FinishingMove, finishing, type Move, type MoveSource } from "./moves.ts";
 import { TOO_LARGE } from "./named-error.ts";
-import { tombstone } from "./parked-record.ts";
 import { jobInfo } from "./perform.ts";
 import { NO_PROGRESS, type Progress } from "./progress.ts";
 import {
@@ -17,6 +16,7 @@ import {
 import type { ReceivedJob } from "./received-job.ts";
 import { holdsPlace } from "./resume-options.ts";
 import type { StateReader } from "./state-reader.ts";
+import { tombstone } from "./state-topic.ts";
 import { type InterruptReason, StepRun } from "./step-run.ts";
 import type { WorkerContext } from "./worker-context.ts";
 

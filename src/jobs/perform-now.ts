@@ -3,6 +3,7 @@ import type { AppState } from "./app-state.ts";
 import { enqueueTogether } from "./app-transaction.ts";
 import { Attempt, type AttemptHost } from "./attempt.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { isTimed } from "./due-time.ts";
 import { EnqueueRun } from "./enqueue-run.ts";
 import type { TransactionWork } from "./enqueue-transaction.ts";
 import { InvalidOptionError } from "./errors.ts";
@@ -24,7 +25,7 @@ export async function performNow(app: AppState, { definition, settings, payload 
   const { serializer } = app.settings;
   const { clock } = app.slot;
   const { name, partitioner, partitionKeyType, schema } = definition;
-  if (settings.wait !== undefined || settings.waitUntil !== undefined)
+  if (isTimed(settings))
     throw new InvalidOptionError(`job "${name}".performNow`, "it runs here and now: leave wait and waitUntil out");
   const queue = settings.queue ?? definition.queue;
   const id = settings.id ?? uuidv7(clock);

@@ -1,5 +1,6 @@
 import { checkOptions, describe, optionalChoice } from "./check-options.ts";
 import { type CronSchedule, parseCron } from "./cron.ts";
+import { isTimed } from "./due-time.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { type PreparedCall, preparedCall } from "./job.ts";
 import type { PreparedJob } from "./prepared-job.ts";
@@ -51,7 +52,7 @@ export function checkRecurring(value: unknown): RecurringDefinition {
   const schedule = parseCron(options.cron, `${path}.cron`);
   const zone = timeZone(options.timeZone ?? "UTC", `${path}.timeZone`);
   const call = preparedCall(options.job as PreparedJob, `${path}.job`);
-  if (call.settings.wait !== undefined || call.settings.waitUntil !== undefined)
+  if (isTimed(call.settings))
     throw new InvalidOptionError(`${path}.job`, "it has a wait of its own: the ticks say when it is enqueued");
   return {
     ...{ name, schedule, zone, call, cron: options.cron as string, job: options.job as PreparedJob },

@@ -5,13 +5,13 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { findTopics } from "./find-topics.ts";
 import { nextTick } from "./next-tick.ts";
-import { requestRecord } from "./parked-record.ts";
+import { groupOf } from "./options.ts";
 import { checkRecurring, type RecurringDefinition, type RecurringOptions } from "./recurring-definition.ts";
-import type { RecurringEntry } from "./recurring-record.ts";
+import { lastOf, type RecurringEntry } from "./recurring-record.ts";
 import { homeOf } from "./recurring-registry.ts";
 import { scanState } from "./scan-state.ts";
 import type { StateScan } from "./state-scan.ts";
-import { statePartition, stateTopic } from "./state-topic.ts";
+import { requestRecord, statePartition, stateTopic } from "./state-topic.ts";
 
 /** A job that is enqueued again and again, as `app.recurring` defined it. */
 export interface RecurringJob {
@@ -63,7 +63,7 @@ export function defineRecurring(app: AppState, dispatcher: Dispatcher, options: 
 }
 
 function find(app: AppState, name: string): RecurringDefinition {
-  const definition = [...app.recurring.all].find((each) => each.name === name);
+  const definition = app.recurring.get(name);
   if (definition !== undefined) return definition;
   const known = [...app.recurring.all].map((each) => each.name);
   throw new InvalidOptionError("recurring", `none is named "${name}" (${known.join(", ") || "there are none"})`);
@@ -78,13 +78,12 @@ function handle(app: AppState, dispatcher: Dispatcher, definition: RecurringDefi
   };
 }
 
-function groupOf({ settings: { group } }: AppState): string {
-  if (group !== undefined) return group;
-  throw new InvalidOptionError("group", "missing: recurring jobs need createApp({ group }), the workers' own");
+function stateTopicOf({ settings }: AppState): string {
+  return stateTopic(groupOf(settings, "recurring jobs need"));
 }
 
 async function request(app: AppState, definition: RecurringDefinition, kind: "pause" | "resume"): Promise<void> {
-  const topic = stateTopic(groupOf(app));
+  const topic = stateTopicOf(app);
   const { queue, name } = definition;
   const found = await findTopics(app, [queue, topic]);
   const [home, state] = [found.get(queue), found.get(topic)];
@@ -102,7 +101,7 @@ async function request(app: AppState, definition: RecurringDefinition, kind: "pa
 
 async function listRecurring(app: AppState): Promise<RecurringJobStatus[]> {
   const definitions = [...app.recurring.all];
-  const topic = stateTopic(groupOf(app));
+  const topic = stateTopicOf(app);
   const found = await findTopics(app, [...new Set([...definitions.map(({ queue }) => queue), topic])]);
   const scans = await scanState(app, topic, found.get(topic)?.partitions ?? 0);
   return definitions.map((definition) => {
@@ -121,8 +120,8 @@ function statusOf(
 ): RecurringJobStatus {
   const { name, cron, zone, schedule, queue, call } = definition;
   const isPaused = entry?.isPaused === true;
-  const isSame = entry?.cron === cron && entry.timeZone === zone.name;
-  const next = isPaused ? undefined : nextTick(schedule, isSame ? entry.last : app.slot.clock.now(), zone);
+  const last = lastOf(definition, entry) ?? app.slot.clock.now();
+  const next = isPaused ? undefined : nextTick(schedule, last, zone);
   return {
     ...{ name, cron, timeZone: zone.name, job: call.definition.name, queue, isPaused },
     last: entry === undefined ? undefined : new Date(entry.last),

@@ -40,6 +40,11 @@ export function recurringRecord(
   };
 }
 
+/** Up to when ticks are dealt with; undefined: they are told otherwise now, or nothing is known, so that it begins anew. */
+export function lastOf({ cron, zone }: RecurringDefinition, entry: RecurringEntry | undefined): number | undefined {
+  return entry?.cron === cron && entry.timeZone === zone.name ? entry.last : undefined;
+}
+
 /** Undefined: nothing is known, or nothing that can be read: it begins anew. */
 export function readRecurring(name: string, value: Uint8Array | null): RecurringEntry | undefined {
   if (value === null) return undefined;

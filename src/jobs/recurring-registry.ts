@@ -31,6 +31,10 @@ export class RecurringRegistry {
     return this.#definitions.size;
   }
 
+  get(name: string): RecurringDefinition | undefined {
+    return this.#definitions.get(name);
+  }
+
   get all(): IterableIterator<RecurringDefinition> {
     return this.#definitions.values();
   }

@@ -4,7 +4,7 @@ import { uuidv7 } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import { checkOptions, describe, optionalInteger, optionalText, within } from "./check-options.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { checkDue, checkInstant, type DueOptions, dueTime } from "./due-time.ts";
+import { checkDue, checkInstant, type DueOptions, dueTime, isTimed } from "./due-time.ts";
 import { readEntryId } from "./entry-id.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { findTopics } from "./find-topics.ts";
@@ -73,8 +73,7 @@ export async function rescheduleScheduled(
 ): Promise<"rescheduled" | "tooLate"> {
   const { entry, ...place } = checkEntry(app, job, "reschedule");
   const due = checkDue(checkOptions(options, "reschedule", ["wait", "waitUntil"]) as DueOptions, "reschedule");
-  if (due.wait === undefined && due.waitUntil === undefined)
-    throw new InvalidOptionError("reschedule", "say when: { wait } or { waitUntil }");
+  if (!isTimed(due)) throw new InvalidOptionError("reschedule", "say when: { wait } or { waitUntil }");
   const at = dueTime(due, app.slot.use().clock.now(), "reschedule");
   return (await ask(app, place, { kind: "reschedule", entry, at })) === "tooLate" ? "tooLate" : "rescheduled";
 }

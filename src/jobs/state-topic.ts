@@ -1,6 +1,7 @@
 import { defaultPartition } from "../client/default-partitioner.ts";
 import { ErrorCode } from "../client/error-code.ts";
 import { KafkaError, ProtocolError } from "../client/errors.ts";
+import type { ProducerRecord } from "../client/producer-record.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import type { AppState } from "./app-state.ts";
 import { StateTopicError } from "./errors.ts";
@@ -51,6 +52,16 @@ export function parseStateKey(text: string): StateKey | undefined {
 /** Where the state of a queue's partition is, in a state topic of so many partitions. */
 export function statePartition({ topic, partition }: TopicPartition, partitions: number): number {
   return defaultPartition(`${topic}/${partition}`, partitions);
+}
+
+/** Asks the owner for what the key says, at `to`: of the jobs that are parked by `by`, or of the recurring job of that name. */
+export function requestRecord(key: StateKey, by: string, to: TopicPartition): ProducerRecord {
+  return { ...to, key: stateKey(key), value: by };
+}
+
+/** Deletes what is kept under the key. */
+export function tombstone(key: StateKey, to: TopicPartition): ProducerRecord {
+  return { ...to, key: stateKey(key), value: null };
 }
 
 /** Undefined: there is no such topic yet. */
