@@ -1,20 +1,9 @@
 import type { Cluster } from "../client/cluster.ts";
 import type { AppState } from "./app-state.ts";
 import { cleanupPolicy } from "./cleanup-policy.ts";
+import { countPartitions } from "./count-partitions.ts";
 import { InvalidOptionError } from "./errors.ts";
-import { namedError } from "./named-error.ts";
 import { queueSettings } from "./options.ts";
-
-/** Longest wait (ms) for the brokers' word on a topic. */
-const FIND_TIMEOUT = 60_000;
-
-async function countPartitions(cluster: Cluster, topic: string, signal: AbortSignal): Promise<number> {
-  try {
-    return (await cluster.topic(topic, FIND_TIMEOUT, signal)).partitions.length;
-  } catch (error) {
-    throw namedError(error, "", topic);
-  }
-}
 
 /** A dead letter has to have a place before the first job dies (S4.5). */
 export async function findDeadLetterTopics(

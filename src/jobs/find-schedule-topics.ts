@@ -1,13 +1,10 @@
 import type { Cluster } from "../client/cluster.ts";
 import type { AppState } from "./app-state.ts";
 import { cleanupPolicy } from "./cleanup-policy.ts";
+import { countPartitions } from "./count-partitions.ts";
 import { InvalidOptionError } from "./errors.ts";
-import { namedError } from "./named-error.ts";
 import { checkPartitions } from "./partition-check.ts";
 import { deadScheduleTopic } from "./reserved-topics.ts";
-
-/** Longest wait (ms) for the brokers' word on a topic. */
-const FIND_TIMEOUT = 60_000;
 
 /**
  * Makes sure that the app's schedule topics are there, keep what waits in them, and have a place for what can never be
@@ -15,20 +12,13 @@ const FIND_TIMEOUT = 60_000;
  */
 export async function findScheduleTopics(app: AppState, cluster: Cluster, signal: AbortSignal): Promise<void> {
   const { scheduleTopics, kafka } = app.slot.use();
-  const count = async (topic: string): Promise<number> => {
-    try {
-      return (await cluster.topic(topic, FIND_TIMEOUT, signal)).partitions.length;
-    } catch (error) {
-      throw namedError(error, "", topic);
-    }
-  };
   for (const settings of app.settings.scheduledMessagesTopics.values()) {
     const { name } = settings;
-    const partitions = await count(name);
+    const partitions = await countPartitions(cluster, name, signal);
     checkPartitions(settings, partitions);
     await scheduleTopics.check(name);
     const dead = deadScheduleTopic(name);
-    const places = await count(dead);
+    const places = await countPartitions(cluster, dead, signal);
     if (places < partitions) {
       const problem = `"${dead}" has ${places} partitions, "${name}" has ${partitions}: what cannot be dispatched keeps its partition. Add partitions to it`;
       throw new InvalidOptionError("scheduledMessagesTopics", problem);

@@ -2,6 +2,7 @@ import type { KafkaError } from "../client/errors.ts";
 import type { ProducerRecord } from "../client/producer-record.ts";
 import type { Attempt } from "./attempt.ts";
 import { backoffWait } from "./backoff.ts";
+import { FIND_TIMEOUT } from "./count-partitions.ts";
 import { findRule } from "./error-rules.ts";
 import { Discard, RetryLater } from "./job-controls.ts";
 import type { MoveSource } from "./moves.ts";
@@ -17,9 +18,6 @@ import { TooManyResumptionsError } from "./step-errors.ts";
 import type { InterruptReason } from "./step-run.ts";
 import type { FailureCounts } from "./verdict.ts";
 import type { WorkerContext } from "./worker-context.ts";
-
-/** Longest wait (ms) for the brokers' word on a schedule topic. */
-const FIND_TIMEOUT = 60_000;
 
 /** A run that got further before it ended. */
 interface EndedRun {

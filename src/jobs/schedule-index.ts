@@ -1,4 +1,5 @@
 import { entryIdText } from "./entry-id.ts";
+import { Heap } from "./heap.ts";
 
 /** Entries of one chunk of memory: it grows by chunks, so that nothing is ever copied. */
 const CHUNK = 16_384;
@@ -192,7 +193,7 @@ export class ScheduleIndex {
   next(most: number, limit: number): number[] {
     const found: number[] = [];
     // Of the heap's own tree, what stands right below what was found.
-    const edge = new Edge((a, b) => this.isBefore(this.#heap[a]!, this.#heap[b]!));
+    const edge = new Heap<number>((a, b) => this.isBefore(this.#heap[a]!, this.#heap[b]!));
     if (this.#heapSize > 0) edge.add(0);
     while (found.length < most) {
       const at = edge.shift();
@@ -250,45 +251,4 @@ function hashOf(ids: Int32Array, at: number): number {
   let hash = ids[at + 3]! ^ Math.imul(ids[at + 2]!, 0x9e37_79b1) ^ Math.imul(ids[at + 1]!, 0x85eb_ca6b) ^ ids[at]!;
   hash = Math.imul(hash ^ (hash >>> 16), 0x7feb_352d);
   return hash ^ (hash >>> 15);
-}
-
-/** A small heap of numbers. */
-class Edge {
-  readonly #items: number[] = [];
-  readonly #isBefore: (a: number, b: number) => boolean;
-
-  constructor(isBefore: (a: number, b: number) => boolean) {
-    this.#isBefore = isBefore;
-  }
-
-  add(item: number): void {
-    const items = this.#items;
-    let at = items.length;
-    items.push(item);
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!this.#isBefore(item, items[parent]!)) break;
-      items[at] = items[parent]!;
-      at = parent;
-    }
-    items[at] = item;
-  }
-
-  shift(): number | undefined {
-    const items = this.#items;
-    const first = items[0];
-    const last = items.pop();
-    if (last === undefined || items.length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= items.length) break;
-      if (child + 1 < items.length && this.#isBefore(items[child + 1]!, items[child]!)) child++;
-      if (!this.#isBefore(items[child]!, last)) break;
-      items[at] = items[child]!;
-      at = child;
-    }
-    items[at] = last;
-    return first;
-  }
 }

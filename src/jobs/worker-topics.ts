@@ -1,16 +1,13 @@
 import type { Cluster } from "../client/cluster.ts";
 import { TopicSubscription } from "../client/topic-subscription.ts";
 import type { AppState } from "./app-state.ts";
+import { countPartitions, FIND_TIMEOUT } from "./count-partitions.ts";
 import { findDeadLetterTopics } from "./dead-letter-topics.ts";
 import { JobError, OverlappingPatternsError } from "./errors.ts";
-import { namedError } from "./named-error.ts";
 import { queueSettings } from "./options.ts";
 import { checkPartitions } from "./partition-check.ts";
 import { patternsOf } from "./queue-patterns.ts";
 import type { WorkSettings } from "./work-options.ts";
-
-/** Longest wait (ms) for the brokers' word on the queues' topics. */
-const FIND_TIMEOUT = 60_000;
 
 /** Who is told when the patterns match other topics than before. */
 export interface TopicsSink {
@@ -67,10 +64,8 @@ export class WorkerTopics {
   async find(): Promise<void> {
     const { signal } = this.#stop;
     for (const queue of this.#queues) {
-      const { partitions } = await this.#cluster.topic(queue, FIND_TIMEOUT, signal).catch((error: unknown) => {
-        throw namedError(error, "", queue);
-      });
-      checkPartitions(queueSettings(this.#app.settings, queue), partitions.length);
+      const partitions = await countPartitions(this.#cluster, queue, signal);
+      checkPartitions(queueSettings(this.#app.settings, queue), partitions);
     }
     if (this.#patterns.length > 0) await this.#subscription.find(FIND_TIMEOUT, signal);
     for (const error of this.#refused.values()) throw error;

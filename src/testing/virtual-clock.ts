@@ -1,3 +1,4 @@
+import { Heap } from "../jobs/heap.ts";
 import { type Clock, nextTurn, type Timer } from "../net/clock.ts";
 
 interface Entry {
@@ -18,7 +19,7 @@ export class VirtualClock {
   #now: number;
   readonly #origin: number;
   #sequence = 0;
-  readonly #heap: Entry[] = [];
+  readonly #heap = new Heap<Entry>(before);
   #state: number;
   /** Called whenever a timer is set: whoever moves the time may have come to rest. */
   onTimer: (() => void) | undefined;
@@ -60,7 +61,7 @@ export class VirtualClock {
       clock,
       cancelled: false,
     };
-    push(this.#heap, entry);
+    this.#heap.add(entry);
     this.onTimer?.();
     return {
       cancel: () => {
@@ -96,9 +97,9 @@ export class VirtualClock {
   /** Fires the next timer, and moves the time to it, where it is due by `limit` (ms since 1970). False: there is none. */
   step(limit: number): boolean {
     for (;;) {
-      const next = this.#heap[0];
+      const next = this.#heap.first;
       if (next === undefined || next.at > limit) return false;
-      pop(this.#heap);
+      this.#heap.shift();
       if (next.cancelled || next.clock.frozen) continue;
       this.#now = Math.max(this.#now, next.at);
       next.fire();
@@ -176,31 +177,4 @@ export class InstanceClock implements Clock {
 
 function before(a: Entry, b: Entry): boolean {
   return a.at < b.at || (a.at === b.at && a.sequence < b.sequence);
-}
-
-function push(heap: Entry[], entry: Entry): void {
-  let i = heap.length;
-  heap.push(entry);
-  while (i > 0) {
-    const parent = (i - 1) >> 1;
-    if (!before(entry, heap[parent]!)) break;
-    heap[i] = heap[parent]!;
-    i = parent;
-  }
-  heap[i] = entry;
-}
-
-function pop(heap: Entry[]): void {
-  const last = heap.pop()!;
-  if (heap.length === 0) return;
-  let i = 0;
-  for (;;) {
-    let child = 2 * i + 1;
-    if (child >= heap.length) break;
-    if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++;
-    if (!before(heap[child]!, last)) break;
-    heap[i] = heap[child]!;
-    i = child;
-  }
-  heap[i] = last;
 }
