@@ -10,24 +10,13 @@ async function ottla(...argv: string[]): Promise<{ code: number; out: string; er
   return { code, out: io.out(), err: io.err() };
 }
 
+const COMMANDS = ["dev", "worker", "enqueue", "topics", "scheduled", "recurring", "blocked", "dead", "broker"];
+
 describe("ottla", () => {
   test("--help lists commands, exit codes and variables on standard output", async () => {
     const { code, out, err } = await ottla("--help");
     assert.deepEqual([code, err], [0, ""]);
-    for (const word of [
-      "dev",
-      "worker",
-      "enqueue",
-      "topics",
-      "scheduled",
-      "recurring",
-      "blocked",
-      "dead",
-      "broker",
-      "Exit codes",
-      "KAFKA_BROKERS",
-      "NO_COLOR",
-    ]) {
+    for (const word of [...COMMANDS, "Exit codes", "KAFKA_BROKERS", "NO_COLOR"]) {
       assert.ok(out.includes(word), word);
     }
     assert.deepEqual((await ottla("-h")).out, out);
@@ -35,17 +24,7 @@ describe("ottla", () => {
   });
 
   test("COMMAND --help tells of that command and its options", async () => {
-    for (const command of [
-      "dev",
-      "worker",
-      "enqueue",
-      "topics",
-      "scheduled",
-      "recurring",
-      "blocked",
-      "dead",
-      "broker",
-    ]) {
+    for (const command of COMMANDS) {
       const { code, out } = await ottla(command, "--help");
       assert.equal(code, 0);
       assert.ok(out.includes(`ottla ${command}`) && out.includes("--help"), out);

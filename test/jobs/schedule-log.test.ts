@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { madeBatch } from "../support/made-batch.ts";
-import { SCHEDULE, ScheduleScene } from "../support/schedule-scene.ts";
-import { startWorkerBench, underBoth, type WorkerProcess } from "../support/worker-bench.ts";
+import { SCHEDULE, ScheduleScene, startScheduleScene } from "../support/schedule-scene.ts";
+import { underBoth, type WorkerProcess } from "../support/worker-bench.ts";
 
 const loads = (process: WorkerProcess): number => process.seen("scheduleLoaded").length;
 const sorted = (list: readonly number[]): number[] => [...list].sort((a, b) => a - b);
@@ -10,9 +10,7 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 
 underBoth("S7.3 a schedule topic that is deleted and made again is loaded anew, also amid a load", async (t) => {
   for (const when of ["running", "loading"] as const) {
-    const bench = await startWorkerBench(t);
-    await ScheduleScene.topics(bench);
-    const scene = new ScheduleScene(bench);
+    const { bench, scene } = await startScheduleScene(t);
     const process = scene.process("w");
     await scene.remindMany(process, 100, { from: 60_000, to: 61_000 });
     const { faults } = bench.broker;
@@ -35,9 +33,7 @@ underBoth("S7.3 a schedule topic that is deleted and made again is loaded anew, 
 });
 
 test("S7.3 a log that was truncated is loaded again, whatever was being read of it", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   // One by one, so that each is a batch of its own.
   for (const n of range(0, 40)) await scene.remind(process, n, { waitUntil: ScheduleScene.instant(200_000 + n) });
@@ -58,9 +54,7 @@ test("S7.3 a log that was truncated is loaded again, whatever was being read of 
 });
 
 test("S7.3 records that were deleted are forgotten, and the others are dispatched", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   for (const n of range(0, 30)) await scene.remind(process, n, { waitUntil: ScheduleScene.instant(100_000 + n) });
   const worker = await process.work();
@@ -72,9 +66,7 @@ test("S7.3 records that were deleted are forgotten, and the others are dispatche
 });
 
 test("S7.3 a log that cannot be read is tried again and again, ever more seldom, and gone on with once it can", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   await scene.remind(process, 0, { waitUntil: ScheduleScene.instant(100_000) });
   const worker = await process.work();
@@ -97,9 +89,7 @@ test("S7.3 a log that cannot be read is tried again and again, ever more seldom,
 });
 
 test("S7.3 S8.7 what lies on the border of compaction is dispatched all the same, once", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   await scene.remindMany(process, 200, { from: 20_000, to: 60_000 });
   await process.work();

@@ -3,15 +3,13 @@ import { test } from "node:test";
 import { defaultPartition } from "../../src/client/default-partitioner.ts";
 import { InvalidOptionError } from "../../src/jobs/errors.ts";
 import type { MessageToSchedule } from "../../src/jobs/schedule-message.ts";
-import { headersOf, SCHEDULE, ScheduleScene, stage } from "../support/schedule-scene.ts";
-import { BENCH_START, startWorkerBench } from "../support/worker-bench.ts";
+import { headersOf, SCHEDULE, stage, startScheduleScene } from "../support/schedule-scene.ts";
+import { BENCH_START } from "../support/worker-bench.ts";
 
 const text = (bytes: Uint8Array | null): string | null => (bytes === null ? null : new TextDecoder().decode(bytes));
 
 test("S7.1 S7.4 plain messages arrive as they were given: bytes, no value, no key, headers, a partition", async (t) => {
-  const bench = await startWorkerBench(t, { topics: { q: 1, plain: 4 } });
-  await ScheduleScene.topics(bench, 2);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t, { topics: { q: 1, plain: 4 } }, 2);
   const process = scene.process("w");
   await process.work({ queues: [] });
   const at = new Date(BENCH_START + 20_000);

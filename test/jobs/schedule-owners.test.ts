@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import { ErrorCode } from "../../protocol/errors.ts";
 import { ScheduleTopicSharedError } from "../../src/jobs/schedule-errors.ts";
-import { SCHEDULE, ScheduleScene } from "../support/schedule-scene.ts";
-import {
-  HEARTBEAT_API,
-  startWorkerBench,
-  underBoth,
-  type WorkerBench,
-  type WorkerProcess,
-} from "../support/worker-bench.ts";
+import { SCHEDULE, type ScheduleScene, startScheduleScene } from "../support/schedule-scene.ts";
+import { HEARTBEAT_API, underBoth, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const sorted = (list: readonly number[]): number[] => [...list].sort((a, b) => a - b);
@@ -40,9 +34,7 @@ function takeovers(bench: WorkerBench): string[] {
 const loads = (process: WorkerProcess): number => process.seen("scheduleLoaded").length;
 
 underBoth("S7.3 S8.7 workers come and go while thousands fall due, and each is dispatched once", async (t) => {
-  const bench = await startWorkerBench(t, { topics: { q: 4 } });
-  await ScheduleScene.topics(bench, 4);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t, { topics: { q: 4 } }, 4);
   const a = scene.process("a");
   const first = await a.work();
   await scene.remindMany(a, 2_000, { from: 10_000, to: 20_000 });
@@ -72,9 +64,7 @@ underBoth(
   async (t) => {
     for (const when of ["beforeApply", "afterApply"] as const)
       for (const { api, nth } of MOMENTS) {
-        const bench = await startWorkerBench(t);
-        await ScheduleScene.topics(bench);
-        const scene = new ScheduleScene(bench);
+        const { bench, scene } = await startScheduleScene(t);
         const enqueuer = scene.process("enqueuer");
         await scene.remindMany(enqueuer, 1_200, { from: 5_000, to: 8_000 });
         const [first, second] = [scene.process("first"), scene.process("second")];
@@ -98,9 +88,7 @@ for (const how of ["is frozen", "is cut off"] as const)
   underBoth(
     `S7.3 S8.7 an owner that ${how} amid a transaction commits nothing once the next one has loaded`,
     async (t) => {
-      const bench = await startWorkerBench(t);
-      await ScheduleScene.topics(bench);
-      const scene = new ScheduleScene(bench);
+      const { bench, scene } = await startScheduleScene(t);
       const old = scene.process("old");
       await old.work();
       const next = scene.process("next");
@@ -131,9 +119,7 @@ for (const how of ["is frozen", "is cut off"] as const)
 underBoth(
   "S7.3 an owner that was frozen before it could load again does not take the id from the next one",
   async (t) => {
-    const bench = await startWorkerBench(t);
-    await ScheduleScene.topics(bench);
-    const scene = new ScheduleScene(bench);
+    const { bench, scene } = await startScheduleScene(t);
     const old = scene.process("old");
     bench.broker.faults.fail({ api: "Fetch", errorCode: ErrorCode.TOPIC_AUTHORIZATION_FAILED });
     await scene.remind(old, 0, { wait: "1h" });
@@ -154,9 +140,7 @@ underBoth(
 underBoth(
   "S7.3 whoever is fenced awaits a heartbeat, and loads again where the partition is still its own",
   async (t) => {
-    const bench = await startWorkerBench(t);
-    await ScheduleScene.topics(bench);
-    const scene = new ScheduleScene(bench);
+    const { bench, scene } = await startScheduleScene(t);
     const process = scene.process("w");
     await process.work();
     await bench.until(() => loads(process) === 1);
@@ -186,9 +170,7 @@ underBoth(
 underBoth(
   "S7.3 two groups on one topic: told once, the partition stops and says so, and what waits is dispatched once",
   async (t) => {
-    const bench = await startWorkerBench(t);
-    await ScheduleScene.topics(bench);
-    const scene = new ScheduleScene(bench);
+    const { bench, scene } = await startScheduleScene(t);
     const [a, b] = [scene.process("a", { group: "a" }), scene.process("b", { group: "b" })];
     const workers = [await a.work(), await b.work({ queues: [] })];
     await scene.remindMany(a, 60, { from: 10_000, to: 130_000 });
@@ -210,9 +192,7 @@ underBoth(
 );
 
 underBoth("S7.3 a transaction of its own that took too long is not taken for somebody else's", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w", { transactionTimeout: "2s" });
   const worker = await process.work();
   await bench.until(() => loads(process) === 1);
@@ -230,9 +210,7 @@ underBoth(
   "S7.3 nor is one that nobody could abort in time, and that is learned of as the next one begins",
   async (t) => {
     // With the newer transactions its coordinator lets it go on.
-    const bench = await startWorkerBench(t, { nodes: 2, features: { "transaction.version": 1 } });
-    await ScheduleScene.topics(bench);
-    const scene = new ScheduleScene(bench);
+    const { bench, scene } = await startScheduleScene(t, { nodes: 2, features: { "transaction.version": 1 } });
     const process = scene.process("w");
     bench.broker.faults.moveLeader(SCHEDULE, 0, 1);
     bench.broker.faults.moveLeader("q", 0, 2);
@@ -265,9 +243,7 @@ underBoth(
   "S7.3 S7.4 nobody says whether a transaction counts: it is loaded again, and each is dispatched once",
   async (t) => {
     for (const when of ["beforeApply", "afterApply"] as const) {
-      const bench = await startWorkerBench(t);
-      await ScheduleScene.topics(bench);
-      const scene = new ScheduleScene(bench);
+      const { bench, scene } = await startScheduleScene(t);
       const process = scene.process("w", { kafka: { clientId: "w", requestTimeout: "1s" } });
       await process.work();
       await bench.until(() => loads(process) === 1);
@@ -286,9 +262,7 @@ underBoth(
 underBoth(
   "S7.3 S7.4 leaders and coordinators move while thousands fall due, and each is dispatched once",
   async (t) => {
-    const bench = await startWorkerBench(t, { nodes: 3, topics: { q: 3 } });
-    await ScheduleScene.topics(bench, 2);
-    const scene = new ScheduleScene(bench);
+    const { bench, scene } = await startScheduleScene(t, { nodes: 3, topics: { q: 3 } }, 2);
     const process = scene.process("w");
     await process.work();
     await scene.remindMany(process, 2_000, { from: 5_000, to: 20_000 });
@@ -310,9 +284,7 @@ underBoth(
 underBoth(
   "S6.1 S7.3 a partition that is lost and comes back is followed again, whatever the last ownership still has on its way",
   async (t) => {
-    const bench = await startWorkerBench(t);
-    await ScheduleScene.topics(bench);
-    const scene = new ScheduleScene(bench);
+    const { bench, scene } = await startScheduleScene(t);
     const process = scene.process("w");
     await process.work();
     await bench.until(() => loads(process) === 1);
@@ -335,9 +307,7 @@ underBoth(
 underBoth(
   "S6.4 S8.9 a worker that closes dispatches until its jobs have ended, and ends in time though no coordinator answers",
   async (t) => {
-    const bench = await startWorkerBench(t);
-    await ScheduleScene.topics(bench);
-    const scene = new ScheduleScene(bench);
+    const { bench, scene } = await startScheduleScene(t);
     let isOver = false;
     const process = scene.process(
       "w",
@@ -373,9 +343,7 @@ underBoth(
 underBoth(
   "S6.1 S7.3 a partition is let go after its grace, though a coordinator does not answer, and the next owner goes on",
   async (t) => {
-    const bench = await startWorkerBench(t);
-    await ScheduleScene.topics(bench, 2);
-    const scene = new ScheduleScene(bench);
+    const { bench, scene } = await startScheduleScene(t, {}, 2);
     const a = scene.process("a");
     await a.work();
     await bench.until(() => loads(a) === 2);

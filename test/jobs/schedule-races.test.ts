@@ -7,15 +7,13 @@ import { ApartTargets } from "../../src/jobs/apart-targets.ts";
 import { ScheduleContents } from "../../src/jobs/schedule-contents.ts";
 import { ScheduleIndex } from "../../src/jobs/schedule-index.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
-import { SCHEDULE, ScheduleScene } from "../support/schedule-scene.ts";
+import { SCHEDULE, ScheduleScene, startScheduleScene } from "../support/schedule-scene.ts";
 import { BENCH_START, startWorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
 const loads = (process: WorkerProcess): number => process.seen("scheduleLoaded").length;
 
 test("S7.5 S8.5 an owner that is released amid the answer to a request leaves the entry as it is", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   const worker = await process.work();
   await bench.until(() => loads(process) === 1);
@@ -105,9 +103,7 @@ test("S7.4 what was held for a target, and is gone, gives its place to another e
 });
 
 test("S7.5 S8.7 rescheduled into the past while reading lags behind: dispatched once, and its cancellation holds", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   await process.work();
   await bench.until(() => loads(process) === 1);
@@ -134,9 +130,7 @@ test("S7.5 S8.7 rescheduled into the past while reading lags behind: dispatched 
 });
 
 test("S7.5 many who ask, one after the other, hold up nothing that falls due", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   const uuid = "01999999-9999-7999-8999-";
   const requests = Array.from({ length: 5_000 }, (_, n) => ({
@@ -191,9 +185,7 @@ test("S7.5 a verdict that does not fit beside an entry holds up nobody else's", 
 });
 
 test("S7.4 an entry in a key that is no text is put into the topic for such once, whoever owns the partition", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   await bench.produceRecords([{ topic: SCHEDULE, partition: 0, key: new Uint8Array([0xff, 0xfe]), value: "v" }]);
   for (const name of ["first", "second"]) {
     const process = scene.process(name);
@@ -208,9 +200,7 @@ test("S7.4 an entry in a key that is no text is put into the topic for such once
 });
 
 test("S7.4 a target whose name no topic can have goes to the topic for such", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   const headers = {
     "ottla-at": new Date(BENCH_START).toISOString(),

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { ScheduledJob } from "../../src/jobs/dispatched-job.ts";
 import { InvalidOptionError } from "../../src/jobs/errors.ts";
 import { SchedulerUnavailableError } from "../../src/jobs/schedule-errors.ts";
-import { SCHEDULE, ScheduleScene, stage } from "../support/schedule-scene.ts";
+import { SCHEDULE, ScheduleScene, stage, startScheduleScene } from "../support/schedule-scene.ts";
 import { BENCH_START, startWorkerBench, underBoth } from "../support/worker-bench.ts";
 
 underBoth(
@@ -97,9 +97,7 @@ underBoth("S7.5 whoever asks as an entry falls due, one of many or all at once, 
 });
 
 test("S7.5 where no worker answers that is an error after 10 s, and the request counts once one runs", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const asker = scene.process("asker");
   const [a, b, c] = [
     await scene.remind(asker, 1, { wait: "30s" }),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UndispatchableError } from "../../src/jobs/schedule-errors.ts";
-import { headersOf, SCHEDULE, ScheduleScene } from "../support/schedule-scene.ts";
+import { headersOf, SCHEDULE, ScheduleScene, startScheduleScene } from "../support/schedule-scene.ts";
 import { BENCH_START, startWorkerBench, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
 
 /** Schedules plain messages for a topic, due at one instant after the other. */
@@ -132,9 +132,7 @@ test("S7.4 what is too large for its target is kept beside however large it is, 
 });
 
 test("S7.4 what does not say when it is due or where it goes is put into the topic for such, whatever it is", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   const uuid = "01999999-9999-7999-8999-00000000000";
   const to = { topic: SCHEDULE, partition: 0, value: "v" };
@@ -165,9 +163,7 @@ test("S7.4 what does not say when it is due or where it goes is put into the top
 });
 
 test("S7.4 where the topic for such does not take it, it stays, and the others go on", async (t) => {
-  const bench = await startWorkerBench(t, { nodes: 3 });
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t, { nodes: 3 });
   const process = scene.process("w");
   for (const [topic, node] of [
     [`${SCHEDULE}-dead`, 3],
@@ -189,9 +185,7 @@ test("S7.4 where the topic for such does not take it, it stays, and the others g
 });
 
 test("S3.11 a worker whose schedule topic's partition dispatches nothing that is due is not well, one that gets on is", async (t) => {
-  const bench = await startWorkerBench(t, { nodes: 3 });
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t, { nodes: 3 });
   const process = scene.process("w");
   for (const [topic, node] of [
     [SCHEDULE, 3],

@@ -4,13 +4,11 @@ import { defaultPartition } from "../../src/client/default-partitioner.ts";
 import { InvalidOptionError } from "../../src/jobs/errors.ts";
 import { ORIGIN_HEADER } from "../../src/jobs/headers.ts";
 import { NoScheduleTopicError, ScheduleTopicError } from "../../src/jobs/schedule-errors.ts";
-import { headersOf, SCHEDULE, ScheduleScene } from "../support/schedule-scene.ts";
+import { headersOf, SCHEDULE, ScheduleScene, startScheduleScene } from "../support/schedule-scene.ts";
 import { BENCH_START, startWorkerBench, underBoth } from "../support/worker-bench.ts";
 
 underBoth("S7.1 S8.7 a job with a wait is run once that is over, once, and not before", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   const worker = await process.work();
   const before = bench.time.elapsed;
@@ -38,9 +36,7 @@ underBoth("S7.1 S8.7 a job with a wait is run once that is over, once, and not b
 });
 
 test("S7.1 zero, or an instant that is past, goes to the queue at once, with no schedule topic", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w", {}, { scheduledMessagesTopic: undefined });
   const job = scene.job(process);
   const jobs = await bench.run(
@@ -101,9 +97,7 @@ test("S7.1 a schedule topic that is missing, or nobody knows of, is refused by n
 });
 
 test("S7.2 an entry has an id of its own, its target partition, and all that makes the job; its dispatch says where it waited", async (t) => {
-  const bench = await startWorkerBench(t, { topics: { q: 4 } });
-  await ScheduleScene.topics(bench, 3);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t, { topics: { q: 4 } }, 3);
   const process = scene.process("w");
   await process.work();
   const job = await scene.remind(process, 1, { wait: "1s", headers: { source: "test" }, id: "order-7" }, "ada");
@@ -136,9 +130,7 @@ test("S7.2 an entry has an id of its own, its target partition, and all that mak
 });
 
 test("S7.2 a job without a key waits and goes anywhere, and both are spread", async (t) => {
-  const bench = await startWorkerBench(t, { topics: { q: 4 } });
-  await ScheduleScene.topics(bench, 3);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t, { topics: { q: 4 } }, 3);
   const process = scene.process("w", {}, { partitioner: undefined });
   await process.work();
   for (let n = 0; n < 60; n++) await scene.remind(process, n, { wait: "1s" });
@@ -153,9 +145,7 @@ test("S7.2 a job without a key waits and goes anywhere, and both are spread", as
 });
 
 test("S7.2 entries of one key that are due at one instant leave in the order of enqueueing, others in that of their times", async (t) => {
-  const bench = await startWorkerBench(t, { topics: { q: 2 } });
-  await ScheduleScene.topics(bench, 2);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t, { topics: { q: 2 } }, 2);
   const process = scene.process("w");
   const job = scene.job(process);
   const at = new Date(BENCH_START + 60_000);
@@ -177,9 +167,7 @@ test("S7.2 entries of one key that are due at one instant leave in the order of 
 });
 
 test("S7.4 what fell due while nobody worked goes out in the order in which it was due", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   const job = scene.job(process);
   const waits = Array.from({ length: 300 }, (_, n) => 1_000 + ((n * 7_919) % 60_000));
@@ -194,9 +182,7 @@ test("S7.4 what fell due while nobody worked goes out in the order in which it w
 });
 
 test("S7.4 nothing goes out early when the wall clock is set back, and nothing waits for ever when it is set on", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   await process.work();
   await scene.remind(process, 1, { wait: "1m" });
@@ -214,9 +200,7 @@ test("S7.4 nothing goes out early when the wall clock is set back, and nothing w
 });
 
 test("S7.3 who only enqueues dispatches nothing; a worker with scheduler: false neither, one without queues does", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   const worker = await process.work({ scheduler: false });
   await scene.remind(process, 1, { wait: "1s" });
@@ -230,9 +214,7 @@ test("S7.3 who only enqueues dispatches nothing; a worker with scheduler: false 
 });
 
 test("S7.3 a schedule is loaded with progress, and told of when it is", async (t) => {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t);
   const process = scene.process("w");
   const job = scene.job(process);
   await bench.run(process.app.performAllLater(Array.from({ length: 50 }, (_, n) => job.set({ wait: "1h" }).of({ n }))));

@@ -180,6 +180,11 @@ export class JobWorld {
     this.ledger.add({ what: "died", by: instance.name });
   }
 
+  /** It stands still, or is cut off, for a while, and may be expelled without learning of it. */
+  away(instance: Instance): void {
+    this.ledger.add({ what: "away", by: instance.name });
+  }
+
   async close(instance: Instance): Promise<void> {
     if (!instance.alive) return;
     instance.alive = false;

@@ -1,9 +1,23 @@
 import fc from "fast-check";
 import { ErrorCode } from "../../protocol/errors.ts";
 import { COUNTS, NODES, type ScheduleWorld, TOPICS } from "./schedule-world.ts";
+import {
+  absence,
+  advance,
+  disconnect,
+  end,
+  executeOnWorkers,
+  failure,
+  fault,
+  pick,
+  start,
+  type WorkerCommand,
+  who,
+} from "./worker-commands.ts";
 
 /** Something that happens in a {@link ScheduleWorld}. `who` picks among the living workers, `which` among what was asked for. */
 export type ScheduleCommand =
+  | WorkerCommand
   | { readonly do: "schedule"; readonly kind: "job" | "plain"; readonly keys: readonly number[]; readonly wait: number }
   | { readonly do: "many"; readonly count: number; readonly wait: number }
   | {
@@ -14,25 +28,13 @@ export type ScheduleCommand =
     }
   /** At the very instant at which it is due, or so many ms from that. */
   | { readonly do: "race"; readonly kind: "cancel" | "reschedule"; readonly which: number; readonly off: number }
-  | { readonly do: "advance"; readonly ms: number }
-  | { readonly do: "start" }
-  | { readonly do: "close" | "crash"; readonly who: number }
-  | { readonly do: "pause" | "isolate"; readonly who: number; readonly ms: number }
   | { readonly do: "skew"; readonly who: number; readonly ms: number }
-  | { readonly do: "disconnect" }
   /** A node that takes nothing for so long (ms): what it leads is set apart. */
   | { readonly do: "sick"; readonly node: number; readonly ms: number }
   /** Its coordinator aborts what is open, as if it had taken too long. */
   | { readonly do: "expire"; readonly partition: number }
   | { readonly do: "moveLeader"; readonly topic: string; readonly partition: number; readonly node: number }
-  | { readonly do: "moveCoordinator"; readonly partition: number; readonly node: number }
-  | {
-      readonly do: "fault";
-      readonly kind: "drop" | "cut";
-      readonly api: string;
-      readonly when: "beforeApply" | "afterApply";
-    }
-  | { readonly do: "fail"; readonly api: string; readonly errorCode: number; readonly times: number };
+  | { readonly do: "moveCoordinator"; readonly partition: number; readonly node: number };
 
 const APIS = [
   ...["Produce", "Produce", "Fetch", "EndTxn", "EndTxn", "InitProducerId", "AddPartitionsToTxn", "ListOffsets"],
@@ -58,10 +60,8 @@ const PASSING: readonly { readonly api: string; readonly errorCode: number }[] =
 ];
 const MOST_WORKERS = 3;
 
-const who = fc.nat(5);
 const which = fc.nat(50);
 const node = fc.integer({ min: 1, max: NODES });
-const ms = fc.integer({ min: 500, max: 20_000 });
 const wait = fc.constantFrom(1, 50, 1_000, 4_000, 12_000, 40_000);
 const kind = fc.constantFrom("cancel" as const, "reschedule" as const);
 
@@ -90,16 +90,19 @@ export const scheduleCommand: fc.Arbitrary<ScheduleCommand> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constant("race" as const), kind, which, off: fc.integer({ min: -20, max: 20 }) }),
   },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("advance" as const), ms: fc.integer({ min: 1, max: 8_000 }) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("start" as const) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("close" as const, "crash" as const), who }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("pause" as const, "isolate" as const), who, ms }) },
+  { weight: 5, arbitrary: advance },
+  { weight: 3, arbitrary: start },
+  { weight: 2, arbitrary: end },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom("pause" as const, "isolate" as const), who, ms: absence }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({ do: fc.constant("skew" as const), who, ms: fc.integer({ min: -3_000, max: 3_000 }) }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("disconnect" as const) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("sick" as const), node, ms }) },
+  { weight: 1, arbitrary: disconnect },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("sick" as const), node, ms: absence }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("expire" as const), partition: fc.nat(1) }) },
   {
     weight: 2,
@@ -110,21 +113,8 @@ export const scheduleCommand: fc.Arbitrary<ScheduleCommand> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("moveCoordinator" as const), partition: fc.nat(2), node }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant("fault" as const),
-      kind: fc.constantFrom("drop" as const, "cut" as const),
-      api: fc.constantFrom(...APIS),
-      when: fc.constantFrom("beforeApply" as const, "afterApply" as const),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc
-      .tuple(fc.constantFrom(...PASSING), fc.integer({ min: 1, max: 3 }))
-      .map(([error, times]) => ({ do: "fail" as const, ...error, times })),
-  },
+  { weight: 3, arbitrary: fault(APIS) },
+  { weight: 3, arbitrary: failure(PASSING) },
 );
 
 /** Makes the command happen. A command that makes no sense just then does nothing. */
@@ -145,20 +135,13 @@ export async function executeSchedule(world: ScheduleWorld, step: ScheduleComman
       );
     case "ask": {
       for (const each of step.which) {
-        const asked = world.asked[each % Math.max(1, world.asked.length)];
+        const asked = pick(world.asked, each);
         if (asked !== undefined) world.ask(asked, step.kind, step.wait);
       }
       return;
     }
     case "race":
       return race(world, step.which, step.kind, step.off);
-    case "advance":
-      return world.time.advance(step.ms);
-    case "start":
-      if (world.living.length < MOST_WORKERS) await world.startWorker();
-      return;
-    case "disconnect":
-      return faults.disconnect();
     case "sick":
       return sicken(world, step.node, step.ms);
     case "expire":
@@ -167,12 +150,10 @@ export async function executeSchedule(world: ScheduleWorld, step: ScheduleComman
       return faults.moveLeader(step.topic, step.partition % COUNTS[step.topic]!, step.node);
     case "moveCoordinator":
       return moveCoordinator(world, step.partition, step.node);
-    case "fault":
-      return void faults[step.kind]({ api: step.api, when: step.when });
-    case "fail":
-      return void faults.fail({ api: step.api, errorCode: step.errorCode, times: step.times });
+    case "skew":
+      return pick(world.living, step.who)?.clock.skew(step.ms);
     default:
-      return disturb(world, step);
+      return executeOnWorkers(world, step, MOST_WORKERS);
   }
 }
 
@@ -184,9 +165,9 @@ function moveCoordinator(world: ScheduleWorld, partition: number, node: number):
 
 async function sicken(world: ScheduleWorld, node: number, ms: number): Promise<void> {
   const errorCode = ErrorCode.NOT_ENOUGH_REPLICAS;
-  const fault = world.broker.faults.fail({ api: "Produce", node, errorCode, times: Number.POSITIVE_INFINITY });
+  const sick = world.broker.faults.fail({ api: "Produce", node, errorCode, times: Number.POSITIVE_INFINITY });
   await world.time.advance(ms);
-  fault.cancel();
+  sick.cancel();
 }
 
 function expire(world: ScheduleWorld, partition: number): void {
@@ -202,30 +183,8 @@ async function race(world: ScheduleWorld, which: number, kind: "cancel" | "resch
     const left = (handle?.dueAt.getTime() ?? 0) - world.time.time;
     return left > 20 && left < 15_000;
   });
-  const asked = soon[which % Math.max(1, soon.length)];
+  const asked = pick(soon, which);
   if (asked === undefined) return;
   await world.time.advance(Math.max(0, asked.handle!.dueAt.getTime() + off - world.time.time));
   world.ask(asked, kind, 2_000);
-}
-
-async function disturb(world: ScheduleWorld, step: Extract<ScheduleCommand, { readonly who: number }>): Promise<void> {
-  const { living } = world;
-  const instance = living[step.who % Math.max(1, living.length)];
-  if (instance === undefined) return;
-  switch (step.do) {
-    case "crash":
-      return world.crash(instance);
-    case "close":
-      return world.close(instance);
-    case "skew":
-      return instance.clock.skew(step.ms);
-    case "pause":
-      instance.clock.pause();
-      await world.time.advance(step.ms);
-      return instance.clock.resume();
-    case "isolate":
-      instance.network.isolate();
-      await world.time.advance(step.ms);
-      instance.network.rejoin();
-  }
 }

@@ -119,6 +119,17 @@ export class ScheduleScene {
   }
 }
 
+/** A bench with the topics of a scene: so many `partitions` has the schedule topic. */
+export async function startScheduleScene(
+  t: Parameters<typeof startWorkerBench>[0],
+  options: Parameters<typeof startWorkerBench>[1] = {},
+  partitions = 1,
+): Promise<{ readonly bench: WorkerBench; readonly scene: ScheduleScene }> {
+  const bench = await startWorkerBench(t, options);
+  await ScheduleScene.topics(bench, partitions);
+  return { bench, scene: new ScheduleScene(bench) };
+}
+
 export interface Stage {
   readonly bench: WorkerBench;
   readonly scene: ScheduleScene;
@@ -129,9 +140,7 @@ export interface Stage {
 
 /** A worker that has loaded, and somebody else in another process. */
 export async function stage(t: Parameters<typeof startWorkerBench>[0], partitions = 1): Promise<Stage> {
-  const bench = await startWorkerBench(t);
-  await ScheduleScene.topics(bench, partitions);
-  const scene = new ScheduleScene(bench);
+  const { bench, scene } = await startScheduleScene(t, {}, partitions);
   const [worker, asker] = [scene.process("worker"), scene.process("asker")];
   await worker.work();
   await bench.until(() => worker.seen("scheduleLoaded").length === partitions);
