@@ -17,6 +17,7 @@ import { Progress } from "./flights/progress.ts";
 import { openApp } from "./flights/record-flight.ts";
 import { count, type Killed, printReport } from "./flights/report.ts";
 import type { Run } from "./flights/run.ts";
+import { runExample } from "./flights/run-example.ts";
 import { now, RunLogs } from "./flights/run-log.ts";
 import { readAirports } from "./flights/state-file.ts";
 import { openTerminal } from "./flights/terminal.ts";
@@ -112,26 +113,8 @@ async function work(run: Run): Promise<{ progress: Progress; killed: Killed }> {
   return { progress, killed };
 }
 
-/** Rejects at Ctrl-C. A second one does not wait for the cleanup; workers end by themselves when this process is gone. */
-function interruption(): Promise<never> {
-  return new Promise((_, reject) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      process.once(signal, () => reject(new Error(`interrupted by ${signal}`)));
-    }
-  });
-}
-
-function complain(error: unknown): void {
-  console.error(`\n${error instanceof Error ? error.message : error}`);
-  if (process.env.KAFKA_BROKERS) console.error("Without KAFKA_BROKERS, the example brings its own broker.");
-  process.exitCode = 1;
-}
-
-try {
-  const isWell = await Promise.race([example(), interruption()]);
-  process.exitCode = isWell ? 0 : 1;
-} catch (error) {
-  complain(error);
-}
-await cleanup.disposeAsync().catch(complain);
-process.exit();
+await runExample(
+  example,
+  cleanup,
+  process.env.KAFKA_BROKERS ? "Without KAFKA_BROKERS, the example brings its own broker." : undefined,
+);

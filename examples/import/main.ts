@@ -13,6 +13,7 @@ import process from "node:process";
 import { deleteTopic, openCluster } from "../flights/cluster.ts";
 import { Crew, runtimeName } from "../flights/crew.ts";
 import { count } from "../flights/report.ts";
+import { runExample } from "../flights/run-example.ts";
 import { now, RunLogs } from "../flights/run-log.ts";
 import { openTerminal } from "../flights/terminal.ts";
 import { type End, historiesOf, lossesOf } from "./history.ts";
@@ -123,24 +124,4 @@ function victimOf(progress: Progress, { work }: Run, ended: number): string | un
   return workers.sort(([, a], [, b]) => b.length - a.length)[0]?.[0];
 }
 
-/** Rejects at Ctrl-C. A second one does not wait for the cleanup; workers end by themselves when this process is gone. */
-function interruption(): Promise<never> {
-  return new Promise((_, reject) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const)
-      process.once(signal, () => reject(new Error(`interrupted by ${signal}`)));
-  });
-}
-
-function complain(error: unknown): void {
-  console.error(`\n${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
-
-try {
-  const isWell = await Promise.race([example(), interruption()]);
-  process.exitCode = isWell ? 0 : 1;
-} catch (error) {
-  complain(error);
-}
-await cleanup.disposeAsync().catch(complain);
-process.exit();
+await runExample(example, cleanup);

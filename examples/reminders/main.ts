@@ -8,6 +8,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { deleteTopic, openCluster } from "../flights/cluster.ts";
 import { Crew, runtimeName } from "../flights/crew.ts";
+import { runExample } from "../flights/run-example.ts";
 import { openTerminal } from "../flights/terminal.ts";
 import type { Reminder } from "./remind.ts";
 import type { Known, Reminders } from "./reminders.ts";
@@ -123,23 +124,4 @@ function clock(at: number): string {
   return new Date(at).toISOString().slice(11, 23);
 }
 
-/** Rejects at Ctrl-C, so that nothing is left behind. */
-function interruption(): Promise<never> {
-  return new Promise((_, reject) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const)
-      process.once(signal, () => reject(new Error(`interrupted by ${signal}`)));
-  });
-}
-
-function complain(error: unknown): void {
-  console.error(`\n${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
-
-try {
-  process.exitCode = (await Promise.race([example(), interruption()])) ? 0 : 1;
-} catch (error) {
-  complain(error);
-}
-await cleanup.disposeAsync().catch(complain);
-process.exit();
+await runExample(example, cleanup);
