@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { stateOf } from "../../src/jobs/app.ts";
 import { encodeProgress, NO_PROGRESS } from "../../src/jobs/progress.ts";
 import { drained, overRows, produceKeys, QUEUE, STATE, savedProgress, saves } from "../support/steps-scene.ts";
-import { GROUP, startWorkerBench, underBoth, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
+import {
+  GROUP,
+  type ProtocolTest,
+  startWorkerBench,
+  underBoth,
+  type WorkerBench,
+  type WorkerProcess,
+} from "../support/worker-bench.ts";
 
 const ALL = Array.from({ length: 200 }, (_, row) => row);
 
@@ -13,16 +20,25 @@ function rowWorker(bench: WorkerBench, name: string, rows: string[]): WorkerProc
   });
 }
 
-const rowsOf = (rows: readonly string[], by: string): number[] =>
-  rows.filter((row) => row.startsWith(`${by}:`)).map((row) => Number(row.split(":")[1]));
-
-underBoth("S8.8 S7.9 after a kill the next owner resumes at the last saved checkpoint", async (t) => {
+/** The first worker has done so many rows, and saves every second. */
+async function startAtRow(
+  t: ProtocolTest,
+  row: number,
+): Promise<{ readonly bench: WorkerBench; readonly rows: string[]; readonly first: WorkerProcess }> {
   const bench = await startWorkerBench(t);
   const rows: string[] = [];
   await produceKeys(bench, ["a"]);
   const first = rowWorker(bench, "first", rows);
   await first.work({ checkpointInterval: "1s" });
-  await bench.until(() => rows.length === 130);
+  await bench.until(() => rows.length === row);
+  return { bench, rows, first };
+}
+
+const rowsOf = (rows: readonly string[], by: string): number[] =>
+  rows.filter((row) => row.startsWith(`${by}:`)).map((row) => Number(row.split(":")[1]));
+
+underBoth("S8.8 S7.9 after a kill the next owner resumes at the last saved checkpoint", async (t) => {
+  const { bench, rows, first } = await startAtRow(t, 130);
   const [saved] = (await savedProgress(bench)).values();
   const cursor = Number(saved!.step!.cursor);
   assert.ok(cursor > 70 && cursor < 130, `saved every second: at ${cursor}`);
@@ -102,12 +118,7 @@ underBoth("S3.6 S7.9 jobs that wait to be ended as their partition is lost hold 
 });
 
 underBoth("S8.8 S7.9 a worker that was frozen and lost its partition writes nothing late", async (t) => {
-  const bench = await startWorkerBench(t);
-  const rows: string[] = [];
-  await produceKeys(bench, ["a"]);
-  const first = rowWorker(bench, "first", rows);
-  await first.work({ checkpointInterval: "1s" });
-  await bench.until(() => rows.length === 120);
+  const { bench, rows, first } = await startAtRow(t, 120);
   first.clock.pause();
   const second = rowWorker(bench, "second", rows);
   await second.work({ checkpointInterval: "1s" });
@@ -132,12 +143,7 @@ underBoth("S8.8 S7.9 a worker that was frozen and lost its partition writes noth
 underBoth(
   "S8.8 S7.9 a transaction of an older generation is refused, and one that a dead owner left open counts for nothing",
   async (t) => {
-    const bench = await startWorkerBench(t);
-    const rows: string[] = [];
-    await produceKeys(bench, ["a"]);
-    const first = rowWorker(bench, "first", rows);
-    await first.work({ checkpointInterval: "1s" });
-    await bench.until(() => rows.length === 120);
+    const { bench, rows, first } = await startAtRow(t, 120);
     const [cursor] = [...(await savedProgress(bench)).values()].map(({ step }) => Number(step!.cursor));
     const { members, generationId } = bench.broker.groups().find(({ groupId }) => groupId === GROUP)!;
     const old = { groupId: GROUP, memberId: members[0]!.memberId, generationId };
