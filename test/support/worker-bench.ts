@@ -1,16 +1,8 @@
 import { test } from "node:test";
-import type { AbortedTransaction } from "../../protocol/messages/01-fetch.ts";
 import type { OffsetCommitRequest } from "../../protocol/messages/08-offset-commit.ts";
-import { type KafkaRecord, readFetched } from "../../protocol/records.ts";
-import { Broker } from "../../src/broker/broker.ts";
-import { BrokerNode } from "../../src/broker/broker-node.ts";
-import { ClusterState, type NodeState } from "../../src/broker/cluster-state.ts";
-import { Faults } from "../../src/broker/faults.ts";
-import { FetchSessionCache } from "../../src/broker/fetch-session-cache.ts";
-import { groupDefaults } from "../../src/broker/groups.ts";
-import { handlers } from "../../src/broker/handlers/handlers.ts";
+import type { KafkaRecord } from "../../protocol/records.ts";
+import type { Broker } from "../../src/broker/broker.ts";
 import type { PartitionLog } from "../../src/broker/partition-log.ts";
-import { RequestFaults } from "../../src/broker/request-faults.ts";
 import { Kafka } from "../../src/client/kafka.ts";
 import type { GroupProtocol } from "../../src/client/membership.ts";
 import type { Producer } from "../../src/client/producer.ts";
@@ -24,8 +16,9 @@ import type { AppOptions } from "../../src/jobs/options.ts";
 import type { WorkOptions } from "../../src/jobs/work-options.ts";
 import type { Worker } from "../../src/jobs/worker.ts";
 import { type Clock, sleep } from "../../src/net/clock.ts";
-import { MemoryNetwork, type MemoryTransport } from "../../src/net/memory.ts";
+import type { MemoryNetwork, MemoryTransport } from "../../src/net/memory.ts";
 import { type InstanceClock, VirtualClock } from "../../src/testing/virtual-clock.ts";
+import { MemoryCluster } from "./memory-cluster.ts";
 
 /** One commit as it reached the broker. */
 export interface SeenCommit {
@@ -158,45 +151,20 @@ export interface BenchOptions {
 /** Worker processes around one broker, all in memory on a virtual clock. */
 export class WorkerBench {
   readonly time: VirtualClock = new VirtualClock();
-  readonly network: MemoryNetwork = new MemoryNetwork();
+  readonly network: MemoryNetwork;
   readonly starts: SeenStart[] = [];
   readonly commits: SeenCommit[] = [];
   readonly #processes: WorkerProcess[] = [];
-  readonly #cluster: ClusterState;
-  readonly #nodes: BrokerNode[];
+  readonly #cluster: MemoryCluster;
   readonly broker: Broker;
   readonly #producer: { readonly kafka: Kafka; readonly producer: Producer };
   readonly groupProtocol: GroupProtocol | undefined;
 
   constructor({ nodes = 1, groupProtocol, features = {} }: BenchOptions) {
     this.groupProtocol = groupProtocol;
-    const clock = this.time.instance();
-    const transport = this.network.transport(clock);
-    const states = Array.from({ length: nodes }, (_, i): NodeState => {
-      return { nodeId: i + 1, host: "kafka", port: 9092 + i, isUp: true };
-    });
-    this.#cluster = new ClusterState(
-      {
-        ...{ clock, clusterId: "bench", autoCreateTopics: false, topicDefaults: {}, features },
-        ...{ transactionMaxTimeoutMs: 900_000, transactionalIdExpirationMs: 604_800_000 },
-        ...{ defaultPartitions: 1, defaultReplicationFactor: 1 },
-        groups: {
-          ...groupDefaults,
-          minSessionTimeoutMs: 3_000,
-          consumerSessionTimeoutMs: SESSION,
-          consumerHeartbeatIntervalMs: SESSION / 3,
-        },
-      },
-      states,
-    );
-    const faults = new RequestFaults();
-    const host = { cluster: this.#cluster, faults, maxRequestBytes: 1 << 27, log: () => undefined };
-    this.#nodes = states.map((state) => {
-      const fetchSessions = new FetchSessionCache(clock, 1000);
-      return new BrokerNode(state, "kafka", transport, { ...host, fetchSessions, nodeId: state.nodeId });
-    });
-    const apis = new Set([...handlers.values()].map((handler) => handler.api.name));
-    this.broker = new Broker(this.#cluster, this.#nodes, faults, new Faults(faults, this.#cluster, this.#nodes, apis));
+    this.#cluster = new MemoryCluster(this.time, { nodes, session: SESSION, features });
+    this.network = this.#cluster.network;
+    this.broker = this.#cluster.broker;
     const own = this.time.instance();
     const kafka = new Kafka({
       brokers: this.broker.addresses,
@@ -208,7 +176,7 @@ export class WorkerBench {
   }
 
   async start(topics: Readonly<Record<string, number>>): Promise<void> {
-    for (const node of this.#nodes) await node.start();
+    await this.#cluster.start();
     for (const [name, partitions] of Object.entries(topics)) await this.broker.createTopic(name, { partitions });
     let request = 0;
     this.broker.observe(({ api, clientId, body }) => {
@@ -264,27 +232,17 @@ export class WorkerBench {
 
   /** What a broker keeps of a partition. */
   log(topic: string, partition: number): PartitionLog {
-    return this.#cluster.topicNamed(topic)!.partitions[partition]!.log;
+    return this.#cluster.log(topic, partition);
   }
 
   /** The records that a partition's log has, markers left out, aborted ones not. */
   records(topic: string, partition: number): KafkaRecord[] {
-    return this.#read(topic, partition, null, Number.MAX_SAFE_INTEGER);
+    return this.#cluster.records(topic, partition);
   }
 
   /** The records of a partition that readers of what is committed see. */
   committedRecords(topic: string, partition: number): KafkaRecord[] {
-    const { transactions, lastStableOffset } = this.#cluster.topicNamed(topic)!.partitions[partition]!;
-    return this.#read(topic, partition, transactions.aborted, lastStableOffset);
-  }
-
-  #read(topic: string, partition: number, aborted: readonly AbortedTransaction[] | null, end: number): KafkaRecord[] {
-    const { records } = this.log(topic, partition).read(0, Number.MAX_SAFE_INTEGER, true);
-    const bytes = new Uint8Array("writeTo" in records ? records.byteLength : records.length);
-    if ("writeTo" in records) records.writeTo(bytes, 0);
-    else bytes.set(records);
-    const all = bytes.length === 0 ? [] : readFetched(bytes, 0, aborted, 1 << 27).records;
-    return all.filter(({ offset }) => offset < end);
+    return this.#cluster.committedRecords(topic, partition);
   }
 
   /** Payloads by partition, as a reader of what is committed sees them. */
@@ -312,21 +270,17 @@ export class WorkerBench {
 
   /** Adds partitions, as an administrator would. */
   async addPartition(topic: string): Promise<void> {
-    this.#cluster.growTopic(this.#cluster.topicNamed(topic)!, [[1]]);
+    this.#cluster.addPartition(topic);
     await this.run(this.#producer.kafka.cluster.refresh([topic]));
   }
 
   /** Commits from outside of the group. */
   commit(topic: string, partition: number, offset: number, metadata: string): void {
-    this.#cluster.groups.obtain(GROUP).offsets.set(topic, partition, {
-      ...{ offset, leaderEpoch: -1, metadata },
-      committedAt: this.#cluster.clock.now(),
-    });
+    this.#cluster.commit(GROUP, topic, partition, offset, metadata);
   }
 
   committed(topic: string, partition: number): { readonly offset: number; readonly metadata: string } | undefined {
-    const group = this.broker.groups().find(({ groupId }) => groupId === GROUP);
-    return group?.offsets.find((each) => each.topic === topic && each.partition === partition);
+    return this.#cluster.committed(GROUP, topic, partition);
   }
 
   /** How far each partition's group offset is behind the end of its log. */
