@@ -7,6 +7,7 @@ import {
   KEY_HEADER,
   ORIGIN_HEADER,
   REDRIVE_HEADER,
+  TARGET_HEADER,
 } from "./headers.ts";
 import type { JobRecord } from "./received-job.ts";
 import type { RecordPlace } from "./record-place.ts";
@@ -18,7 +19,9 @@ export interface DeadLetter extends RecordPlace {
   readonly id: string | undefined;
   /** What order is kept for. Undefined: the job is not ordered. */
   readonly key: string | undefined;
-  /** Where its first record was: the topic is its queue. Undefined: something other than a worker wrote the letter. */
+  /** Where it goes when it is redriven. Undefined: something other than a worker wrote the letter. */
+  readonly queue: string | undefined;
+  /** Where its first record was: in its queue, or in the schedule topic that it waited in. Undefined as `queue`. */
   readonly origin: RecordPlace | undefined;
   /** What it failed with. */
   readonly error: string | undefined;
@@ -44,13 +47,15 @@ const decoder = new TextDecoder();
 export function readLetter(topic: string, partition: number, record: JobRecord): DeadLetter {
   const headers = headersOf(record);
   const key = headers[KEY_HEADER] ?? (record.key === null ? undefined : decoder.decode(record.key));
+  const origin = parseOrigin(headers[ORIGIN_HEADER]);
   const enqueuedAt = new Date(headers[ENQUEUED_AT_HEADER] ?? Number.NaN);
   return {
     ...{ topic, partition, offset: record.offset },
     job: headers[JOB_HEADER],
     id: headers[ID_HEADER],
     key,
-    origin: parseOrigin(headers[ORIGIN_HEADER]),
+    queue: headers[TARGET_HEADER] ?? origin?.topic,
+    origin,
     error: headers[ERROR_HEADER],
     redrives: redrivesOf(headers[REDRIVE_HEADER]),
     diedAt: new Date(record.timestamp),

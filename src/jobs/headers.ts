@@ -43,7 +43,10 @@ export const RECORD_KEY_HEADER = "ottla-record-key";
 /** Its record has no value: a record without one deletes another in a compacted topic. */
 export const NO_VALUE_HEADER = "ottla-no-value";
 
-/** Of a schedule entry: when it is due (ISO 8601), and the topic and partition that it is dispatched to. */
+/**
+ * Of a schedule entry: when it is due (ISO 8601), and the topic and partition that it is dispatched to. Of a dead letter whose
+ * first record was not in its queue: the queue.
+ */
 export const AT_HEADER = "ottla-at";
 export const TARGET_HEADER = "ottla-target";
 export const TARGET_PARTITION_HEADER = "ottla-target-partition";

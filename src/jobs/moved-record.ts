@@ -7,8 +7,9 @@ import {
   REDRIVE_HEADER,
   RESUMPTION_HEADER,
   RETRIES_HEADER,
+  TARGET_HEADER,
 } from "./headers.ts";
-import type { JobRecord } from "./received-job.ts";
+import { headerTextOf, type JobRecord } from "./received-job.ts";
 import { placeText, type RecordPlace } from "./record-place.ts";
 import type { FailureCounts } from "./verdict.ts";
 
@@ -21,9 +22,14 @@ export interface MovedRecord extends ProducerRecord {
 /** A moved job says why in at most so many characters: headers count against the size of a record. */
 const MAX_ERROR_CHARS = 1_000;
 
-/** The job as a dead letter: its own bytes, key, headers and partition number, where it came from, and why (S4.5). */
+/**
+ * The job as a dead letter: its own bytes, key, headers and partition number, where it came from, and why (S4.5). Also its
+ * queue, where its first record was elsewhere: it waited in a schedule topic.
+ */
 export function deadLetter(record: JobRecord, from: RecordPlace, topic: string, error: unknown): ProducerRecord {
-  return moved(record, from, topic, [errorHeader(error)]);
+  const isFromQueue = headerTextOf(record, ORIGIN_HEADER)?.startsWith(`${from.topic}/`) ?? true;
+  const queue: HeaderInput[] = isFromQueue ? [] : [[TARGET_HEADER, from.topic]];
+  return moved(record, from, topic, [...queue, errorHeader(error)]);
 }
 
 /** Why the job was moved. */
@@ -55,7 +61,7 @@ export function countHeaders({ attempt, counters }: FailureCounts): HeaderInput[
 /** What a job that begins anew does not bring along. */
 const OF_PAST_RUNS: ReadonlySet<string> = new Set([
   ...[ERROR_HEADER, ATTEMPT_HEADER, RETRIES_HEADER, REDRIVE_HEADER],
-  ...[RESUMPTION_HEADER, PROGRESS_HEADER],
+  ...[RESUMPTION_HEADER, PROGRESS_HEADER, TARGET_HEADER],
 ]);
 
 /** The dead letter as a job again, in its queue `topic`: it begins anew, for the `redrives`th time (S4.5). */

@@ -43,12 +43,12 @@ export function planRedrive(app: AppState, choice: LetterChoice, signal: AbortSi
     return partitions.get(topic);
   };
   const judge = async (letter: DeadLetter): Promise<Judgement> => {
-    const { origin, partition } = letter;
-    if (origin === undefined) return { error: new NoOriginError(placeText(letter)) };
-    const count = await countOf(origin.topic);
-    if (count === undefined) return { error: new TopicMissingError([origin.topic]) };
-    if (partition >= count) return { error: new PartitionGoneError(placeText(letter), origin.topic, partition, count) };
-    return { to: origin.topic };
+    const { queue, partition } = letter;
+    if (queue === undefined) return { error: new NoOriginError(placeText(letter)) };
+    const count = await countOf(queue);
+    if (count === undefined) return { error: new TopicMissingError([queue]) };
+    if (partition >= count) return { error: new PartitionGoneError(placeText(letter), queue, partition, count) };
+    return { to: queue };
   };
   return plan(app, choice, judge, signal);
 }

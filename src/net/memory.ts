@@ -19,10 +19,15 @@ export interface MemoryLink {
 export interface MemoryTransport extends Transport, ListeningTransport {
   /** Drops every stream of this party, as when its process dies: the peers see the close, this party nothing. */
   cut(): void;
-  /** Nothing passes to or from this party any more, and nobody is told: streams stay open, connects hang. */
-  isolate(): void;
+  /**
+   * Nothing passes to or from this party any more, and nobody is told: streams stay open, connects hang. `address`: only
+   * between it and whoever listens there.
+   */
+  isolate(address?: Address): void;
   /** What was held up passes now. */
   rejoin(): void;
+  /** The streams that this party has open are dead, and neither end is told: what is written to them is lost. */
+  strand(): void;
 }
 
 const NO_TLS = "a network in memory has no TLS";
@@ -30,26 +35,30 @@ const NO_TLS = "a network in memory has no TLS";
 class Party {
   readonly clock: Clock;
   readonly ends = new Set<End>();
-  #heldUp: (() => void)[] | undefined;
+  /** The addresses that it is cut off from. */
+  readonly #away = new Set<string>();
+  #isIsolated = false;
+  #heldUp: (() => void)[] = [];
 
   constructor(clock: Clock) {
     this.clock = clock;
   }
 
-  isolate(): void {
-    this.#heldUp ??= [];
+  isolate(address: Address | undefined): void {
+    if (address === undefined) this.#isIsolated = true;
+    else this.#away.add(formatAddress(address));
   }
 
   rejoin(): void {
-    const heldUp = this.#heldUp ?? [];
-    this.#heldUp = undefined;
-    for (const pass of heldUp) pass();
+    this.#isIsolated = false;
+    this.#away.clear();
+    for (const pass of this.#heldUp.splice(0)) pass();
   }
 
-  /** Calls `pass` now, or once this party is no longer isolated. */
-  whenReachable(pass: () => void): void {
-    if (this.#heldUp === undefined) pass();
-    else this.#heldUp.push(pass);
+  /** Calls `pass` now, or once nothing is between this party and `address` any more. */
+  whenReachable(address: string, pass: () => void): void {
+    if (this.#isIsolated || this.#away.has(address)) this.#heldUp.push(pass);
+    else pass();
   }
 }
 
@@ -79,8 +88,11 @@ export class MemoryNetwork {
       cut: () => {
         for (const end of [...party.ends]) end.vanish();
       },
-      isolate: () => party.isolate(),
+      isolate: (address) => party.isolate(address),
       rejoin: () => party.rejoin(),
+      strand: () => {
+        for (const end of [...party.ends]) end.strand();
+      },
     };
   }
 
@@ -111,13 +123,14 @@ export class MemoryNetwork {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       signal.addEventListener("abort", () => reject(signal.reason));
-      party.whenReachable(() => {
-        const listener = this.#listeners.get(formatAddress(address));
+      const to = formatAddress(address);
+      party.whenReachable(to, () => {
+        const listener = this.#listeners.get(to);
         if (listener === undefined) return reject(refused(address));
         // Given up while nothing got through: nobody would ever close it.
         if (signal.aborted) return;
-        const near = new End(party, this.#link, party.ends);
-        const far = new End(listener.party, this.#link, listener.ends);
+        const near = new End(party, to, this.#link, party.ends);
+        const far = new End(listener.party, to, this.#link, listener.ends);
         near.peer = far;
         far.peer = near;
         near.handlers = handlers;
@@ -136,13 +149,17 @@ class End implements ByteStream {
   handlers: StreamHandlers | undefined;
   peer: End | undefined;
   readonly #party: Party;
+  /** Where one of the two ends listens. */
+  readonly #address: string;
   readonly #link: MemoryLink;
   readonly #ends: Set<End>;
   #open = true;
+  #isStranded = false;
   #lastArrival = 0;
 
-  constructor(party: Party, link: MemoryLink, ends: Set<End>) {
+  constructor(party: Party, address: string, link: MemoryLink, ends: Set<End>) {
     this.#party = party;
+    this.#address = address;
     this.#link = link;
     this.#ends = ends;
     ends.add(this);
@@ -176,6 +193,12 @@ class End implements ByteStream {
     });
   }
 
+  /** The stream is dead, and neither side is told. */
+  strand(): void {
+    this.#isStranded = true;
+    if (this.peer !== undefined) this.peer.#isStranded = true;
+  }
+
   #forget(): void {
     this.#open = false;
     this.#ends.delete(this);
@@ -185,7 +208,8 @@ class End implements ByteStream {
   #send(effect: (peer: End) => void): void {
     const { peer } = this;
     if (peer === undefined) return;
-    this.#party.whenReachable(() => peer.#party.whenReachable(() => peer.#arrive(() => effect(peer))));
+    const arrive = (): void => peer.#arrive(() => effect(peer));
+    this.#party.whenReachable(this.#address, () => peer.#party.whenReachable(this.#address, arrive));
   }
 
   /** Runs `effect` on this end's clock after the link's delay, never before what was sent earlier. */
@@ -195,7 +219,7 @@ class End implements ByteStream {
     const at = Math.max(this.#lastArrival, clock.monotonic() + delay);
     this.#lastArrival = at;
     const deliver = (): void => {
-      if (this.#open) effect();
+      if (this.#open && !this.#isStranded) effect();
     };
     if (at <= clock.monotonic()) clock.soon(deliver);
     else clock.timer(at - clock.monotonic(), deliver);

@@ -114,6 +114,8 @@ export class InstanceClock implements Clock {
   #skew = 0;
   #paused: (() => void)[] | undefined;
   frozen = false;
+  /** Called before anything of this instance runs: what freezes or pauses it then does so just in time. */
+  onFire: (() => void) | undefined;
 
   constructor(source: VirtualClock) {
     this.#source = source;
@@ -129,6 +131,8 @@ export class InstanceClock implements Clock {
     let cancelled = false;
     const run = (): void => {
       if (cancelled) return;
+      if (this.#paused === undefined) this.onFire?.();
+      if (this.frozen) return;
       if (this.#paused === undefined) fire();
       else this.#paused.push(run);
     };

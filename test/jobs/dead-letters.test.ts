@@ -94,6 +94,35 @@ test("S4.5 S1.2 S1.3 a redriven job is in its queue and partition again as it wa
   assert.deepEqual(bench.records("q", 0), []);
 });
 
+test("S4.5 S1.2 a job that had waited for its time goes back to its queue, and not to its schedule topic", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 2, d: 2, "later-dead": 1 } });
+  await bench.broker.createTopic("later", { partitions: 1, configs: { "cleanup.policy": "compact" } });
+  let broken = true;
+  const process = bench.process("w", { ...OPTIONS, scheduledMessagesTopics: ["later"] });
+  const job = process.app.job({
+    ...{ name: "work", queue: "q", scheduledMessagesTopic: "later", partitioner: () => "k" },
+    perform: () => {
+      if (broken) throw new Error("no");
+    },
+  });
+  await process.work();
+  await bench.run(job.set({ wait: "1s" }).performLater());
+  await bench.until(() => process.seen("dead").length === 1);
+  const [letter] = await bench.run(process.app.dead.list());
+  assert.deepEqual([letter!.queue, letter!.origin?.topic], ["q", "later"]);
+  for (const redrives of [1, 2]) {
+    const result = await bench.run(process.app.dead.redrive());
+    assert.deepEqual(result, { redriven: 1, queues: { q: 1 }, failures: [] });
+    await bench.until(() => process.seen("dead").length === redrives + 1);
+  }
+  broken = false;
+  await bench.run(process.app.dead.redrive());
+  await bench.until(() => process.seen("completed").length === 1);
+  assert.equal(process.seen("undispatchable").length, 0);
+  const names = jobs(bench, letter!.partition).map(({ headers }) => headers["ottla-target"]);
+  assert.deepEqual(names, [undefined, undefined, undefined, undefined]);
+});
+
 test("S4.5 a redrive keeps the order of each partition, and a dry run changes nothing", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 2, d: 2 } });
   const { app } = await bury(bench, [range(7), range(5)]);

@@ -139,6 +139,7 @@ function describeLetter(letter: DeadLetterContent, value: string | null, io: Cli
     ["job", letter.job ?? "none is named"],
     ["error", letter.error ?? "none is named"],
     ["key", letter.key ?? "none"],
+    ["queue", letter.queue ?? "unknown"],
     ["came from", letter.origin === undefined ? "unknown" : placeText(letter.origin)],
     ["enqueued at", letter.enqueuedAt?.toISOString() ?? "unknown"],
     ["died at", letter.diedAt.toISOString()],
