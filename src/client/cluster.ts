@@ -258,25 +258,34 @@ export class Cluster {
   }
 
   /**
-   * The topic's metadata, asked for where it is not known. Rejects with the broker's own error where there is no such
-   * topic, and with the last failure after `timeout` ms, or when `signal` aborts, where nobody answers.
+   * The topic's metadata, asked for where it is not known, or has fewer than so many `partitions`: some may be new. Rejects
+   * with the broker's own error where there is no such topic, and with the last failure after `timeout` ms, or when
+   * `signal` aborts, where nobody answers.
    */
-  async topic(name: string, timeout: number, signal?: AbortSignal): Promise<TopicMetadata> {
+  async topic(name: string, timeout: number, signal?: AbortSignal, partitions = 1): Promise<TopicMetadata> {
     const start = this.clock.monotonic();
     let last: KafkaError | undefined;
     for (let failures = 1; ; failures++) {
       const known = this.cached(name);
-      if (known !== undefined) return known;
+      if (known !== undefined && known.partitions.length >= partitions) return known;
       const left = Math.max(0, start + timeout - this.clock.monotonic());
-      const failure = await within(this.clock, left, this.#askFor(name), () => last ?? noAnswer(name, timeout), signal);
+      const failure = await within(
+        this.clock,
+        left,
+        this.#askFor(name, partitions),
+        () => last ?? noAnswer(name, timeout),
+        signal,
+      );
       if (failure === undefined) continue;
       last = failure;
-      const missing = failure.code === "UNKNOWN_TOPIC_OR_PARTITION";
-      if (missing && this.metadata.isInProcess && this.#createInProcess !== undefined) {
-        // Its nodes share one state: what one of them does not know is nowhere, so there is nothing to wait for.
-        await this.#createInProcess(name);
-        this.watch(name);
-        continue;
+      // Its nodes share one state: what one of them does not know is nowhere, so there is nothing to wait for.
+      if (failure.code === "UNKNOWN_TOPIC_OR_PARTITION" && this.metadata.isInProcess) {
+        if (this.known(name) !== undefined) throw failure;
+        if (this.#createInProcess !== undefined) {
+          await this.#createInProcess(name);
+          this.watch(name);
+          continue;
+        }
       }
       const wait = backoffDelay(this.options.retryBackoff, failures, this.clock);
       const late = this.clock.monotonic() + wait - start >= patienceWith(failure, timeout);
@@ -286,14 +295,16 @@ export class Cluster {
     }
   }
 
-  async #askFor(name: string): Promise<KafkaError | undefined> {
+  async #askFor(name: string, partitions: number): Promise<KafkaError | undefined> {
     try {
       await this.refresh([name]);
     } catch (error) {
       if (error instanceof KafkaError) return error;
       throw error;
     }
-    const errorCode = this.metadata.topic(name)?.errorCode ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    const found = this.metadata.topic(name);
+    const isShort = found?.errorCode === 0 && found.partitions.length < partitions;
+    const errorCode = found === undefined || isShort ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : found.errorCode;
     if (errorCode !== 0) return new ProtocolError(errorCode, `topic ${name}`, { topic: name });
     this.watch(name);
     return undefined;

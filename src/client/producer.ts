@@ -136,6 +136,7 @@ export class Producer {
     const known = this.#cluster.known(topic);
     if (outbox.waiting !== undefined) this.#await(arrival, outbox.waiting);
     else if (known === undefined) this.#lookUp(topic, outbox, detached(arrival));
+    else if (isBeyond(arrival, known.partitions.length)) this.#lookUpPartition(topic, outbox, detached(arrival));
     else this.#append(arrival, outbox, known.partitions.length);
   }
 
@@ -149,6 +150,23 @@ export class Producer {
   }
 
   #lookUp(topic: string, outbox: TopicOutbox, first: Arrival): void {
+    this.#hold(topic, outbox, first, 1, ({ owner, slot }, error) => owner.failed(slot, error));
+  }
+
+  /** Partitions may have been added since the metadata came. What is still not there is refused by its number. */
+  #lookUpPartition(topic: string, outbox: TopicOutbox, first: Arrival): void {
+    const asked: Arrival = { ...first, isLookedUp: true };
+    this.#hold(topic, outbox, asked, first.record.partition! + 1, (arrival) => this.#arrive(arrival));
+  }
+
+  /** Has the calls for a topic wait until so many of its partitions are known, or nobody can say. */
+  #hold(
+    topic: string,
+    outbox: TopicOutbox,
+    first: Arrival,
+    partitions: number,
+    failed: (arrival: Arrival, error: KafkaError) => void,
+  ): void {
     const waiting: Arrival[] = [];
     outbox.waiting = waiting;
     this.#await(first, waiting);
@@ -159,9 +177,9 @@ export class Producer {
       for (const arrival of waiting) fate(arrival);
     };
     const left = first.at + this.#settings.deliveryTimeout - this.#cluster.clock.monotonic();
-    const done = this.#cluster.topic(topic, Math.max(0, left)).then(
+    const done = this.#cluster.topic(topic, Math.max(0, left), undefined, partitions).then(
       () => settled((arrival) => this.#arrive(arrival)),
-      (error: KafkaError) => settled(({ owner, slot }) => owner.failed(slot, error)),
+      (error: KafkaError) => settled((arrival) => failed(arrival, error)),
     );
     const lookup = { done, at: first.at };
     this.#lookups.add(lookup);
@@ -295,4 +313,9 @@ export class Producer {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** Whether the record is for a partition that its topic may have got since it was looked at. */
+function isBeyond({ record: { partition = 0 }, isLookedUp }: Arrival, partitionCount: number): boolean {
+  return partition >= partitionCount && Number.isInteger(partition) && isLookedUp !== true;
 }

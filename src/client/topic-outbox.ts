@@ -18,6 +18,8 @@ export interface Arrival {
   /** When it was given (monotonic ms), and the same in milliseconds since 1970. */
   readonly at: number;
   readonly now: number;
+  /** Brokers were asked for its partition, since it was not known. */
+  readonly isLookedUp?: boolean;
 }
 
 /** The same arrival with bytes of its own: it will wait, and the caller's bytes may change once the call has returned. */

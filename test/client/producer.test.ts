@@ -3,10 +3,13 @@ import { test } from "node:test";
 import { ErrorCode } from "../../protocol/errors.ts";
 import type { ProduceRequest } from "../../protocol/messages/00-produce.ts";
 import { InvalidArgumentError, TimeoutError } from "../../src/client/errors.ts";
+import { Kafka } from "../../src/client/kafka.ts";
 import type { Producer } from "../../src/client/producer.ts";
 import type { RecordMetadata } from "../../src/client/producer-record.ts";
 import { SendManyError } from "../../src/client/record-owners.ts";
+import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { type ClientBench, startClientBench } from "../support/client-bench.ts";
+import { MemoryCluster } from "../support/memory-cluster.ts";
 
 /** Sends values to one partition without awaiting between. */
 function sendAll(producer: Producer, values: readonly string[], partition = 0): Promise<RecordMetadata[]> {
@@ -157,6 +160,46 @@ test("a partition that the topic does not have is refused by its number", async 
     assert.ok(error instanceof InvalidArgumentError);
     assert.match(error.message, new RegExp(`partition ${partition}: topic t has partitions 0 to 3`));
   }
+});
+
+test("a partition that was added since the metadata came is asked for, and calls keep their order meanwhile", async (t) => {
+  const bench = await startClientBench(t);
+  const producer = bench.kafka.producer();
+  await bench.run(producer.send({ topic: "t", value: "0", partition: 0 }));
+  await bench.run(
+    bench
+      .client()
+      .admin()
+      .createPartitions([{ topic: "t", count: 6 }]),
+  );
+  const sends = [0, 5, 0, 5, 0].map((partition, i) => producer.send({ topic: "t", value: `${i + 1}`, partition }));
+  await bench.run(Promise.all(sends));
+  assert.deepEqual(await bench.values("t", 0), ["0", "1", "3", "5"]);
+  assert.deepEqual(await bench.values("t", 5), ["2", "4"]);
+});
+
+test("a broker that does not know of a new partition yet is asked again for a second", async () => {
+  const time = new VirtualClock();
+  const cluster = new MemoryCluster(time, { nodes: 1, session: 6_000 });
+  await cluster.start();
+  await cluster.broker.createTopic("t", { partitions: 4 });
+  const clock = time.instance();
+  const transport = cluster.network.transport(clock);
+  const kafka = new Kafka({ brokers: cluster.broker.addresses, clock, transport });
+  const producer = kafka.producer();
+  await time.run(producer.send({ topic: "t", value: "0", partition: 0 }));
+  const early = producer.send({ topic: "t", value: "1", partition: 4 });
+  await time.advance(500);
+  cluster.addPartition("t");
+  assert.equal((await time.run(early)).partition, 4);
+  const began = time.elapsed;
+  await assert.rejects(
+    time.run(producer.send({ topic: "t", value: "x", partition: 5 })),
+    /partition 5: topic t has partitions 0 to 4/,
+  );
+  assert.ok(time.elapsed - began <= 1_000);
+  await time.run(kafka.close());
+  await cluster.broker.close();
 });
 
 test("a record larger than a request is refused, and the records around it are sent", async (t) => {
