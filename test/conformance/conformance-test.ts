@@ -1,8 +1,10 @@
 import { test } from "node:test";
+import { systemClock, type Timer } from "../../src/net/clock.ts";
 import { type Target, TestCluster } from "./target.ts";
 
 /** Nothing here takes nearly as long, except where something hangs. */
 const TIMEOUT = 60_000;
+const TIME_TO_TELL = 5_000;
 
 /** Declares one test of a suite, on a cluster of its own. */
 export type Declare = (name: string, run: (cluster: TestCluster) => Promise<void>) => void;
@@ -10,8 +12,20 @@ export type Declare = (name: string, run: (cluster: TestCluster) => Promise<void
 /** What tests of `target` are declared with. `timeout`: for those that wait for what a broker does in its own time, in ms. */
 export function conformanceTest(target: Target, timeout: number = TIMEOUT): Declare {
   return (name, run) => {
-    test(`${name} (${target.name})`, { timeout }, async (t) => run(await target.open(t)));
+    test(`${name} (${target.name})`, { timeout }, async (t) => {
+      const cluster = await target.open(t);
+      await told(run(cluster), timeout - TIME_TO_TELL, () => cluster.describe());
+    });
   };
+}
+
+/** What hangs says how things are while it can. */
+async function told(run: Promise<void>, timeout: number, describe: () => string): Promise<void> {
+  let timer: Timer | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = systemClock.timer(timeout, () => reject(new Error(`not done after ${timeout} ms: ${describe()}`)));
+  });
+  await Promise.race([run, late]).finally(() => timer?.cancel());
 }
 
 export { TestCluster };

@@ -40,6 +40,7 @@ export class TestCluster {
   readonly #parts: ClusterParts;
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #topics: string[] = [];
+  readonly #clients: Kafka[] = [];
   #ownKafka: Kafka | undefined;
 
   constructor(t: Cleanup, parts: ClusterParts) {
@@ -92,13 +93,24 @@ export class TestCluster {
 
   /** The test's shared client. */
   kafka(): Kafka {
-    this.#ownKafka ??= new Kafka({ brokers: this.brokers, transport: this.transport, clientId: "conformance" });
+    this.#ownKafka ??= this.#client({ clientId: "conformance" });
     return this.#ownKafka;
+  }
+
+  #client(options: Partial<KafkaOptions>): Kafka {
+    const kafka = new Kafka({ brokers: this.brokers, transport: this.transport, ...options });
+    this.#clients.push(kafka);
+    return kafka;
+  }
+
+  /** What its clients are at. */
+  describe(): string {
+    return JSON.stringify(this.#clients.map((kafka) => kafka.statistics()));
   }
 
   /** A client of its own, as another process has one. */
   otherKafka(options: Partial<KafkaOptions> = {}): Kafka {
-    const kafka = new Kafka({ brokers: this.brokers, transport: this.transport, ...options });
+    const kafka = this.#client(options);
     this.onClose(() => kafka.close());
     return kafka;
   }
