@@ -1,7 +1,7 @@
 import type { FetchedRecord } from "../client/fetcher.ts";
 import type { ProducerRecord } from "../client/producer-record.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
-import type { ApartTargets } from "./apart-targets.ts";
+import type { ApartTarget, ApartTargets } from "./apart-targets.ts";
 import type { ScheduleContents } from "./schedule-contents.ts";
 import { dispatchedRecord, entryTombstone, targetOf } from "./schedule-entry.ts";
 import { UndispatchableError } from "./schedule-errors.ts";
@@ -49,7 +49,7 @@ export class DueBatches {
       const target = targetOf(record);
       const apart = target === undefined ? undefined : this.#apart.get(target);
       if (target === undefined) this.doom(place, new UndispatchableError("it does not say where it goes"));
-      else if (apart !== undefined) this.#hold(place, apart);
+      else if (apart !== undefined) this.hold(place, apart);
       else {
         const isAlone = this.#suspects.has(record.offset);
         if (isAlone && batch.length > 0) break;
@@ -69,7 +69,8 @@ export class DueBatches {
     return entry;
   }
 
-  #hold(place: number, apart: Parameters<ApartTargets["hold"]>[0]): void {
+  /** Leaves an entry out of the index until its target takes something again. */
+  hold(place: number, apart: ApartTarget): void {
     this.#window.drop(this.#contents.index.offsetOf(place));
     this.#apart.hold(apart, place);
   }

@@ -177,8 +177,11 @@ export class ScheduleDispatch {
         return "done";
       }
       const outcome = await this.#write([this.#batches.take(first.place, record, targetOf(record) ?? target)]);
-      // What was put back is held again when its turn comes, with those behind it.
-      if (outcome === "failed" || target.state !== "answering") return outcome;
+      if (outcome === "failed" || target.state !== "answering") {
+        // It stands before all that is held: the next try has to be its own.
+        if (contents.index.has(first.place, first.offset)) this.#batches.hold(first.place, target);
+        return outcome;
+      }
     }
     this.#apart.rejoin(target);
     return "done";

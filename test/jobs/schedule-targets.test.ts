@@ -57,6 +57,31 @@ test("S7.4 a target whose leader is away is set apart, the others go on, and it 
   assert.deepEqual(worker.status().schedules[0]!.apart, []);
 });
 
+test("S7.2 S7.4 a target that was set apart gets its own in order, though nothing can be written when it is tried", async (t) => {
+  const bench = await startWorkerBench(t, { nodes: 3, topics: { q: 1 } });
+  await ScheduleScene.topics(bench);
+  await bench.broker.createTopic("away", { partitions: 1 });
+  const scene = new ScheduleScene(bench);
+  const process = scene.process("w");
+  const worker = await process.work({ queues: [] });
+  await bench.until(() => worker.status().schedules[0]?.state === "running");
+  await messages(bench, process, "away", 20);
+  bench.broker.faults.moveLeader("away", 0, 3);
+  bench.broker.faults.moveLeader(SCHEDULE, 0, 2);
+  const takeNothing = (node: number) =>
+    bench.broker.faults.fail({ api: "Produce", node, errorCode: 19, times: Number.POSITIVE_INFINITY });
+  const away = takeNothing(3);
+  await bench.until(() => worker.status().schedules[0]!.apart.length === 1);
+  // Its own log is not written either, which is no failure of the target.
+  const own = takeNothing(2);
+  away.cancel();
+  const untried = process.seen("error").length;
+  await bench.until(() => process.seen("error").slice(untried).some(({ topic }) => topic === SCHEDULE));
+  own.cancel();
+  await bench.until(() => scene.left().size === 0, 120_000);
+  assert.deepEqual(values(bench, "away"), numbers(20));
+});
+
 test("S7.4 a target that does not exist is set apart, and gets its own once it is there", async (t) => {
   const bench = await startWorkerBench(t);
   await ScheduleScene.topics(bench);
