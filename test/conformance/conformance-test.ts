@@ -14,7 +14,7 @@ export function conformanceTest(target: Target, timeout: number = TIMEOUT): Decl
   return (name, run) => {
     test(`${name} (${target.name})`, { timeout }, async (t) => {
       const cluster = await target.open(t);
-      await told(run(cluster), timeout - TIME_TO_TELL, () => cluster.describe());
+      await told(run(cluster), timeout - TIME_TO_TELL, () => cluster.situation());
     });
   };
 }

@@ -104,7 +104,7 @@ export class TestCluster {
   }
 
   /** What its clients are at. */
-  describe(): string {
+  situation(): string {
     return JSON.stringify(this.#clients.map((kafka) => kafka.statistics()));
   }
 

@@ -76,7 +76,12 @@ test("S7.2 S7.4 a target that was set apart gets its own in order, though nothin
   const own = takeNothing(2);
   away.cancel();
   const untried = process.seen("error").length;
-  await bench.until(() => process.seen("error").slice(untried).some(({ topic }) => topic === SCHEDULE));
+  await bench.until(() =>
+    process
+      .seen("error")
+      .slice(untried)
+      .some(({ topic }) => topic === SCHEDULE),
+  );
   own.cancel();
   await bench.until(() => scene.left().size === 0, 120_000);
   assert.deepEqual(values(bench, "away"), numbers(20));

@@ -19,8 +19,12 @@ interface Log {
   finishedFirst: number;
   readonly finished: Set<number>;
   readonly dead: Set<number>;
+  /** Dead, or moved elsewhere: they are finished without having ended well. */
+  readonly gone: Set<number>;
   /** The group's offset as far as the broker is known to have it. */
   stored: number;
+  /** Offsets from there on that it has as finished. */
+  storedFinished: ReadonlySet<number>;
   /** The latest to be told that the partition is his, and not told otherwise since. */
   owner: string | undefined;
   lastStart: Of<"start"> | undefined;
@@ -63,13 +67,28 @@ export function checkLaneLedger(entries: readonly LedgerEntry[], graces: Graces)
   const keys = new Map<string, string>();
   for (const entry of entries)
     if ((entry.what === "enqueued" || entry.what === "start") && entry.key !== undefined)
-      keys.set(`${partitionKey(entry.topic, entry.partition)}/${entry.offset}`, entry.key);
+      keys.set(placeOf(entry, entry.offset), entry.key);
   return [...new Set(keys.values())].flatMap((key) => {
-    const isOf = (entry: LedgerEntry): boolean =>
-      !(entry.what === "enqueued" || entry.what === "start" || entry.what === "end") ||
-      keys.get(`${partitionKey(entry.topic, entry.partition)}/${entry.offset}`) === key;
-    return check(entries.filter(isOf), graces, BETWEEN_IN_LANES).map((problem) => `${key}: ${problem}`);
+    const isOf = (at: OfPartition, offset: number): boolean => keys.get(placeOf(at, offset)) === key;
+    const own = entries.flatMap((entry): LedgerEntry[] => {
+      if (entry.what === "stored")
+        return [{ ...entry, finished: entry.finished?.filter((offset) => isOf(entry, offset)) ?? [] }];
+      return isOfJob(entry) && !isOf(entry, entry.offset) ? [] : [entry];
+    });
+    return check(own, graces, BETWEEN_IN_LANES).map((problem) => `${key}: ${problem}`);
   });
+}
+
+type OfJob = Of<"enqueued" | "start" | "end" | "dead" | "moved">;
+type OfPartition = Pick<OfJob, "topic" | "partition">;
+const OF_JOBS: ReadonlySet<LedgerEntry["what"]> = new Set(["enqueued", "start", "end", "dead", "moved"]);
+
+function isOfJob(entry: LedgerEntry): entry is OfJob {
+  return OF_JOBS.has(entry.what);
+}
+
+function placeOf({ topic, partition }: OfPartition, offset: number): string {
+  return `${partitionKey(topic, partition)}/${offset}`;
 }
 
 /** Whether an assignment reached a worker too late to be acted on, as after a pause: it started nothing before it knew. */
@@ -86,14 +105,15 @@ type MayRunOn = (log: Log, attempt: Of<"start">, now: number) => boolean;
 
 /**
  * When an attempt may run on beside one of a new owner: its worker was expelled (it learns of that later, or never if it
- * dies first), or it kept the partition beyond its grace.
+ * dies or closes first), or it kept the partition beyond its grace.
  */
 function exceptions(entries: readonly LedgerEntry[], { revokeGrace, shutdownTimeout }: Graces): MayRunOn {
   const notes = (what: "away" | "closing" | "died", by: string): LedgerEntry[] =>
     entries.filter((entry) => entry.what === what && entry.by === by);
   return (log, { by, at }, now) => {
     const expelled = log.losses.some((loss) => loss.by === by && loss.at >= at);
-    const unheard = notes("away", by).some((away) => away.at <= now) && notes("died", by).length > 0;
+    const isOver = notes("died", by).length > 0 || notes("closing", by).length > 0;
+    const unheard = isOver && notes("away", by).some((away) => away.at <= now);
     const overdue = now - (log.revokedAt.get(by) ?? Number.POSITIVE_INFINITY) >= revokeGrace;
     const closed = notes("closing", by).some((closing) => now - closing.at >= shutdownTimeout);
     return expelled || unheard || overdue || closed;
@@ -109,7 +129,7 @@ function gather(entries: readonly LedgerEntry[]): Map<string, Log> {
     const key = partitionKey(entry.topic, entry.partition);
     const log = logs.get(key) ?? emptyLog();
     logs.set(key, log);
-    if (entry.what === "enqueued" || entry.what === "start" || entry.what === "dead")
+    if (entry.what === "enqueued" || entry.what === "start" || entry.what === "dead" || entry.what === "moved")
       jobs.set(key, (jobs.get(key) ?? new Set()).add(entry.offset));
     if (entry.what === "lost") log.losses.push(entry);
   }
@@ -123,7 +143,9 @@ function emptyLog(): Log {
     finishedFirst: 0,
     finished: new Set(),
     dead: new Set(),
+    gone: new Set(),
     stored: 0,
+    storedFinished: new Set(),
     owner: undefined,
     lastStart: undefined,
     lastEnded: undefined,
@@ -162,15 +184,27 @@ function judge(entry: InPartition, log: Log, say: Say, mayRunOn: MayRunOn): void
       if (log.dead.has(entry.offset)) say("S8.6", "it was a dead letter before");
       if (entry.offset < log.stored) say("S8.6", `the group's offset was ${log.stored} before: it was done`);
       log.dead.add(entry.offset);
+      log.gone.add(entry.offset);
+      log.finished.add(entry.offset);
+      return;
+    case "moved":
+      if (entry.offset < log.stored) say("S8.6", `the group's offset was ${log.stored} before: it was done`);
+      log.gone.add(entry.offset);
       log.finished.add(entry.offset);
       return;
     case "stored":
-      if (entry.offset < log.stored) say("S3.7", `the group's offset was ${log.stored} before`);
-      log.stored = entry.offset;
-      return judgeCommit(entry.offset, log, say);
+      return judgeStored(entry, log, say);
     case "commit":
       judgeCommit(entry.offset, log, say);
   }
+}
+
+function judgeStored({ offset, finished = [] }: Of<"stored">, log: Log, say: Say): void {
+  if (offset < log.stored) say("S3.7", `the group's offset was ${log.stored} before`);
+  for (const each of finished) if (!log.finished.has(each)) say("S8.1", `the job at ${each} is not finished`);
+  log.stored = offset;
+  log.storedFinished = new Set(finished);
+  judgeCommit(offset, log, say);
 }
 
 function judgeCommit(committed: number, log: Log, say: Say): void {
@@ -190,10 +224,11 @@ function judgeStart(entry: Of<"start">, log: Log, say: Say): void {
   const skipped = firstUnfinished(log);
   if (skipped !== undefined && skipped < entry.offset) say("S8.2", `the job at ${skipped} has not ended`);
   if (entry.offset < log.stored) say("S8.2", `it is finished: the group's offset is ${log.stored}`);
+  if (log.storedFinished.has(entry.offset)) say("S8.2", "it is finished, as what is committed says");
   const { lastStart, lastEnded } = log;
   if (lastStart !== undefined && lastStart.by === entry.by) {
-    const isOver = lastEnded === true || log.dead.has(lastStart.offset);
-    const next = log.jobs.find((offset) => offset > lastStart.offset && !log.dead.has(offset));
+    const isOver = lastEnded === true || log.gone.has(lastStart.offset);
+    const next = log.jobs.find((offset) => offset > lastStart.offset && !log.gone.has(offset));
     if (isOver && entry.offset !== next) say("S8.2", `after the end of ${lastStart.offset}, ${next} is next`);
     if (!isOver && entry.offset !== lastStart.offset) say("S8.2", `${lastStart.offset} has not ended well`);
   }

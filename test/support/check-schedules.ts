@@ -1,6 +1,23 @@
+import type { ScheduledJob } from "../../src/jobs/dispatched-job.ts";
 import type { JobRecord } from "../../src/jobs/received-job.ts";
 import type { ReadRecord } from "../kill/read-committed.ts";
-import type { Asked } from "./schedule-world.ts";
+
+/** Something that was to wait for its time. */
+export interface Asked {
+  readonly n: number;
+  readonly key: string;
+  readonly kind: "job" | "plain";
+  /** Undefined: nobody knows whether it waits, or ever did. */
+  handle: Pick<ScheduledJob, "entry" | "topic" | "partition" | "offset" | "dueAt"> | undefined;
+  readonly requests: AskedRequest[];
+}
+
+/** A request about an entry, and the word on it. */
+export interface AskedRequest {
+  readonly kind: "cancel" | "reschedule";
+  /** "unknown": whoever asked was not told in time. */
+  verdict: "pending" | "cancelled" | "rescheduled" | "tooLate" | "unknown";
+}
 
 /** What became of one entry, as the committed logs say. */
 interface Fate {

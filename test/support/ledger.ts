@@ -15,7 +15,7 @@ export type LedgerNote = Untimed<LedgerEntry>;
 type Untimed<E> = E extends Timed ? Omit<E, "at"> : never;
 
 /** What happened, and when. */
-export type LedgerEntry = Enqueued | Owned | Started | Ended | Committed | Stored | Buried | Fate;
+export type LedgerEntry = Enqueued | Owned | Started | Ended | Committed | Stored | Buried | Moved | Fate;
 interface Enqueued extends At, Timed {
   readonly what: "enqueued";
   readonly offset: number;
@@ -32,12 +32,15 @@ interface Started extends At, Timed {
   readonly offset: number;
   readonly key: string;
   readonly attempt: number;
+  /** It was parked, and is not run at its place in the queue. */
+  readonly isReleased?: boolean;
 }
 interface Ended extends At, Timed {
   readonly what: "end";
   readonly by: string;
   readonly offset: number;
   readonly ok: boolean;
+  readonly isReleased?: boolean;
 }
 interface Committed extends At, Timed {
   readonly what: "commit";
@@ -48,11 +51,19 @@ interface Committed extends At, Timed {
 interface Stored extends At, Timed {
   readonly what: "stored";
   readonly offset: number;
+  /** What else it has as finished. */
+  readonly finished?: readonly number[];
 }
 /** The job has failed for good: its dead letter was written, and is committed. */
 interface Buried extends At, Timed {
   readonly what: "dead";
   readonly offset: number;
+}
+/** The job has gone elsewhere, and is finished where it was: this is committed. */
+interface Moved extends At, Timed {
+  readonly what: "moved";
+  readonly offset: number;
+  readonly isParked?: boolean;
 }
 /** `away`: it is frozen or cut off for a while, and may be expelled without learning of it. */
 interface Fate extends Timed {

@@ -1,4 +1,5 @@
 import type { AbortedTransaction } from "../../protocol/messages/01-fetch.ts";
+import { parseProducerId } from "../../protocol/producer-id.ts";
 import { type KafkaRecord, readFetched } from "../../protocol/records.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import { BrokerNode } from "../../src/broker/broker-node.ts";
@@ -87,6 +88,15 @@ export class MemoryCluster {
   committedRecords(topic: string, partition: number, from = 0): KafkaRecord[] {
     const { transactions, lastStableOffset: end } = this.partitions(topic)[partition]!;
     return from < end ? this.#read(topic, partition, from, transactions.abortedIn(from, end), end) : [];
+  }
+
+  /** The records of a partition, from an offset on, that are committed: those too that wait for an earlier transaction to end. */
+  decidedRecords(topic: string, partition: number, from: number): KafkaRecord[] {
+    const { transactions, log } = this.partitions(topic)[partition]!;
+    const { open } = transactions.snapshot(from) as unknown as { readonly open: readonly [string, number][] };
+    const undecided = open.map(([id, firstOffset]) => ({ producerId: parseProducerId(id), firstOffset }));
+    const aborted = transactions.abortedIn(from, log.endOffset);
+    return this.#read(topic, partition, from, [...aborted, ...undecided], log.endOffset);
   }
 
   #read(

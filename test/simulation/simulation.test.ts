@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { argumentsFor, RUNTIME, type Runtime } from "../support/runtime-arguments.ts";
+import { REGRESSIONS } from "./regressions.ts";
+import { playSeed, scriptOf } from "./seeds.ts";
+import { simulate } from "./simulate.ts";
+
+const SEEDS = Number(process.env.OTTLA_SIMULATIONS ?? 150);
+const FIRST = Number(process.env.OTTLA_SEED ?? Math.floor(Math.random() * 2 ** 30));
+const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+/** Of two hundred or so jobs in all. */
+const REPLAYED = ["--seeds", "12", "--from", "1"];
+
+const WHAT = "S2.1 S2.3 S2.9 S3.2 S3.7 S4.5 S4.6 S7.2-5 S7.7-9 S8.1-9";
+test(`${WHAT} hold for random jobs, workers, crashes, cut networks and faults`, {
+  timeout: 60_000 + SEEDS * 2_000,
+}, async () => {
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    const result = await playSeed(seed);
+    if (!("seed" in result)) continue;
+    const { problems, errors, script } = result;
+    assert.deepEqual(
+      problems,
+      [],
+      `npm run simulate -- --seed ${seed}\n${JSON.stringify(script)}\n${errors.slice(-10).join("\n")}`,
+    );
+  }
+});
+
+for (const [what, script] of Object.entries(REGRESSIONS)) {
+  test(`${what}, and does not any more`, async () => {
+    assert.deepEqual((await simulate(script)).problems, []);
+  });
+}
+
+test("a script goes the same way each time that it is played", async () => {
+  for (const seed of [1, 2, 3]) {
+    const [first, second] = [await simulate(scriptOf(seed), true), await simulate(scriptOf(seed), true)];
+    assert.deepEqual(first.trace.lines, second.trace.lines);
+    assert.equal(first.trace.digest, second.trace.digest);
+  }
+});
+
+/** The last line that the simulations print on a runtime; undefined: it is not installed. */
+async function digestOn(runtime: Runtime): Promise<string | undefined> {
+  const program = fileURLToPath(new URL(`../../node_modules/.bin/${runtime}`, import.meta.url));
+  if (!existsSync(program)) return undefined;
+  const child = spawn(program, [...argumentsFor(runtime), MAIN, ...REPLAYED], { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (chunk: Uint8Array) => {
+    output += new TextDecoder().decode(chunk);
+  });
+  await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
+  return output.trim().split("\n").at(-1);
+}
+
+test("seeds go the same way on Node, Deno and Bun", {
+  skip: RUNTIME === "node" ? false : "once is enough",
+  timeout: 120_000,
+}, async () => {
+  const digests = await Promise.all((["node", "deno", "bun"] as const).map(digestOn));
+  const [first, ...others] = digests.filter((digest) => digest !== undefined);
+  assert.match(first!, /^traces 12-/);
+  for (const other of others) assert.equal(other, first);
+});
