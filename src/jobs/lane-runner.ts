@@ -225,7 +225,7 @@ export class LaneRunner implements JobRunner {
   finishBatch(): Promise<void> {
     return new Promise((resolve) => {
       this.#whenDone = resolve;
-      this.pump();
+      this.#parts.pump();
     });
   }
 

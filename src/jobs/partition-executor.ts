@@ -12,6 +12,7 @@ import { Parking } from "./parking.ts";
 import { type AttemptSource, PartitionAttempts } from "./partition-attempts.ts";
 import { PartitionFailures } from "./partition-failures.ts";
 import { PartitionSteps } from "./partition-steps.ts";
+import { Pump } from "./pump.ts";
 import type { QueueShare } from "./queue-share.ts";
 import type { ReadBack } from "./read-back.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
@@ -63,6 +64,8 @@ export class PartitionExecutor implements AttemptSource, Buffered {
   /** Undefined: its queue parks nothing. */
   readonly #parking: Parking | undefined;
   readonly #runner: JobRunner;
+  /** To ask whether a job may start can free slots, and so bring a pump about: what is about to begin would be begun twice. */
+  readonly #pumping = new Pump(() => this.#runner.pump());
   readonly #dedupe: Dedupe | undefined;
   #state: PartitionState = "loading";
   #topicId = "";
@@ -233,7 +236,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
 
   /** Starts what may start now; whatever keeps something from starting calls this again once it is over. */
   pump(): void {
-    if (this.#state === "running" || this.#state === "finishing") this.#runner.pump();
+    if (this.#state === "running" || this.#state === "finishing") this.#pumping.run();
   }
 
   #mayStart(): boolean {

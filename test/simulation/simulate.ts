@@ -1,3 +1,5 @@
+import process from "node:process";
+import { nextTurn } from "../../src/net/clock.ts";
 import { checkLaneLedger, checkLedger } from "../support/check-ledger.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
 import { checkEntries } from "./check-entries.ts";
@@ -37,6 +39,10 @@ export async function simulate(script: Script, keepsTrace = false): Promise<Simu
   const trace = new Trace(keepsTrace);
   const world = new SimulatedWorld(script.chance, script.shape, trace);
   const problems: string[] = [];
+  const crashed = (error: unknown): void => {
+    problems.push(`a process would crash: ${(error as Error | undefined)?.stack ?? String(error)}`);
+  };
+  process.on("unhandledRejection", crashed);
   try {
     await world.start();
     for (const command of script.commands) await execute(world, command);
@@ -45,6 +51,9 @@ export async function simulate(script: Script, keepsTrace = false): Promise<Simu
     problems.push(...check(world));
   } catch (error) {
     problems.push(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+  } finally {
+    await nextTurn();
+    process.off("unhandledRejection", crashed);
   }
   const { errors, asked, time } = world;
   return { problems, trace, errors, duration: time.elapsed, jobs: asked.length };
