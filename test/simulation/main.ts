@@ -14,13 +14,14 @@ npm run simulate -- --script FILE [--trace FILE] one script, as a failure prints
 npm run simulate -- --seeds N [--from S]         the next N seeds from S on; default: from one at random
 npm run simulate -- --minutes M [--from S]       seeds for as long as that
       --processes P                              with --seeds or --minutes: so many beside each other; default 1
+      --no-shrink                                a failure as it was found, not made as small as can be
 `;
 
 const { values } = parseArgs({
   options: {
     ...{ seed: { type: "string" }, script: { type: "string" }, trace: { type: "string" }, seeds: { type: "string" } },
     ...{ minutes: { type: "string" }, from: { type: "string" }, step: { type: "string" } },
-    ...{ processes: { type: "string" }, help: { type: "boolean" } },
+    ...{ processes: { type: "string" }, "no-shrink": { type: "boolean" }, help: { type: "boolean" } },
   },
 });
 
@@ -65,7 +66,7 @@ async function many(): Promise<boolean> {
     );
   };
   for (let seed = first; sum.seeds < most && performance.now() < end; seed += step) {
-    const result = await playSeed(seed);
+    const result = await playSeed(seed, values["no-shrink"] !== true);
     if ("seed" in result) {
       console.log(`✗ seed ${seed}: after the script below this does not hold:`);
       for (const problem of result.problems) console.log(`  ${problem}`);

@@ -33,4 +33,25 @@ export const REGRESSIONS: Readonly<Record<string, Script>> = {
       { do: "schedule", keys: [2], spec: SPEC, wait: 1 },
     ],
   },
+  "S4.6 S4.8 a job that was to be parked as others waited for a job to run alone was parked twice": {
+    chance: 0,
+    shape: { ...SHAPE, lanes: 4, whenExhausted: "park", workers: 1 },
+    commands: [
+      { do: "schedule", keys: [2, 2], spec: { ...SPEC, takes: 9000, fails: 2 }, wait: 50 },
+      { do: "advance", ms: 1296 },
+      { do: "strike", blow: "strand", who: 0, events: 94, ms: 15498 },
+      { do: "advance", ms: 6952 },
+      { do: "enqueue", how: "each", keys: [3, 3, 5, 5, 3], spec: { ...SPEC, fails: 2 } },
+      { do: "roll" },
+      { do: "enqueue", how: "each", keys: [6, 0, 1], spec: { ...SPEC, takes: 9000, hasRule: true, handsOver: true } },
+      { do: "advance", ms: 5793 },
+      { do: "close", who: 0 },
+      {
+        do: "enqueue",
+        how: "each",
+        keys: [5, 5, 5, 4, 6],
+        spec: { ...SPEC, takes: 30, fails: 1, hasRule: true, isDiscarded: true, handsOver: true },
+      },
+    ],
+  },
 };

@@ -9,7 +9,7 @@ import { REGRESSIONS } from "./regressions.ts";
 import { playSeed, scriptOf } from "./seeds.ts";
 import { simulate } from "./simulate.ts";
 
-const SEEDS = Number(process.env.OTTLA_SIMULATIONS ?? 150);
+const SEEDS = Number(process.env.OTTLA_SIMULATIONS ?? 120);
 /** The same each time: what others find, `npm run simulate` finds. */
 const FIRST = Number(process.env.OTTLA_SEED ?? 1);
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
