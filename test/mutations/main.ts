@@ -72,7 +72,7 @@ async function main(): Promise<boolean> {
   const wanted = process.argv[2];
   const chosen = MUTATIONS.filter(({ bug }) => wanted === undefined || bug.includes(wanted));
   const folder = await mkdtemp(join(tmpdir(), "ottla-mutations-"));
-  const rows: string[] = [];
+  const rows: string[][] = [["The product …", "So this does not hold", "Caught by"]];
   let isGood = true;
   try {
     for (const name of COPIED) await cp(join(ROOT, name), join(folder, name), { recursive: true });
@@ -83,7 +83,7 @@ async function main(): Promise<boolean> {
       await restore();
       console.log(`${caught === undefined ? "✗ NOT CAUGHT" : "✓"} ${mutation.bug}: ${caught ?? ""}`);
       isGood &&= caught !== undefined;
-      rows.push(`| ${mutation.bug} | ${mutation.breaks.join(", ")} | ${caught ?? "nothing"} |`);
+      rows.push([mutation.bug, mutation.breaks.join(", "), caught ?? "nothing"]);
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -92,11 +92,18 @@ async function main(): Promise<boolean> {
   return isGood;
 }
 
-async function writeTable(rows: readonly string[]): Promise<void> {
+async function writeTable(rows: readonly (readonly string[])[]): Promise<void> {
   const path = join(ROOT, "docs/mutations.md");
   const text = await readFile(path, "utf8");
-  const head = "| The product … | So this does not hold | Caught by |\n| --- | --- | --- |";
-  await writeFile(path, `${text.slice(0, text.indexOf("| The product"))}${head}\n${rows.join("\n")}\n`);
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`;
+  const [head, ...body] = rows;
+  const rule = widths.map((width) => "-".repeat(width));
+  await writeFile(
+    path,
+    `${text.slice(0, text.indexOf("| The product"))}${[head!, rule, ...body].map(line).join("\n")}\n`,
+  );
 }
 
 process.exitCode = (await main()) ? 0 : 1;
