@@ -139,6 +139,7 @@ describe("the architecture check", () => {
       assert.deepEqual(habits("src/jobs/a.ts", `const x = ${text};`), [use]);
       assert.deepEqual(habits("src/net/clock.ts", `const x = ${text};`), []);
     }
+    assert.deepEqual(habits("src/jobs/a.ts", "work().finally(() => {}); try {} finally {}"), [".finally("]);
     const fine = "new Date(at); clock.now(); socket.setTimeout(1); queueMicrotask(f); type D = Date; /* Date.now() */";
     assert.deepEqual(habits("src/jobs/a.ts", fine), []);
   });

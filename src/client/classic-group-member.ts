@@ -1,7 +1,7 @@
 import { ErrorCode, errorByCode } from "../../protocol/errors.ts";
 import { heartbeat } from "../../protocol/messages/12-heartbeat.ts";
 import { leaveGroup } from "../../protocol/messages/13-leave-group.ts";
-import { sleep, type Timer } from "../net/clock.ts";
+import { sleep, type Timer, whenSettled } from "../net/clock.ts";
 import type { AssignorName } from "./assignor.ts";
 import { backoffDelay } from "./backoff.ts";
 import { type JoinedGeneration, joinClassicGroup } from "./classic-join.ts";
@@ -255,7 +255,7 @@ export class ClassicGroupMember implements GroupMember {
     const membership = this.#membership;
     if (this.#stop.signal.aborted || membership.generationId < 0 || this.#beatingFor === membership) return;
     this.#beatingFor = membership;
-    void this.#sendHeartbeat(membership).finally(() => {
+    void whenSettled(this.#sendHeartbeat(membership), () => {
       if (this.#beatingFor === membership) this.#beatingFor = undefined;
     });
   }

@@ -1,6 +1,6 @@
 import { ErrorCode } from "../../protocol/errors.ts";
 import { type MetadataResponse, metadata as metadataApi } from "../../protocol/messages/03-metadata.ts";
-import { type Clock, sleep, type Timer } from "../net/clock.ts";
+import { type Clock, sleep, type Timer, whenSettled } from "../net/clock.ts";
 import type { Connection } from "../net/connection.ts";
 import { type Address, formatAddress } from "../net/transport.ts";
 import { type BackoffOptions, backoffDelay } from "./backoff.ts";
@@ -138,7 +138,7 @@ export class Cluster {
   refresh(topics: readonly string[] = []): Promise<void> {
     for (const topic of topics) this.#wanted.add(topic);
     if (this.#refreshing === undefined) {
-      this.#refreshing = this.#ask().finally(() => {
+      this.#refreshing = whenSettled(this.#ask(), () => {
         this.#refreshing = undefined;
       });
       return this.#refreshing;

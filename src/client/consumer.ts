@@ -1,5 +1,5 @@
 import type { KafkaRecord } from "../../protocol/records.ts";
-import { sleep } from "../net/clock.ts";
+import { sleep, whenSettled } from "../net/clock.ts";
 import type { Cluster } from "./cluster.ts";
 import { CommitQueue, notOwned } from "./commit-queue.ts";
 import { type ConsumerEvents, consumerEvents } from "./consumer-events.ts";
@@ -114,7 +114,7 @@ export class Consumer implements AsyncIterable<ConsumerBatch>, GroupReader {
         revoked: (partitions) => {
           this.#ahead.drop(partitions);
           this.#events.emit("revoked", { partitions });
-          return this.#letGo(partitions).finally(() => this.#disown(partitions));
+          return whenSettled(this.#letGo(partitions), () => this.#disown(partitions));
         },
         lost: (partitions) => {
           this.#ahead.drop(partitions);

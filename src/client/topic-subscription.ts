@@ -1,6 +1,6 @@
 import { ErrorCode } from "../../protocol/errors.ts";
 import { metadata as metadataApi } from "../../protocol/messages/03-metadata.ts";
-import { sleep } from "../net/clock.ts";
+import { sleep, whenSettled } from "../net/clock.ts";
 import { backoffDelay } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import { refuse } from "./coordinator.ts";
@@ -96,7 +96,7 @@ export class TopicSubscription {
 
   /** Looks for what patterns match now, as is done every `maxAge` ms. Rejects where no broker says. */
   look(signal: AbortSignal): Promise<void> {
-    this.#looking ??= this.#look(signal).finally(() => {
+    this.#looking ??= whenSettled(this.#look(signal), () => {
       this.#looking = undefined;
     });
     return this.#looking;

@@ -1,7 +1,7 @@
 import { KafkaError } from "../client/errors.ts";
 import type { FetchedBatch, Fetcher } from "../client/fetcher.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
-import { sleep } from "../net/clock.ts";
+import { sleep, whenSettled } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import { type LoadedState, StateReader } from "./state-reader.ts";
 import { findStateTopic, isForbidden, prepareStateTopic, stateTopic } from "./state-topic.ts";
@@ -81,7 +81,7 @@ export class GroupState implements TopicReader {
    */
   prepare(): Promise<void> | undefined {
     if (this.#isPrepared) return undefined;
-    this.#preparing ??= this.#prepare().finally(() => {
+    this.#preparing ??= whenSettled(this.#prepare(), () => {
       this.#preparing = undefined;
     });
     return this.#preparing;

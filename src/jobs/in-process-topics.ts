@@ -1,5 +1,6 @@
 import { KafkaError } from "../client/errors.ts";
 import type { Kafka } from "../client/kafka.ts";
+import { whenSettled } from "../net/clock.ts";
 import type { QueueSettings } from "./queue-options.ts";
 
 /** Lets an in-process broker have a topic for every queue that is used, as the app declares it. */
@@ -11,10 +12,8 @@ export function createTopicsInProcess(kafka: Kafka, settingsOf: (queue: string) 
     let call = creating.get(name);
     if (call === undefined) {
       const { partitions, replicationFactor, config } = settingsOf(name);
-      call = admin
-        .createTopics([{ name, partitions, replicationFactor, config }])
-        .catch(ignoreRace)
-        .finally(() => creating.delete(name));
+      const created = admin.createTopics([{ name, partitions, replicationFactor, config }]).catch(ignoreRace);
+      call = whenSettled(created, () => creating.delete(name));
       creating.set(name, call);
     }
     return call;

@@ -1,3 +1,4 @@
+import { whenSettled } from "../net/clock.ts";
 import { LazyModuleError } from "./calling-errors.ts";
 import { describe } from "./check-options.ts";
 import { InvalidOptionError } from "./errors.ts";
@@ -27,7 +28,7 @@ export function lazy<O>(load: () => Promise<PerformModule<O>>): Perform<O> {
   let loading: Promise<Perform<O>> | undefined;
   const first = async (payload: O, job: RunningJob<O>): Promise<unknown> => {
     // Runs that begin meanwhile wait for the same load.
-    loading ??= loadPerform(load, job.name).finally(() => {
+    loading ??= whenSettled(loadPerform(load, job.name), () => {
       loading = undefined;
     });
     perform = await loading;

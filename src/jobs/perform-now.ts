@@ -1,4 +1,4 @@
-import { type Clock, uuidv7 } from "../net/clock.ts";
+import { type Clock, uuidv7, whenSettled } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import { enqueueTogether } from "./app-transaction.ts";
 import { Attempt, type AttemptHost } from "./attempt.ts";
@@ -45,7 +45,8 @@ export async function performNow(app: AppState, { definition, settings, payload 
     const handOver = <T>(_attempt: Attempt, work: TransactionWork<T>): Promise<T> =>
       enqueueTogether(app, new Dispatcher(app), work);
     const attempt = new Attempt(-1, clock.monotonic(), { handOver, steps: straightSteps(name, clock) });
-    return performPayload(app, definition, read, fields, attempt).finally(() => attempt.settled(clock.monotonic()));
+    const run = performPayload(app, definition, read, fields, attempt);
+    return whenSettled(run, () => attempt.settled(clock.monotonic()));
   };
   await (contexts === undefined ? perform() : app.contexts.runCaptured(contexts, perform));
 }

@@ -1,6 +1,7 @@
 import type { FetchedRecord } from "../client/fetcher.ts";
 import type { Kafka } from "../client/kafka.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
+import { whenSettled } from "../net/clock.ts";
 import { readOffsets } from "./read-offsets.ts";
 import type { ScheduleIndex } from "./schedule-index.ts";
 
@@ -78,7 +79,7 @@ export class ScheduleWindow {
 
   /** Resolves once what is due next has been read. Rejects where it cannot be. */
   fill(now: number): Promise<void> {
-    this.#filling ??= this.#fill(now).finally(() => {
+    this.#filling ??= whenSettled(this.#fill(now), () => {
       this.#filling = undefined;
     });
     return this.#filling;

@@ -1,4 +1,4 @@
-import { nextTurn, sleep, systemClock } from "../net/clock.ts";
+import { nextTurn, sleep, systemClock, whenSettled } from "../net/clock.ts";
 import { ShortWaitClock } from "./short-wait-clock.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -63,7 +63,7 @@ export class TestTime {
   #idle(): void {
     if (this.#idling || this.#isTaken || this.#closed) return;
     this.#idling = true;
-    void this.#runIdly().finally(() => {
+    void whenSettled(this.#runIdly(), () => {
       this.#idling = false;
     });
   }

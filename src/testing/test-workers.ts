@@ -4,6 +4,7 @@ import type { JobDefinition } from "../jobs/job-options.ts";
 import type { SchedulePartition } from "../jobs/schedule-partition.ts";
 import type { WorkOptions } from "../jobs/work-options.ts";
 import type { PartitionStatus } from "../jobs/worker-status.ts";
+import { whenSettled } from "../net/clock.ts";
 import type { MemoryNetwork } from "../net/memory.ts";
 import { CrashPlan, type CrashPoint, type PlannedCrash } from "./crash-plan.ts";
 import { TestStuckError } from "./errors.ts";
@@ -140,7 +141,7 @@ export class TestWorkers implements Workforce {
   #close(instance: WorkerInstance): void {
     this.#living.delete(instance);
     this.#leaving.add(instance);
-    const closed = instance.close().finally(() => this.#leaving.delete(instance));
+    const closed = whenSettled(instance.close(), () => this.#leaving.delete(instance));
     this.#change(`the close of ${instance.name}`, closed);
   }
 
@@ -149,7 +150,7 @@ export class TestWorkers implements Workforce {
       .catch((error: unknown) => {
         this.#failure ??= { error };
       })
-      .finally(() => this.#changes.delete(done));
+      .then(() => void this.#changes.delete(done));
     this.#changes.set(done, what);
   }
 

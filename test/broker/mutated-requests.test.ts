@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import process from "node:process";
 import { test } from "node:test";
 import fc from "fast-check";
 import { apiVersions } from "../../protocol/messages/18-api-versions.ts";
 import type { BrokerEvent } from "../../src/broker/mod.ts";
+import { MUTATIONS } from "../support/fuzz-runs.ts";
 import { goldenExchanges } from "../support/golden-exchanges.ts";
 import { anyMutations } from "../support/mutation.ts";
 import { startBench } from "./raw-client.ts";
 
 /** How many connections send changed requests; OTTLA_MUTATIONS asks for more for each kind of request. */
-const RUNS = 20 * Number(process.env.OTTLA_MUTATIONS ?? 40);
+const RUNS = 20 * MUTATIONS;
 /** Milliseconds that the broker is given for each: what it holds longer, as a fetch without records, ends with the connection. */
 const PATIENCE = 50;
 

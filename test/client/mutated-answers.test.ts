@@ -6,11 +6,10 @@ import { KafkaError } from "../../src/client/errors.ts";
 import { Kafka } from "../../src/client/kafka.ts";
 import type { Transport } from "../../src/net/transport.ts";
 import { startClientBench } from "../support/client-bench.ts";
+import { MUTATIONS } from "../support/fuzz-runs.ts";
 import { goldenExchanges } from "../support/golden-exchanges.ts";
 import { anyMutations, type Mutation } from "../support/mutation.ts";
 
-/** OTTLA_MUTATIONS asks for more. */
-const RUNS = Number(process.env.OTTLA_MUTATIONS ?? 40);
 const SEED = Number(process.env.OTTLA_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
 /** Each call ends within this time (virtual ms), whatever the broker answers. */
 const PATIENCE = 60_000;
@@ -44,10 +43,10 @@ test("whatever a broker answers, every call ends in time with a value or a named
   const responses = goldenExchanges.map(({ response }) => response);
   const scenarios = fc.sample(
     fc.tuple(fc.array(anyMutations(responses), { minLength: 1, maxLength: 5 }), fc.integer({ min: 1, max: 12 })),
-    { numRuns: RUNS, seed: SEED },
+    { numRuns: MUTATIONS, seed: SEED },
   );
   for (const [i, [mutations, every]] of scenarios.entries()) {
-    const which = `OTTLA_SEED=${SEED} OTTLA_MUTATIONS=${RUNS}, scenario ${i}`;
+    const which = `OTTLA_SEED=${SEED} OTTLA_MUTATIONS=${MUTATIONS}, scenario ${i}`;
     const clock = bench.time.instance();
     const transport = mutating(bench.network.transport(clock), mutations, every);
     const kafka = new Kafka({ brokers: bench.broker.addresses, clock, transport, requestTimeout: 2_000 });

@@ -13,6 +13,7 @@ import {
   MAX_SPAN,
 } from "../../src/jobs/commit-metadata.ts";
 import { CommitMetadataError } from "../../src/jobs/errors.ts";
+import { fuzzRuns } from "../support/fuzz-runs.ts";
 
 const EMPTY: CommitMetadata = {
   topicId: "01234567-89ab-cdef-8123-456789abcdef",
@@ -129,6 +130,6 @@ test("S8.11 metadata of any text is read or is a named error", () => {
         }
       },
     ),
-    { numRuns: 1_000 },
+    { numRuns: fuzzRuns(1_000) },
   );
 });

@@ -247,7 +247,6 @@ export const MUTATIONS: readonly Mutation[] = [
     file: EXECUTOR,
     find: "const deadline = clock.monotonic() + grace;",
     put: "const deadline = clock.monotonic() + 100 * grace;",
-    caughtBy: "jobs/shutdown.test.ts",
   },
   {
     bug: "keeps all that is fetched, however much it is",

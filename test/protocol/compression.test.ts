@@ -5,6 +5,7 @@ import * as nodeZlib from "node:zlib";
 import fc from "fast-check";
 import { type CompressionType, codecIds, compress, decompress, type Zlib } from "../../protocol/compression.ts";
 import { assertSameBytes, concatBytes, damaged, damages, sampleBytes, samples } from "../support/byte-samples.ts";
+import { fuzzRuns } from "../support/fuzz-runs.ts";
 
 interface Foreign {
   content: string;
@@ -133,7 +134,7 @@ describe("decompress", () => {
           assert.equal((error as Error).name, "DecodeError");
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: fuzzRuns(1_000) },
     );
   });
 

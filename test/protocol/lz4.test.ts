@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { lz4Compress, lz4Decompress } from "../../protocol/lz4.ts";
 import { xxhash32 } from "../../protocol/xxhash32.ts";
 import { assertSameBytes, concatBytes, damaged, damages, sampleBytes, samples } from "../support/byte-samples.ts";
+import { fuzzRuns } from "../support/fuzz-runs.ts";
 
 const CAP = 1 << 23;
 const MAGIC = [0x04, 0x22, 0x4d, 0x18];
@@ -165,7 +166,7 @@ describe("lz4Decompress", () => {
           assert.equal((error as Error).name, "DecodeError");
         }
       }),
-      { numRuns: 500 },
+      { numRuns: fuzzRuns(500) },
     );
   });
 });

@@ -5,6 +5,7 @@ import { message as declare, decodeBody, encodeBody } from "../../protocol/api.t
 import { Field, type Kind, string } from "../../protocol/field.ts";
 import { DecodeError, Reader } from "../../protocol/reader.ts";
 import { arbitraryMessage } from "../support/arbitrary.ts";
+import { fuzzRuns } from "../support/fuzz-runs.ts";
 import { type AnyMessage, type MessageEntry, messages } from "../support/messages.ts";
 
 const versionsOf = (entry: MessageEntry): number[] =>
@@ -63,7 +64,7 @@ describe("messages", () => {
           for (const [at, byte] of edits) if (bytes.length > 0) bytes[at % bytes.length] = byte;
           decodeOrRefuse(message, version, bytes);
         });
-        fc.assert(property, { numRuns: 30 });
+        fc.assert(property, { numRuns: fuzzRuns(30) });
       }
     });
 

@@ -1,17 +1,15 @@
 import assert from "node:assert/strict";
-import process from "node:process";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { decodeRequestHeader, decodeResponse, expectEnd, FrameSplitter } from "../../protocol/frame.ts";
 import { DecodeError, Reader } from "../../protocol/reader.ts";
+import { MUTATIONS } from "../support/fuzz-runs.ts";
 import { goldenExchanges } from "../support/golden-exchanges.ts";
 import { apis } from "../support/messages.ts";
 import { anyMutations } from "../support/mutation.ts";
 
 /** What lies before and after a frame in its buffer, and must never be seen. */
 const AROUND = 64;
-/** For each recorded frame; OTTLA_MUTATIONS asks for more. */
-const RUNS = Number(process.env.OTTLA_MUTATIONS ?? 40);
 
 /** `bytes` in the middle of a buffer that is full of something else. */
 function surrounded(bytes: Uint8Array): Uint8Array {
@@ -62,7 +60,7 @@ describe("mutated golden frames", () => {
       for (const { version, response } of own) {
         const mutated = anyMutations(responses).map((mutate) => mutate(response.subarray(4)));
         const property = fc.property(mutated, (frame) => attack(frame, (bytes) => decodeResponse(api, version, bytes)));
-        fc.assert(property, { numRuns: RUNS });
+        fc.assert(property, { numRuns: MUTATIONS });
       }
     });
 
@@ -78,7 +76,7 @@ describe("mutated golden frames", () => {
             return { header, body };
           }),
         );
-        fc.assert(property, { numRuns: RUNS });
+        fc.assert(property, { numRuns: MUTATIONS });
       }
     });
   }
@@ -108,6 +106,6 @@ describe("mutated golden frames", () => {
         assert.ok(frames <= bytes.length);
       },
     );
-    fc.assert(property, { numRuns: 8 * RUNS });
+    fc.assert(property, { numRuns: 8 * MUTATIONS });
   });
 });

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { spanOfBatches } from "../../protocol/record-batch.ts";
 import { readFetched } from "../../protocol/records.ts";
+import { fuzzRuns } from "../support/fuzz-runs.ts";
 import { joined, madeBatch } from "../support/made-batch.ts";
 
 /** A log of batches, some with gaps before, within and behind their records, some without any. */
@@ -43,6 +44,7 @@ describe("spanOfBatches", () => {
         for (const [place, byte] of damage) bytes[place % bytes.length] = byte;
         assert.ok(spanOfBatches(bytes, 3).nextOffset >= 3);
       }),
+      { numRuns: fuzzRuns(100) },
     );
     for (const length of [0, 1, 60, 61, 100]) {
       assert.equal(spanOfBatches(new Uint8Array(length), 7).nextOffset, 7);

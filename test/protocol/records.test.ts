@@ -6,6 +6,7 @@ import { CodecUnavailableError } from "../../protocol/compression.ts";
 import { DecodeError } from "../../protocol/reader.ts";
 import { UnreadableBatchError } from "../../protocol/record-batch.ts";
 import { type FetchedRecords, readFetched } from "../../protocol/records.ts";
+import { fuzzRuns } from "../support/fuzz-runs.ts";
 import { joined, type MadeBatch, madeBatch, marker } from "../support/made-batch.ts";
 
 const LIMIT = 1 << 24;
@@ -325,7 +326,7 @@ describe("readFetched", () => {
           assert.ok(error instanceof DecodeError || error instanceof CodecUnavailableError, String(error));
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: fuzzRuns(2_000) },
     );
   });
 });

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { snappyCompress, snappyCompressRaw, snappyDecompress } from "../../protocol/snappy.ts";
 import { assertSameBytes, concatBytes, damaged, damages, sampleBytes, samples } from "../support/byte-samples.ts";
+import { fuzzRuns } from "../support/fuzz-runs.ts";
 
 const CAP = 1 << 20;
 const HEADER = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1];
@@ -105,7 +106,7 @@ describe("snappyDecompress", () => {
           assert.equal((error as Error).name, "DecodeError");
         }
       }),
-      { numRuns: 500 },
+      { numRuns: fuzzRuns(500) },
     );
   });
 });

@@ -123,12 +123,17 @@ const who = fc.nat(7);
 const which = fc.nat(50);
 const node = fc.integer({ min: 1, max: NODES });
 const wait = fc.constantFrom(1, 50, 1_000, 4_000, 12_000, 40_000);
-const absence = fc.integer({ min: 300, max: 20_000 });
+/** Mostly about as long as a session lasts; at times so long that nobody says any more how a transaction has ended. */
+const absence = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: 300, max: 20_000 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 60_000, max: 200_000 }) },
+);
 const kind = fc.constantFrom("cancel" as const, "reschedule" as const);
 const keys = fc.array(fc.nat(6), { minLength: 1, maxLength: 10 });
 const spec: fc.Arbitrary<JobSpec> = fc.record({
   queue: fc.constantFrom("jobs" as const, "jobs" as const, "jobs" as const, "loose" as const),
-  takes: fc.constantFrom(0, 0, 30, 400, 3_000, 9_000),
+  // The last is longer than any grace.
+  takes: fc.constantFrom(0, 0, 30, 30, 400, 400, 3_000, 3_000, 9_000, 25_000),
   fails: fc.constantFrom(0, 0, 0, 0, 1, 2, 3, null),
   hasRule: fc.boolean(),
   isDiscarded: fc.nat(9).map((n) => n === 0),

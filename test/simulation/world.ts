@@ -315,4 +315,4 @@ export class SimulatedWorld implements ProcessHost {
 }
 
 /** The deadline of a shutdown, and what its last requests may take. */
-const MOST_FOR_SHUTDOWN = 30_000;
+const MOST_FOR_SHUTDOWN = 22_000;
