@@ -125,7 +125,9 @@ export class Fetcher {
     const position = this.#routes.get(topic, partition);
     if (position === undefined || position.paused === paused) return;
     position.paused = paused;
-    this.#routes.touch(position);
+    if (paused) this.#routes.touch(position);
+    // Nobody may have led it meanwhile, and nobody has asked since who does.
+    else this.#routes.reroute(position);
   }
 
   /** Asks for nothing at all until it is called with false. What is under way still comes. */

@@ -250,6 +250,30 @@ function damage(mark: string, lasts: () => boolean): (chunk: Uint8Array) => Uint
   };
 }
 
+test("a partition that nobody led while it was paused is read on as soon as it is resumed", async (t) => {
+  const bench = await startFetcher(t, { broker: { nodes: 2 } });
+  const { kafka, fetcher } = bench;
+  const { faults } = bench.broker;
+  await bench.broker.createTopic("u", { partitions: 2, replicationFactor: 1 });
+  const producer = bench.client().producer();
+  const send = (value: string) => bench.run(producer.send({ topic: "u", partition: 1, value }));
+  await bench.run(kafka.cluster.topic("u", 1_000));
+  const leader = kafka.cluster.metadata.partition("u", 1)!.leader;
+  fetcher.add("u", 1, 0);
+  await send("a");
+  await bench.time.advance(1_000);
+  fetcher.pause("u", 1);
+  await bench.run(faults.stop(leader));
+  await bench.time.advance(10_000);
+  await bench.run(kafka.cluster.refresh(["u"]));
+  assert.equal(kafka.cluster.metadata.partition("u", 1)!.leader, -1);
+  await bench.run(faults.start(leader));
+  await send("b");
+  fetcher.resume("u", 1);
+  await bench.time.advance(3_000);
+  assert.deepEqual(bench.came(1), ["a", "b"]);
+});
+
 test("a batch that is damaged on its way is an error by name and offset, and is read once it comes whole", async (t) => {
   let broken = true;
   const bench = await startFetcher(t, { reader: damagedBy(damage("BROKEN", () => broken)) });
