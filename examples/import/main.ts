@@ -26,6 +26,8 @@ import type { Import, Run } from "./run.ts";
 const isQuick = Boolean(process.env.OTTLA_EXAMPLE_QUICK);
 const IMPORTS = isQuick ? makeImports(4, 300) : makeImports(10, 2_000);
 const ENDS: readonly ("redeploy" | "kill")[] = ["redeploy", "kill", "redeploy", "kill", "redeploy"];
+/** In milliseconds: longer than it takes to find that a worker is dead. */
+const LONGEST_HOLD = 15_000;
 /**
  * Whoever is killed has this long to go with each of its imports, and ended the last one so long before, in milliseconds:
  * what ends as the kill is on its way is not committed, and ends again.
@@ -96,8 +98,12 @@ async function work(run: Run): Promise<{ progress: Progress; ends: End[] }> {
     if (worker === undefined) break;
     ends.push({ kind, worker, at: now() });
     await replace(run, crew, kind, worker, String.fromCharCode("D".charCodeAt(0) + i));
-    await progress.until(() => progress.importsOf(worker!).length === 0, check);
+    const isTakenOver = (): boolean => progress.importsOf(worker!).length === 0;
+    // An import that was at two deaths runs alone: it waits for those that are held here.
+    const releasedAt = now() + LONGEST_HOLD;
+    await progress.until(() => isTakenOver() || now() > releasedAt, check);
     await rm(run.hold, { force: true });
+    await progress.until(isTakenOver, check);
   }
   await progress.until(() => progress.isFinished, check);
   await crew.close();
@@ -120,7 +126,9 @@ function victimOf(progress: Progress, { work }: Run, ended: number): string | un
   if (progress.done < (ended + 0.5) / (ENDS.length + 2)) return undefined;
   const isSafe = (worker: string, left: readonly number[]): boolean =>
     left.every((rows) => rows * work > SAFE) && now() - progress.lastEnd(worker) > 2 * SAFE;
-  const workers = [...progress.underWay].filter(([worker, left]) => ENDS[ended] !== "kill" || isSafe(worker, left));
+  const workers = [...progress.underWay].filter(
+    ([worker, left]) => progress.isAtWork(worker) && (ENDS[ended] !== "kill" || isSafe(worker, left)),
+  );
   return workers.sort(([, a], [, b]) => b.length - a.length)[0]?.[0];
 }
 

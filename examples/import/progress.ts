@@ -13,6 +13,8 @@ interface State {
   done: number;
   /** Who processes its rows. */
   worker: string | undefined;
+  /** Whether that worker has got further with it. */
+  isAhead: boolean;
   isFinished: boolean;
 }
 
@@ -30,7 +32,10 @@ export class Progress {
     this.#logs = logs;
     this.#terminal = terminal;
     this.#states = new Map(
-      imports.map(({ id, from, to }) => [id, { rows: to - from, done: 0, worker: undefined, isFinished: false }]),
+      imports.map(({ id, from, to }) => [
+        id,
+        { rows: to - from, done: 0, worker: undefined, isAhead: false, isFinished: false },
+      ]),
     );
     this.#rows = imports.reduce((sum, { from, to }) => sum + to - from, 0);
   }
@@ -56,6 +61,12 @@ export class Progress {
   /** The imports that a worker is in the middle of. */
   importsOf(worker: string): string[] {
     return [...this.#states].filter(([, each]) => each.worker === worker && !each.isFinished).map(([id]) => id);
+  }
+
+  /** Whether a worker has got further with all of its imports: one with which it has not is not interrupted yet. */
+  isAtWork(worker: string): boolean {
+    const own = [...this.#states.values()].filter((each) => each.worker === worker && !each.isFinished);
+    return own.every(({ isAhead }) => isAhead);
   }
 
   /** When a worker has ended an import last. */
@@ -86,8 +97,10 @@ export class Progress {
       state.isFinished = true;
       this.#lastEnds.set(event.worker, event.at);
     }
-    if (event.event === "begun") state.worker = event.worker;
-    if (event.event === "row") state.done = Math.max(state.done, event.row + 1);
+    if (event.event === "begun") Object.assign(state, { worker: event.worker, isAhead: false });
+    if (event.event !== "row") return;
+    state.done = Math.max(state.done, event.row + 1);
+    if (event.worker === state.worker) state.isAhead = true;
   }
 
   #show(): void {
