@@ -60,13 +60,16 @@ export class Progress {
 
   /** The imports that a worker is in the middle of. */
   importsOf(worker: string): string[] {
-    return [...this.#states].filter(([, each]) => each.worker === worker && !each.isFinished).map(([id]) => id);
+    return this.#of(worker).map(([id]) => id);
   }
 
   /** Whether a worker has got further with all of its imports: one with which it has not is not interrupted yet. */
   isAtWork(worker: string): boolean {
-    const own = [...this.#states.values()].filter((each) => each.worker === worker && !each.isFinished);
-    return own.every(({ isAhead }) => isAhead);
+    return this.#of(worker).every(([, { isAhead }]) => isAhead);
+  }
+
+  #of(worker: string): [id: string, State][] {
+    return [...this.#states].filter(([, each]) => each.worker === worker && !each.isFinished);
   }
 
   /** When a worker has ended an import last. */

@@ -1,5 +1,6 @@
 import { test } from "node:test";
-import { systemClock, type Timer } from "../../src/net/clock.ts";
+import { within } from "../../src/client/within.ts";
+import { systemClock } from "../../src/net/clock.ts";
 import { type Target, TestCluster } from "./target.ts";
 
 /** Nothing here takes nearly as long, except where something hangs. */
@@ -14,18 +15,13 @@ export function conformanceTest(target: Target, timeout: number = TIMEOUT): Decl
   return (name, run) => {
     test(`${name} (${target.name})`, { timeout }, async (t) => {
       const cluster = await target.open(t);
-      await told(run(cluster), timeout - TIME_TO_TELL, () => cluster.situation());
+      const patience = timeout - TIME_TO_TELL;
+      // What hangs says how things are while it can.
+      await within(systemClock, patience, run(cluster), () => {
+        throw new Error(`not done after ${patience} ms: ${cluster.situation()}`);
+      });
     });
   };
-}
-
-/** What hangs says how things are while it can. */
-async function told(run: Promise<void>, timeout: number, describe: () => string): Promise<void> {
-  let timer: Timer | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = systemClock.timer(timeout, () => reject(new Error(`not done after ${timeout} ms: ${describe()}`)));
-  });
-  await Promise.race([run, late]).finally(() => timer?.cancel());
 }
 
 export { TestCluster };

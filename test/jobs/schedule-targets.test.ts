@@ -24,25 +24,29 @@ const values = (bench: WorkerBench, topic: string, partition = 0): string[] =>
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => `${i}`);
 
-test("S7.4 a target whose leader is away is set apart, the others go on, and it gets all of its own once it is back", async (t) => {
-  const bench = await startWorkerBench(t, { nodes: 3, topics: { q: 1 } });
-  await ScheduleScene.topics(bench);
-  await bench.broker.createTopic("here", { partitions: 1 });
-  await bench.broker.createTopic("away", { partitions: 1 });
-  const scene = new ScheduleScene(bench);
+/** Nodes that lead the topic `away`, and the schedule topic. */
+const [AWAY, OWN] = [3, 2];
+
+/** A worker that dispatches to the topics `here` and `away`, whose leaders may be there and take nothing; twenty messages wait for `away`. */
+async function startApart(t: Parameters<typeof startScheduleScene>[0]) {
+  const { bench, scene } = await startScheduleScene(t, { nodes: 3, topics: { q: 1, here: 1, away: 1 } });
   const process = scene.process("w");
   const worker = await process.work({ queues: [] });
   await bench.until(() => worker.status().schedules[0]?.state === "running");
   await messages(bench, process, "away", 20);
+  const { faults } = bench.broker;
+  faults.moveLeader("away", 0, AWAY);
+  faults.moveLeader("here", 0, 1);
+  faults.moveLeader(SCHEDULE, 0, OWN);
+  const takeNothing = (node: number) =>
+    faults.fail({ api: "Produce", node, errorCode: 19, times: Number.POSITIVE_INFINITY });
+  return { bench, scene, process, worker, takeNothing };
+}
+
+test("S7.4 a target whose leader is away is set apart, the others go on, and it gets all of its own once it is back", async (t) => {
+  const { bench, scene, process, worker, takeNothing } = await startApart(t);
   await messages(bench, process, "here", 20);
-  for (const [topic, node] of [
-    ["away", 3],
-    ["here", 1],
-    [SCHEDULE, 2],
-  ] as const)
-    bench.broker.faults.moveLeader(topic, 0, node);
-  // Its leader is there, and takes nothing.
-  const fault = bench.broker.faults.fail({ api: "Produce", node: 3, errorCode: 19, times: Number.POSITIVE_INFINITY });
+  const fault = takeNothing(AWAY);
   await bench.until(() => values(bench, "here").length === 20, 60_000);
   assert.deepEqual(values(bench, "here"), numbers(20));
   await bench.until(() => worker.status().schedules[0]!.apart.length === 1);
@@ -58,22 +62,11 @@ test("S7.4 a target whose leader is away is set apart, the others go on, and it 
 });
 
 test("S7.2 S7.4 a target that was set apart gets its own in order, though nothing can be written when it is tried", async (t) => {
-  const bench = await startWorkerBench(t, { nodes: 3, topics: { q: 1 } });
-  await ScheduleScene.topics(bench);
-  await bench.broker.createTopic("away", { partitions: 1 });
-  const scene = new ScheduleScene(bench);
-  const process = scene.process("w");
-  const worker = await process.work({ queues: [] });
-  await bench.until(() => worker.status().schedules[0]?.state === "running");
-  await messages(bench, process, "away", 20);
-  bench.broker.faults.moveLeader("away", 0, 3);
-  bench.broker.faults.moveLeader(SCHEDULE, 0, 2);
-  const takeNothing = (node: number) =>
-    bench.broker.faults.fail({ api: "Produce", node, errorCode: 19, times: Number.POSITIVE_INFINITY });
-  const away = takeNothing(3);
+  const { bench, scene, process, worker, takeNothing } = await startApart(t);
+  const away = takeNothing(AWAY);
   await bench.until(() => worker.status().schedules[0]!.apart.length === 1);
   // Its own log is not written either, which is no failure of the target.
-  const own = takeNothing(2);
+  const own = takeNothing(OWN);
   away.cancel();
   const untried = process.seen("error").length;
   await bench.until(() =>

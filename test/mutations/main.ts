@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { runProgram } from "../support/run-program.ts";
 import { MUTATIONS, type Mutation } from "./mutations.ts";
 
 /*
@@ -18,28 +18,8 @@ const SEEDS = 400;
 /** A bug may also have the product hang: in ms. */
 const TIMEOUT = 600_000;
 
-interface Run {
-  readonly code: number | null;
-  readonly output: string;
-}
-
-function run(folder: string, args: readonly string[]): Promise<Run> {
-  const child = spawn(process.execPath, ["--conditions=ottla-source", ...args], {
-    cwd: folder,
-    stdio: ["ignore", "pipe", "pipe"],
-    timeout: TIMEOUT,
-    killSignal: "SIGKILL",
-  });
-  let output = "";
-  const take = (chunk: Uint8Array): void => {
-    output += new TextDecoder().decode(chunk);
-  };
-  child.stdout.on("data", take);
-  child.stderr.on("data", take);
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, output }));
-  });
+function run(folder: string, args: readonly string[]): ReturnType<typeof runProgram> {
+  return runProgram(process.execPath, ["--conditions=ottla-source", ...args], { cwd: folder, timeout: TIMEOUT });
 }
 
 /** How the bug is caught; undefined: it is not. */

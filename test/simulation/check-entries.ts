@@ -1,4 +1,4 @@
-import { groupBy } from "../support/group-by.ts";
+import { groupBy } from "../../src/client/group-by.ts";
 import type { EntryRecord, JobHistory } from "./job-tracker.ts";
 import type { Asked, SimulatedWorld } from "./world.ts";
 

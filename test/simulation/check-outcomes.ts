@@ -1,5 +1,5 @@
+import { groupBy } from "../../src/client/group-by.ts";
 import type { RecordPlace } from "../../src/jobs/record-place.ts";
-import { groupBy } from "../support/group-by.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
 import type { EntryRecord, JobHistory, QueuedRecord } from "./job-tracker.ts";
 import { ends, type Plan, rowsOf } from "./plan.ts";
@@ -11,9 +11,7 @@ export function checkOutcomes(world: SimulatedWorld): string[] {
   const { tracker, book, asked, ledger } = world;
   const runs = readRuns(ledger.entries);
   const problems = [...tracker.problems, ...book.problems, ...world.problems];
-  const known = new Map<number, Plan>();
   for (const one of asked) {
-    known.set(one.plan.n, one.plan);
     const history = tracker.history(one.plan.n);
     problems.push(...checkPresence(one, history));
     if (one.kind === "job") problems.push(...checkEnd(world, one.plan, history, runs));
@@ -25,17 +23,15 @@ export function checkOutcomes(world: SimulatedWorld): string[] {
   return problems;
 }
 
-/** Of each place in a queue: how often a job was started there, and how many of those runs were cut short by a death. */
-type Runs = ReadonlyMap<string, { readonly started: number; readonly cutShort: number }>;
+/** Of each place in a queue where a job was started: how many of its runs were cut short by a death. */
+type Runs = ReadonlyMap<string, number>;
 
 function readRuns(entries: readonly LedgerEntry[]): Runs {
-  const runs = new Map<string, { started: number; cutShort: number }>();
+  const runs = new Map<string, number>();
   for (const entry of entries) {
     if (entry.what !== "start" && entry.what !== "end") continue;
-    const run = runs.get(placeOf(entry)) ?? { started: 0, cutShort: 0 };
-    runs.set(placeOf(entry), run);
-    if (entry.what === "start") run.started++;
-    run.cutShort += entry.what === "start" ? 1 : -1;
+    const place = placeOf(entry);
+    runs.set(place, (runs.get(place) ?? 0) + (entry.what === "start" ? 1 : -1));
   }
   return runs;
 }
@@ -117,7 +113,7 @@ function isDead(history: JobHistory): boolean {
 /** A job that fails for ever dies, and one that was running at many a death of a process (S4.8). */
 function mayDie({ shape }: SimulatedWorld, plan: Plan, queued: readonly QueuedRecord[], runs: Runs): boolean {
   if (plan.fails === null) return true;
-  const cutShort = queued.reduce((sum, each) => sum + (runs.get(placeOf(each))?.cutShort ?? 0), 0);
+  const cutShort = queued.reduce((sum, each) => sum + (runs.get(placeOf(each)) ?? 0), 0);
   return (plan.hasRule ? 0 : plan.fails) + cutShort >= MOST_ATTEMPTS[shape.whenExhausted];
 }
 

@@ -1,9 +1,12 @@
 import {
   AT_HEADER,
+  ATTEMPT_HEADER,
   ID_HEADER,
   ORIGIN_HEADER,
   PROGRESS_HEADER,
   REDRIVE_HEADER,
+  RESUMPTION_HEADER,
+  RETRIES_HEADER,
   VERDICT_HEADER,
 } from "../../src/jobs/headers.ts";
 import { decodeProgress, type Progress } from "../../src/jobs/progress.ts";
@@ -32,7 +35,6 @@ export interface QueuedRecord extends RecordPlace {
 /** A record of a schedule topic that is committed. */
 export interface EntryRecord {
   readonly entry: string;
-  readonly partition: number;
   readonly offset: number;
   /** Undefined: it ends the entry, or says that there is none. */
   readonly due: number | undefined;
@@ -49,10 +51,9 @@ export interface JobHistory {
   readonly entries: EntryRecord[];
   /** How often it had been redriven, of each of its dead letters. */
   readonly letters: string[];
-  isParked: boolean;
 }
 
-const COUNTERS = ["ottla-attempt", "ottla-retries", "ottla-resumption", REDRIVE_HEADER] as const;
+const COUNTERS = [ATTEMPT_HEADER, RETRIES_HEADER, RESUMPTION_HEADER, REDRIVE_HEADER] as const;
 const STATE = stateTopic(GROUP);
 const decoder = new TextDecoder();
 
@@ -80,7 +81,7 @@ export class JobTracker {
   history(n: number): JobHistory {
     let found = this.#histories.get(n);
     if (found === undefined) {
-      found = { queued: [], plain: [], entries: [], letters: [], isParked: false };
+      found = { queued: [], plain: [], entries: [], letters: [] };
       this.#histories.set(n, found);
     }
     return found;
@@ -117,7 +118,7 @@ export class JobTracker {
   saw({ topic, partition, record }: SeenRecord): void {
     const key = record.key === null ? "" : decoder.decode(record.key);
     if (topic === "jobs" || topic === "loose") return this.#sawQueued({ topic, partition, record });
-    if (topic === "later") return this.#sawEntry(partition, record, key);
+    if (topic === "later") return this.#sawEntry(record, key);
     if (topic === STATE) return this.#sawState(record, key);
     const history = this.history(numberOf(record.value!));
     if (topic === "plain") history.plain.push({ partition, offset: record.offset, timestamp: record.timestamp });
@@ -166,7 +167,7 @@ export class JobTracker {
     this.#note(what === "dead" ? { what, ...place } : { what: "moved", ...place, isParked: what === "parked" });
   }
 
-  #sawEntry(partition: number, record: SeenRecord["record"], entry: string): void {
+  #sawEntry(record: SeenRecord["record"], entry: string): void {
     if (entry.startsWith("request/")) return void this.requests[record.value === null ? "delete" : "add"](entry);
     const known = this.#entries.get(entry);
     if (known === undefined && record.value === null)
@@ -179,7 +180,7 @@ export class JobTracker {
     this.#entries.set(entry, { n, isMoved, counters });
     const history = this.history(n);
     history.entries.push({
-      ...{ entry, partition, offset: record.offset, isMoved, counters },
+      ...{ entry, offset: record.offset, isMoved, counters },
       due: record.value === null ? undefined : Date.parse(headerTextOf(record, AT_HEADER)!),
       verdict: headerTextOf(record, VERDICT_HEADER),
     });
@@ -197,11 +198,9 @@ export class JobTracker {
     if (key.kind !== "park") return;
     const n = record.value === null ? this.#parked.get(place) : numberOf(record.value);
     if (n === undefined) return;
-    const history = this.history(n);
-    history.isParked = record.value !== null;
     if (record.value === null) this.#parked.delete(place);
     else this.#parked.set(place, n);
-    this.#leave(history, "parked");
+    this.#leave(this.history(n), "parked");
   }
 }
 

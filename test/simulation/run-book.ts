@@ -6,7 +6,7 @@ export class RunBook {
   readonly #failures = new Map<number, number>();
   /** Rows that anybody has done, from the first one on. */
   readonly #rows = new Map<number, number>();
-  readonly #ended = new Map<number, number>();
+  readonly #ended = new Set<number>();
 
   /** Whether the run that has come to its end fails. */
   fails(plan: Plan): boolean {
@@ -28,7 +28,7 @@ export class RunBook {
 
   /** A run has got to its end, and the job with it. */
   ended(n: number): void {
-    this.#ended.set(n, (this.#ended.get(n) ?? 0) + 1);
+    this.#ended.add(n);
   }
 
   rows(n: number): number {

@@ -27,7 +27,8 @@ export interface Shape {
 export const GROUP = "workers";
 /** Topics and their partitions: `jobs` and `loose` are queues, of jobs with a key and without. */
 export const PARTITIONS = { jobs: 3, loose: 2, later: 2, "later-dead": 2, dead: 8, plain: 2 } as const;
-export type QueueName = "jobs" | "loose";
+export const QUEUES = ["jobs", "loose"] as const;
+export type QueueName = (typeof QUEUES)[number];
 export const NODES = 3;
 /** Of both protocols, in virtual ms. */
 export const SESSION = 6_000;

@@ -7,7 +7,7 @@ import { checkKeys } from "./check-keys.ts";
 import { checkOutcomes } from "./check-outcomes.ts";
 import type { Command } from "./command.ts";
 import { execute } from "./execute.ts";
-import { GRACES, SESSION, type Shape } from "./shape.ts";
+import { GRACES, GROUP, QUEUES, SESSION, type Shape } from "./shape.ts";
 import { Trace } from "./trace.ts";
 import { SimulatedWorld } from "./world.ts";
 
@@ -96,9 +96,9 @@ function isBusy(world: SimulatedWorld): boolean {
 
 function lag({ cluster }: SimulatedWorld): number {
   let sum = 0;
-  for (const topic of ["jobs", "loose"])
+  for (const topic of QUEUES)
     for (const [partition, { log }] of cluster.partitions(topic).entries())
-      sum += log.endOffset - (cluster.committed("workers", topic, partition)?.offset ?? 0);
+      sum += log.endOffset - (cluster.committed(GROUP, topic, partition)?.offset ?? 0);
   return sum;
 }
 

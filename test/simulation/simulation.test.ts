@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { runProgram } from "../support/run-program.ts";
 import { argumentsFor, RUNTIME, type Runtime } from "../support/runtime-arguments.ts";
 import { REGRESSIONS } from "./regressions.ts";
 import { playSeed, scriptOf } from "./seeds.ts";
@@ -50,12 +50,7 @@ test("a script goes the same way each time that it is played", async () => {
 async function digestOn(runtime: Runtime): Promise<string | undefined> {
   const program = fileURLToPath(new URL(`../../node_modules/.bin/${runtime}`, import.meta.url));
   if (!existsSync(program)) return undefined;
-  const child = spawn(program, [...argumentsFor(runtime), MAIN, ...REPLAYED], { stdio: ["ignore", "pipe", "inherit"] });
-  let output = "";
-  child.stdout.on("data", (chunk: Uint8Array) => {
-    output += new TextDecoder().decode(chunk);
-  });
-  await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
+  const { output } = await runProgram(program, [...argumentsFor(runtime), MAIN, ...REPLAYED]);
   return output.trim().split("\n").at(-1);
 }
 

@@ -11,7 +11,7 @@ import { JobTracker } from "./job-tracker.ts";
 import { LogWatcher } from "./log-watcher.ts";
 import type { Plan } from "./plan.ts";
 import { RunBook } from "./run-book.ts";
-import { GROUP, NODES, PARTITIONS, SESSION, type Shape, workOptions } from "./shape.ts";
+import { GROUP, NODES, PARTITIONS, QUEUES, type QueueName, SESSION, type Shape, workOptions } from "./shape.ts";
 import { type ProcessHost, SimulatedProcess } from "./simulated-process.ts";
 import type { Trace } from "./trace.ts";
 
@@ -31,8 +31,6 @@ export interface Asked {
   answer: EnqueuedJob | ScheduledJob | ScheduledMessage | undefined;
   readonly requests: AskedRequest[];
 }
-
-const QUEUES = ["jobs", "loose"] as const;
 
 /** A cluster, those who enqueue, and workers, all in memory on one virtual clock, with a ledger of all that happens. */
 export class SimulatedWorld implements ProcessHost {
@@ -209,12 +207,7 @@ export class SimulatedWorld implements ProcessHost {
   }
 
   /** Jobs for queues; the answers come as time passes. */
-  enqueue(
-    how: "each" | "bulk" | "together",
-    queue: (typeof QUEUES)[number],
-    plans: readonly Plan[],
-    id?: string,
-  ): void {
+  enqueue(how: "each" | "bulk" | "together", queue: QueueName, plans: readonly Plan[], id?: string): void {
     const { client } = this;
     const job = client.jobs[queue];
     const together = how === "together" ? plans[0]!.n : undefined;
@@ -244,7 +237,7 @@ export class SimulatedWorld implements ProcessHost {
   }
 
   /** Jobs, or plain messages, that wait so many ms. */
-  schedule(kind: Asked["kind"], queue: (typeof QUEUES)[number], plans: readonly Plan[], wait: number): void {
+  schedule(kind: Asked["kind"], queue: QueueName, plans: readonly Plan[], wait: number): void {
     const { client } = this;
     const at = new Date(client.clock.now() + wait);
     for (const plan of plans) {

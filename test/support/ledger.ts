@@ -1,5 +1,3 @@
-import { partitionKey } from "../../src/client/topic-partition.ts";
-
 interface At {
   readonly topic: string;
   readonly partition: number;
@@ -75,10 +73,7 @@ interface Fate extends Timed {
 export class Ledger {
   readonly entries: LedgerEntry[] = [];
   readonly #dead = new Set<string>();
-  readonly #finished = new Map<string, Set<number>>();
-  readonly #enqueued = new Map<string, Set<number>>();
   readonly #now: () => number;
-  #listeners: (() => void)[] = [];
 
   constructor(now: () => number) {
     this.#now = now;
@@ -88,32 +83,5 @@ export class Ledger {
     if ("by" in entry && this.#dead.has(entry.by)) return;
     this.entries.push({ ...entry, at: this.#now() });
     if (entry.what === "died") this.#dead.add(entry.by);
-    if (entry.what === "enqueued") note(this.#enqueued, entry);
-    if (entry.what === "end" && entry.ok) {
-      note(this.#finished, entry);
-      if (this.isComplete) for (const resolve of this.#listeners.splice(0)) resolve();
-    }
   }
-
-  /** Whether every job that was acknowledged has ended well. */
-  get isComplete(): boolean {
-    return [...this.#enqueued].every(([key, offsets]) => {
-      const finished = this.#finished.get(key);
-      return finished !== undefined && [...offsets].every((offset) => finished.has(offset));
-    });
-  }
-
-  /** Resolves once {@link isComplete}. */
-  completed(): Promise<void> {
-    if (this.isComplete) return Promise.resolve();
-    return new Promise((resolve) => this.#listeners.push(resolve));
-  }
-}
-
-function note(
-  map: Map<string, Set<number>>,
-  { topic, partition, offset }: { topic: string; partition: number; offset: number },
-): void {
-  const key = partitionKey(topic, partition);
-  map.set(key, (map.get(key) ?? new Set()).add(offset));
 }

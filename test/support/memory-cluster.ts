@@ -84,10 +84,10 @@ export class MemoryCluster {
     return this.#read(topic, partition, 0, null, Number.MAX_SAFE_INTEGER);
   }
 
-  /** The records of a partition that readers of what is committed see, from an offset on. */
-  committedRecords(topic: string, partition: number, from = 0): KafkaRecord[] {
-    const { transactions, lastStableOffset: end } = this.partitions(topic)[partition]!;
-    return from < end ? this.#read(topic, partition, from, transactions.abortedIn(from, end), end) : [];
+  /** The records of a partition that readers of what is committed see. */
+  committedRecords(topic: string, partition: number): KafkaRecord[] {
+    const { transactions, lastStableOffset } = this.partitions(topic)[partition]!;
+    return this.#read(topic, partition, 0, transactions.aborted, lastStableOffset);
   }
 
   /** The records of a partition, from an offset on, that are committed: those too that wait for an earlier transaction to end. */

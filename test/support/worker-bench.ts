@@ -11,7 +11,6 @@ import { type CommitMetadata, decodeCommitMetadata } from "../../src/jobs/commit
 import type { AppEventName, AppEvents } from "../../src/jobs/events.ts";
 import { fillRuntime } from "../../src/jobs/fill-runtime.ts";
 import type { JobOptions, RunningJob } from "../../src/jobs/job-options.ts";
-import type { Logger } from "../../src/jobs/logger.ts";
 import type { AppOptions } from "../../src/jobs/options.ts";
 import type { WorkOptions } from "../../src/jobs/work-options.ts";
 import type { Worker } from "../../src/jobs/worker.ts";
@@ -19,6 +18,7 @@ import { type Clock, sleep } from "../../src/net/clock.ts";
 import type { MemoryNetwork, MemoryTransport } from "../../src/net/memory.ts";
 import { type InstanceClock, VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { MemoryCluster } from "./memory-cluster.ts";
+import { QUIET } from "./quiet-logger.ts";
 
 /** One commit as it reached the broker. */
 export interface SeenCommit {
@@ -53,7 +53,6 @@ export interface SeenStart {
 
 type Perform = (payload: unknown, job: RunningJob, process: WorkerProcess) => unknown;
 
-const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const EVENTS: readonly AppEventName[] = [
   ...(["started", "completed", "failed", "retried", "assigned", "revoked", "lost", "closed"] as const),
   ...(["retentionAtRisk", "discarded", "duplicate", "dead", "expired", "parked", "blocked"] as const),

@@ -1,14 +1,14 @@
-import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { runProgram } from "../support/run-program.ts";
 
 /*
  * Has the tests that give decoders, the broker and the client hostile bytes go on, each round with others: frames of real
  * brokers and messages made from the schemas, changed at random. fast-check prints the seed and the bytes of a failure.
  */
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FILES = [
   ...["messages", "mutated-frames", "records", "record-batch", "compression", "snappy", "lz4"].map(
     (name) => `test/protocol/${name}.test.ts`,
@@ -23,29 +23,14 @@ const { values } = parseArgs({ options: { minutes: { type: "string" } } });
 const minutes = Number(values.minutes ?? 10);
 if (!(minutes > 0)) throw new RangeError(`--minutes ${values.minutes}: a number above 0 is wanted`);
 
-function round(file: string): Promise<{ readonly isGood: boolean; readonly output: string }> {
-  const child = spawn(process.execPath, ["--conditions=ottla-source", "--test", file], {
-    cwd: ROOT,
-    env: { ...process.env, OTTLA_MUTATIONS: String(MUTATIONS) },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Uint8Array) => {
-      output += new TextDecoder().decode(chunk);
-    });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ isGood: code === 0, output }));
-  });
-}
-
+const args = ["--conditions=ottla-source", "--test"];
+const options = { cwd: ROOT, env: { ...process.env, OTTLA_MUTATIONS: String(MUTATIONS) } };
 const end = performance.now() + minutes * 60_000;
 let isGood = true;
 for (let rounds = 1; isGood && performance.now() < end; rounds++) {
   for (const file of FILES) {
-    const { isGood: isFine, output } = await round(file);
-    if (isFine) continue;
+    const { code, output } = await runProgram(process.execPath, [...args, file], options);
+    if (code === 0) continue;
     isGood = false;
     console.log(output);
     console.log(`✗ ${file}`);
