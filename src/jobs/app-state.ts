@@ -31,6 +31,4 @@ export interface AppState {
   readonly workers: Set<PartitionHolder>;
   /** What has to end before the app lets go of Kafka, as its workers. Whoever ends earlier takes itself out. */
   readonly closers: Set<() => Promise<void>>;
-  /** How long (ms) a worker's fetch waits at the broker for jobs, for who knows better than the worker. */
-  readonly fetchWait?: (() => number) | undefined;
 }

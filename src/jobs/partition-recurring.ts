@@ -227,7 +227,7 @@ export class PartitionRecurring implements StateFollower {
     let next = Number.POSITIVE_INFINITY;
     for (const recurring of this.#all.values()) next = Math.min(next, recurring.next);
     if (next === Number.POSITIVE_INFINITY) return;
-    const longest = Math.max(LONGEST_SLEEP, this.#context.app.fetchWait?.() ?? 0);
+    const longest = Math.max(LONGEST_SLEEP, this.#context.app.slot.fetchWait ?? 0);
     this.#wait(Math.min(longest, Math.max(0, next - this.#context.clock.now())));
   }
 

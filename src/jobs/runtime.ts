@@ -24,6 +24,8 @@ export interface RuntimeParts {
   readonly sent?: SentJobs | undefined;
   /** Lets time pass for what waits for a worker's word. Default: it passes by itself. */
   readonly awaiting?: (<T>(work: Promise<T>) => Promise<T>) | undefined;
+  /** How long (ms) a worker's fetch waits at the broker for jobs, for who knows better than the worker. */
+  readonly fetchWait?: (() => number) | undefined;
 }
 
 interface ProducerLines {
@@ -38,6 +40,7 @@ export class Runtime {
   readonly scheduleTopics: ScheduleTopicCheck;
   readonly verdicts: VerdictReaders;
   readonly awaiting: <T>(work: Promise<T>) => Promise<T>;
+  readonly fetchWait: (() => number) | undefined;
   readonly #settings: AppSettings;
   readonly #producers = new Map<LazyProducer, ProducerLines>();
   readonly #sent: SentJobs | undefined;
@@ -49,6 +52,7 @@ export class Runtime {
     this.#settings = settings;
     this.#sent = parts.sent;
     this.awaiting = parts.awaiting ?? ((work) => work);
+    this.fetchWait = parts.fetchWait;
     const { security, ...kafka } = settings.kafka;
     this.kafka = new Kafka({
       ...kafka,
@@ -170,6 +174,11 @@ export class RuntimeSlot implements ProducerSource {
   /** Whatever clock the runtime has; asking does not make one. */
   get clock(): Clock {
     return this.#runtime?.clock ?? systemClock;
+  }
+
+  /** In ms. Undefined: it is the worker's to say. */
+  get fetchWait(): number | undefined {
+    return this.#runtime?.fetchWait?.();
   }
 
   /** Makes the runtime of other parts. Throws an {@link AppInUseError} where there is one already. */

@@ -226,7 +226,7 @@ export class SchedulePartition {
     const clock = this.#clock;
     const { contents, dispatch } = this.#loaded!;
     const next = this.nextDueAt ?? Number.POSITIVE_INFINITY;
-    const longest = Math.max(LONGEST_SLEEP, app.fetchWait?.() ?? 0);
+    const longest = Math.max(LONGEST_SLEEP, app.slot.fetchWait ?? 0);
     const ms = Math.min(longest, next - clock.now(), dispatch.retryAt - clock.monotonic());
     if (contents.requests.size > 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {

@@ -30,7 +30,7 @@ export function workerFetcher(cluster: Cluster, parts: FetcherParts): Fetcher {
     {
       isolation: "readCommitted",
       get maxWait() {
-        return app.fetchWait?.() ?? FETCH_WAIT;
+        return app.slot.fetchWait ?? FETCH_WAIT;
       },
       maxBytes: Math.max(1, Math.floor(settings.maxBufferedBytes / 4)),
       ownBytes: true,

@@ -56,14 +56,14 @@ export class WorkerInstance {
     this.clientId = `${kafka.clientId ?? "ottla"}-${parts.name}`;
     const settings = { ...app.settings, group: parts.group, kafka: { ...kafka, clientId: this.clientId } };
     const slot = new RuntimeSlot(settings);
-    slot.fill({ clock: parts.clock, transport: parts.network, brokers: parts.brokers });
+    const { clock, network: transport, brokers, fetchWait } = parts;
+    slot.fill({ clock, transport, brokers, fetchWait });
     this.#state = {
       ...app,
       ...{
         settings,
         slot,
         closers: new Set(),
-        fetchWait: parts.fetchWait,
         producer: new LazyProducer(slot, settings.producer),
       },
       registry: new WatchedRegistry(app.registry, (definition, payload, job) =>

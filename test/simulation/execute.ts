@@ -134,7 +134,7 @@ function strike(world: SimulatedWorld, { blow, who, events, ms }: Of<"strike">):
     if (blow === "crash") return world.crash(process);
     world.away(process);
     if (blow === "strand") return process.network.strand();
-    if (blow === "pause") process.clock.pause();
+    if (blow === "pause") process.pause();
     else process.network.isolate();
     world.cluster.clock.timer(ms, () => process.comeBack());
   });

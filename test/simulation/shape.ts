@@ -20,6 +20,8 @@ export interface Shape {
   readonly commitInterval: number;
   /** Virtual milliseconds that a chunk of bytes may take between two parties, at most. */
   readonly latency: number;
+  /** How long (virtual ms) a fetch waits for jobs. */
+  readonly fetchWait: number;
   /** Workers that are there at the start. */
   readonly workers: number;
 }
@@ -52,6 +54,8 @@ export const shape: fc.Arbitrary<Shape> = fc.record({
   whenExhausted: fc.constantFrom("block" as const, "skip" as const, "park" as const),
   commitInterval: fc.constantFrom(0, 200, 1_000),
   latency: fc.constantFrom(0, 5, 40),
+  // Polls that find nothing are most of what is simulated: where they are few, the same time has more runs.
+  fetchWait: fc.constantFrom(500, 4_000, 4_000),
   workers: fc.nat(3),
 });
 

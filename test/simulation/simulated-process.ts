@@ -47,6 +47,9 @@ export class SimulatedProcess {
   isAlive = true;
   isClosing = false;
   worker: Worker | undefined;
+  /** Since when it stands still, and how long it has stood still before that, in ms. */
+  #pausedAt: number | undefined;
+  #paused = 0;
   readonly #host: ProcessHost;
 
   constructor(host: ProcessHost, name: string, instanceId?: string) {
@@ -63,7 +66,8 @@ export class SimulatedProcess {
       kafka: { clientId: name, requestTimeout: "5s" },
       queues: { jobs: queueOptions(shape, "jobs"), loose: queueOptions(shape, "loose") },
     });
-    fillRuntime(this.app, { clock: this.clock, transport: this.network, brokers: host.cluster.broker.addresses });
+    const [{ addresses: brokers }, fetchWait] = [host.cluster.broker, () => shape.fetchWait];
+    fillRuntime(this.app, { clock: this.clock, transport: this.network, brokers, fetchWait });
     this.jobs = { jobs: this.#define("jobs"), loose: this.#define("loose") };
     for (const what of OF_PARTITIONS) {
       this.app.on(what, ({ partitions }) => {
@@ -138,8 +142,21 @@ export class SimulatedProcess {
     this.network.cut();
   }
 
+  /** Stops it where it is. */
+  pause(): void {
+    this.#pausedAt ??= this.#host.time.elapsed;
+    this.clock.pause();
+  }
+
+  /** How long it has run, in ms. */
+  get running(): number {
+    return (this.#pausedAt ?? this.#host.time.elapsed) - this.#paused;
+  }
+
   /** After a pause, or having been cut off. */
   comeBack(): void {
+    if (this.#pausedAt !== undefined) this.#paused += this.#host.time.elapsed - this.#pausedAt;
+    this.#pausedAt = undefined;
     this.clock.resume();
     this.network.rejoin();
   }

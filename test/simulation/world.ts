@@ -165,7 +165,7 @@ export class SimulatedWorld implements ProcessHost {
     if (!process.isAlive) return;
     this.note({ what: "closing", by: process.name });
     process.isClosing = true;
-    const began = this.time.elapsed;
+    const began = process.running;
     const closing = process.app.close().catch((error: unknown) => this.failed(process.name, error, "close"));
     this.#track(process, closing, "close");
     await this.time.run(Promise.race([closing, this.#dead(process)]));
@@ -177,8 +177,8 @@ export class SimulatedWorld implements ProcessHost {
   }
 
   /** S8.9: the time for what runs, and some for commits that brokers do not answer. */
-  #checkShutdown({ name }: SimulatedProcess, began: number): void {
-    const took = this.time.elapsed - began;
+  #checkShutdown({ name, running }: SimulatedProcess, began: number): void {
+    const took = running - began;
     if (took > MOST_FOR_SHUTDOWN) this.problems.push(`S8.9 ${name} took ${took} ms to close`);
   }
 
