@@ -49,6 +49,7 @@ export class ClassicGroupMember implements GroupMember {
   #rejoinWanted = false;
   #reason = "the member starts";
   #heartbeatTimer: Timer | undefined;
+  #finishTimer: Timer | undefined;
   /** The membership whose heartbeat has no answer yet. */
   #beatingFor: Membership | undefined;
   #beatFailures = 0;
@@ -113,7 +114,9 @@ export class ClassicGroupMember implements GroupMember {
         // again, and joining changes nothing: only the time for the next heartbeat must bring the next join.
         if (joined.membership.generationId !== before) this.#beat();
         this.#owned.accept(joined.assigned);
+        if (joined.isUnfinished) this.#seeItFinished();
         await this.#untilRejoin();
+        this.#finishTimer?.cancel();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         failures++;
@@ -163,6 +166,15 @@ export class ClassicGroupMember implements GroupMember {
       this.#rejoin = resolve;
       if (this.#rejoinWanted || this.#stop.signal.aborted) resolve();
     });
+  }
+
+  /**
+   * Whoever has to let go joins again after that, and so does everybody. But a static member may end before it does, and
+   * whoever takes its name then is given the same again, without a rebalance.
+   */
+  #seeItFinished(): void {
+    const { sessionTimeout } = this.#options;
+    this.#finishTimer = this.#cluster.clock.timer(sessionTimeout, () => this.#wantRejoin("partitions are nobody's"));
   }
 
   #wantRejoin(reason: string): void {
@@ -301,6 +313,7 @@ export class ClassicGroupMember implements GroupMember {
     this.#stop.abort();
     this.#forgetCluster?.();
     this.#heartbeatTimer?.cancel();
+    this.#finishTimer?.cancel();
     this.#rejoin?.();
   }
 

@@ -45,6 +45,11 @@ export interface JoinedGeneration {
   readonly assigned: readonly TopicPartition[];
   /** Whether a member assigns. Else the coordinator does: the group has members of the newer protocol (KIP-848). */
   readonly isLed: boolean;
+  /**
+   * This member leads, and some partitions have nobody until those who had them have let go and joined again. Or it may be
+   * so: it leads by the name of one that has led before (KIP-814).
+   */
+  readonly isUnfinished: boolean;
   /** Partitions by topic as the assignment was made from them, where this member made it. */
   readonly partitionCounts: ReadonlyMap<string, number> | undefined;
 }
@@ -70,8 +75,8 @@ export async function joinClassicGroup(options: JoinOptions): Promise<JoinedGene
   const joined = await join(connection, options, options.membership.memberId);
   const { memberId, generationId } = joined;
   const membership: Membership = { ...options.membership, memberId, generationId };
-  const leads = joined.leader === joined.memberId && !joined.skipAssignment;
-  const assignment = leads ? await assign(cluster, joined) : undefined;
+  const leads = joined.leader === joined.memberId;
+  const assignment = leads && !joined.skipAssignment ? await assign(cluster, joined) : undefined;
   const response = await connection.send(
     syncGroup,
     {
@@ -93,6 +98,7 @@ export async function joinClassicGroup(options: JoinOptions): Promise<JoinedGene
       partitions.map((partition) => ({ topic, partition })),
     ),
     isLed: joined.leader !== "",
+    isUnfinished: leads && assignment?.isWhole !== true,
     partitionCounts: assignment?.partitionCounts,
   };
 }
@@ -137,6 +143,8 @@ async function assign(
 ): Promise<{
   readonly assignments: { memberId: string; assignment: Uint8Array }[];
   readonly partitionCounts: ReadonlyMap<string, number>;
+  /** Whether every partition has a member. */
+  readonly isWhole: boolean;
 }> {
   const members = joined.members.map(({ memberId, groupInstanceId, metadata }): AssignorMember => {
     const { topics, ownedPartitions, generationId } = decodeSubscription(metadata);
@@ -152,7 +160,8 @@ async function assign(
   const partitionCounts = new Map(
     await Promise.all(topics.map(async (topic) => [topic, await countPartitions(cluster, topic)] as const)),
   );
-  const assignments = [...assignorOf(joined)(members, partitionCounts)].map(([memberId, partitions]) => ({
+  const assigned = assignorOf(joined)(members, partitionCounts);
+  const assignments = [...assigned].map(([memberId, partitions]) => ({
     memberId,
     assignment: encodeAssignment({
       assignedPartitions: [...groupByTopic(partitions)].map(([topic, list]) => ({
@@ -161,7 +170,9 @@ async function assign(
       })),
     }),
   }));
-  return { assignments, partitionCounts };
+  const sum = (counts: Iterable<number>): number => [...counts].reduce((a, b) => a + b, 0);
+  const isWhole = sum([...assigned.values()].map(({ length }) => length)) === sum(partitionCounts.values());
+  return { assignments, partitionCounts, isWhole };
 }
 
 function assignorOf({ protocolName }: JoinGroupResponse): (typeof ASSIGN)[AssignorName] {

@@ -335,3 +335,25 @@ test("a group churns, and each partition has one owner at any time and in the en
   const owned = bench.everybody.flatMap((one) => [...one.owned]);
   assert.deepEqual(owned.sort(), all(7));
 });
+
+for (const who of ["a member", "a leader"]) {
+  test(`S6.3 what ${who} that died was about to let go is not left to nobody by whoever takes its name`, async (t) => {
+    const bench = await startGroup(t, { topics: { t: 4, u: 1 } });
+    const clock = bench.time.instance();
+    // The first one leads, and has no part in what moves.
+    if (who === "a member") bench.join(undefined, { topics: () => ["u"] });
+    await bench.settle();
+    const victim = bench.join(bench.client({ clock }), { groupInstanceId: "one" });
+    await bench.settle();
+    victim.release = new Promise(() => {});
+    const other = bench.join();
+    const { length } = victim.log;
+    while (victim.log.length === length) await bench.time.advance(1);
+    assert.match(victim.log.at(-1)!, /^revoked/);
+    clock.freeze();
+    victim.owned.clear();
+    const heir = bench.join(undefined, { groupInstanceId: "one" });
+    await bench.settle();
+    assert.deepEqual([heir.owned.size, other.owned.size], [2, 2]);
+  });
+}

@@ -4,7 +4,7 @@ import type { Script } from "./simulate.ts";
 
 const SHAPE: Shape = {
   ...{ protocols: ["classic"], isStatic: false, lanes: undefined, isJudged: false, whenExhausted: "block" },
-  ...{ commitInterval: 0, latency: 0, fetchWait: 500, workers: 0 },
+  ...{ commitInterval: 0, latency: 0, isTicking: false, fetchWait: 500, workers: 0 },
 };
 const SPEC: JobSpec = {
   ...{ queue: "jobs", takes: 0, fails: 0, hasRule: false, isDiscarded: false, steps: [], handsOver: false },
@@ -52,6 +52,18 @@ export const REGRESSIONS: Readonly<Record<string, Script>> = {
         keys: [5, 5, 5, 4, 6],
         spec: { ...SPEC, takes: 30, fails: 1, hasRule: true, isDiscarded: true, handsOver: true },
       },
+    ],
+  },
+  "S6.3 a static worker closed before it had joined again without what it had let go, and nobody got that": {
+    chance: 1_423_963_218,
+    shape: { ...SHAPE, isStatic: true, whenExhausted: "skip", commitInterval: 1_000, latency: 5 },
+    commands: [
+      { do: "schedule", keys: [6], spec: { ...SPEC, queue: "loose", takes: 3_000, hasRule: true }, wait: 50 },
+      { do: "advance", ms: 3_749 },
+      { do: "start" },
+      { do: "grow" },
+      { do: "sicken", node: 3, ms: 13_957 },
+      { do: "roll" },
     ],
   },
 };
