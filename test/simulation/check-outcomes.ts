@@ -10,7 +10,7 @@ import type { Asked, SimulatedWorld } from "./world.ts";
 export function checkOutcomes(world: SimulatedWorld): string[] {
   const { tracker, book, asked, ledger } = world;
   const runs = readRuns(ledger.entries);
-  const problems = [...tracker.problems, ...book.problems, ...world.problems];
+  const problems = [...tracker.problems, ...tracker.ticks.problems, ...book.problems, ...world.problems];
   for (const one of asked) {
     const history = tracker.history(one.plan.n);
     problems.push(...checkPresence(one, history));

@@ -7,16 +7,19 @@ import {
   REDRIVE_HEADER,
   RESUMPTION_HEADER,
   RETRIES_HEADER,
+  TICK_HEADER,
   VERDICT_HEADER,
 } from "../../src/jobs/headers.ts";
 import { decodeProgress, type Progress } from "../../src/jobs/progress.ts";
 import { headerTextOf } from "../../src/jobs/received-job.ts";
 import type { RecordPlace } from "../../src/jobs/record-place.ts";
+import { readRecurring } from "../../src/jobs/recurring-record.ts";
 import { parseStateKey, stateTopic } from "../../src/jobs/state-topic.ts";
 import type { LedgerNote } from "../support/ledger.ts";
 import type { SeenRecord } from "./log-watcher.ts";
 import { type Plan, rowsOf } from "./plan.ts";
 import { GROUP, type QueueName, WINDOW } from "./shape.ts";
+import { TickLog } from "./tick-log.ts";
 
 /** A record of a queue that is committed. */
 export interface QueuedRecord extends RecordPlace {
@@ -62,6 +65,7 @@ export class JobTracker {
   readonly problems: string[] = [];
   /** Requests about entries that nobody has answered. */
   readonly requests: Set<string> = new Set();
+  readonly ticks: TickLog = new TickLog();
   /** By the numbers of their plans. */
   readonly #histories = new Map<number, JobHistory>();
   readonly #entries = new Map<string, Pick<EntryRecord, "isMoved" | "counters"> & { readonly n: number }>();
@@ -120,18 +124,20 @@ export class JobTracker {
     if (topic === "jobs" || topic === "loose") return this.#sawQueued({ topic, partition, record });
     if (topic === "later") return this.#sawEntry(record, key);
     if (topic === STATE) return this.#sawState(record, key);
-    const history = this.history(numberOf(record.value!));
+    const history = this.history(numberOf(record));
     if (topic === "plain") history.plain.push({ partition, offset: record.offset, timestamp: record.timestamp });
     else if (topic === "dead") {
       history.letters.push(headerTextOf(record, REDRIVE_HEADER) ?? "0");
       this.#leave(history, "dead");
-    } else if (topic === "later-dead") this.problems.push(`S7.4 job ${numberOf(record.value!)} was not dispatched`);
+    } else if (topic === "later-dead") this.problems.push(`S7.4 job ${numberOf(record)} was not dispatched`);
   }
 
   #sawQueued({ topic, partition, record }: SeenRecord): void {
     const plan = JSON.parse(decoder.decode(record.value!)) as Plan;
-    const history = this.history(plan.n);
+    const n = numberOf(record);
+    const history = this.history(n);
     const isMoved = headerTextOf(record, ORIGIN_HEADER) !== undefined;
+    if (n < 0 && !isMoved) this.ticks.sawTick(-n);
     if (isMoved) this.#leave(history, "moved");
     // What hands over is finished with that.
     if (plan.parent !== undefined) this.#leave(this.history(plan.parent), "moved");
@@ -144,7 +150,7 @@ export class JobTracker {
     this.#places.set(textOf(place), queued);
     const carried = headerTextOf(record, PROGRESS_HEADER);
     if (carried !== undefined) this.#carried.set(textOf(place), decodeProgress(carried)!);
-    this.#note({ what: "enqueued", ...place, id: String(plan.n), key: plan.key });
+    this.#note({ what: "enqueued", ...place, id: String(n), key: plan.key });
     if (queued.isDuplicate) this.#leave(history, "moved");
   }
 
@@ -173,7 +179,7 @@ export class JobTracker {
     if (known === undefined && record.value === null)
       return void this.problems.push(`S7.5 an end of ${entry}, which never was`);
     const { n, isMoved, counters } = known ?? {
-      n: numberOf(record.value!),
+      n: numberOf(record),
       isMoved: headerTextOf(record, ORIGIN_HEADER) !== undefined,
       counters: countersOf(record),
     };
@@ -195,8 +201,9 @@ export class JobTracker {
       if (record.value === null) this.#progress.delete(place);
       else this.#progress.set(place, decodeProgress(decoder.decode(record.value))!);
     }
+    if (key.kind === "recurring") this.ticks.sawState(readRecurring(key.id, record.value)!.last);
     if (key.kind !== "park") return;
-    const n = record.value === null ? this.#parked.get(place) : numberOf(record.value);
+    const n = record.value === null ? this.#parked.get(place) : numberOf(record);
     if (n === undefined) return;
     if (record.value === null) this.#parked.delete(place);
     else this.#parked.set(place, n);
@@ -204,8 +211,10 @@ export class JobTracker {
   }
 }
 
-function numberOf(value: Uint8Array): number {
-  return (JSON.parse(decoder.decode(value)) as { readonly n: number }).n;
+/** Of a tick: one that no plan has. */
+function numberOf(record: SeenRecord["record"]): number {
+  const tick = headerTextOf(record, TICK_HEADER);
+  return tick === undefined ? (JSON.parse(decoder.decode(record.value!)) as Plan).n : -Date.parse(tick);
 }
 
 function countersOf(record: SeenRecord["record"]): string {

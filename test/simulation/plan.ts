@@ -18,6 +18,11 @@ export interface Plan {
   readonly parent?: number;
 }
 
+/** What a recurring job enqueues: its ticks are told apart by their times. */
+export const TICK: Plan = {
+  ...{ n: -1, key: "tick", takes: 20, fails: 0, hasRule: false, isDiscarded: false, steps: [], next: undefined },
+};
+
 /** Virtual milliseconds for each row of a step. */
 export const ROW_TIME = 100;
 

@@ -20,6 +20,8 @@ export interface Shape {
   readonly commitInterval: number;
   /** Virtual milliseconds that a chunk of bytes may take between two parties, at most. */
   readonly latency: number;
+  /** Whether a recurring job ticks through the first minutes. */
+  readonly isTicking: boolean;
   /** How long (virtual ms) a fetch waits for jobs. */
   readonly fetchWait: number;
   /** Workers that are there at the start. */
@@ -54,10 +56,16 @@ export const shape: fc.Arbitrary<Shape> = fc.record({
   whenExhausted: fc.constantFrom("block" as const, "skip" as const, "park" as const),
   commitInterval: fc.constantFrom(0, 200, 1_000),
   latency: fc.constantFrom(0, 5, 40),
+  isTicking: fc.nat(2).map((n) => n === 0),
   // Polls that find nothing are most of what is simulated: where they are few, the same time has more runs.
   fetchWait: fc.constantFrom(500, 4_000, 4_000),
   workers: fc.nat(3),
 });
+
+/** Ticks in the first two minutes of a simulation, and not for a year after. */
+export const CRON = "*/7 0-1 8 15 1 *";
+/** When the last one is over, in virtual ms. */
+export const TICKS_END = 120_000;
 
 export function queueOptions(shape: Shape, queue: QueueName): QueueOptions {
   const { lanes, isJudged, whenExhausted } = shape;

@@ -7,7 +7,7 @@ import { checkKeys } from "./check-keys.ts";
 import { checkOutcomes } from "./check-outcomes.ts";
 import type { Command } from "./command.ts";
 import { execute } from "./execute.ts";
-import { GRACES, GROUP, QUEUES, SESSION, type Shape } from "./shape.ts";
+import { GRACES, GROUP, QUEUES, SESSION, type Shape, TICKS_END } from "./shape.ts";
 import { Trace } from "./trace.ts";
 import { SimulatedWorld } from "./world.ts";
 
@@ -81,8 +81,9 @@ async function settle(world: SimulatedWorld): Promise<void> {
 }
 
 function isBusy(world: SimulatedWorld): boolean {
-  const { cluster, tracker, workers } = world;
+  const { cluster, tracker, workers, shape, time } = world;
   world.look();
+  if (shape.isTicking && (time.elapsed < TICKS_END || !tracker.ticks.isUpTo(time.time))) return true;
   if (world.isAsking || tracker.parked > 0) return true;
   const ends = cluster.partitions("later").map(({ log }) => log.endOffset);
   const owned = workers.flatMap(({ worker }) => [...(worker?.schedules ?? [])]);

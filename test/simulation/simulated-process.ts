@@ -12,9 +12,9 @@ import type { LedgerNote } from "../support/ledger.ts";
 import type { MemoryCluster } from "../support/memory-cluster.ts";
 import { QUIET } from "../support/quiet-logger.ts";
 import { EventHook } from "./event-hook.ts";
-import { type Plan, PlannedFailure, PlannedRetry, ROW_TIME } from "./plan.ts";
+import { type Plan, PlannedFailure, PlannedRetry, ROW_TIME, TICK } from "./plan.ts";
 import type { RunBook } from "./run-book.ts";
-import { GROUP, type QueueName, queueOptions, type Shape } from "./shape.ts";
+import { CRON, GROUP, type QueueName, queueOptions, type Shape } from "./shape.ts";
 
 /** What a process is part of. */
 export interface ProcessHost {
@@ -69,6 +69,7 @@ export class SimulatedProcess {
     const [{ addresses: brokers }, fetchWait] = [host.cluster.broker, () => shape.fetchWait];
     fillRuntime(this.app, { clock: this.clock, transport: this.network, brokers, fetchWait });
     this.jobs = { jobs: this.#define("jobs"), loose: this.#define("loose") };
+    if (shape.isTicking) this.app.recurring({ name: "tick", cron: CRON, job: this.jobs.loose.of(TICK), missed: "all" });
     for (const what of OF_PARTITIONS) {
       this.app.on(what, ({ partitions }) => {
         for (const { topic, partition } of partitions) host.note({ what, by: name, topic, partition });
