@@ -242,6 +242,14 @@ export const MUTATIONS: readonly Mutation[] = [
     put: "await this.set(from + 2);",
   },
   {
+    bug: "leaves to nobody what a static worker gave up as it died",
+    breaks: ["S8.5", "S6.3"],
+    file: "src/client/classic-group-member.ts",
+    find: "if (joined.isUnfinished) this.#seeItFinished();",
+    put: "if (joined.isUnfinished && this.#stop.signal.aborted) this.#seeItFinished();",
+    caughtBy: "client/classic-group-member.test.ts",
+  },
+  {
     bug: "waits for what runs beyond the deadline of a shutdown",
     breaks: ["S8.9", "S6.4"],
     file: EXECUTOR,
@@ -271,5 +279,13 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "return scramMechanism(hash, username, password, options.digest ?? webDigest);",
     put: "return Object.assign(scramMechanism(hash, username, password, options.digest ?? webDigest), { options });",
     caughtBy: "client/security-options.test.ts",
+  },
+  {
+    bug: "tells what a broker has refused, with the password in it",
+    breaks: ["S8.12"],
+    file: "src/net/log-in.ts",
+    find: "if (answer.errorCode !== 0) throw refused(answer, mechanism, broker);",
+    put: "if (answer.errorCode !== 0) throw Object.assign(refused(answer, mechanism, broker), { sent: step.value });",
+    caughtBy: "jobs/secrets.test.ts",
   },
 ];
