@@ -1,6 +1,8 @@
 import { KafkaError } from "../client/errors.ts";
+import type { Kafka } from "../client/kafka.ts";
 import type { AppState } from "../jobs/app-state.ts";
 import { sleep } from "../net/clock.ts";
+import { formatAddress } from "../net/transport.ts";
 import { CliError } from "./cli-error.ts";
 import type { CliIo } from "./io.ts";
 import { note } from "./output.ts";
@@ -25,7 +27,7 @@ export async function reachBrokers(
       (error: unknown) => error,
     );
     const left = deadline - clock.monotonic();
-    const outcome = await Promise.race([connected, sleep(clock, left, signal).then(() => undefined)]);
+    const outcome = await Promise.race([connected, sleep(clock, left, signal).then(() => silence(kafka))]);
     if (outcome === "reached") return true;
     if (signal?.aborted) return false;
     if (outcome instanceof KafkaError && !outcome.retriable) throw outcome;
@@ -40,6 +42,11 @@ function unreachable(timeout: number, cause: unknown): CliError {
   return new CliError(`${messageOf(cause)} (within ${timeout / 1_000} s). ${hint}`, undefined, { cause });
 }
 
+/** What there is to say where the time is over, and the attempt is not. */
+function silence({ cluster }: Kafka): Error {
+  return new Error(`no Kafka broker has answered: ${cluster.options.bootstrap.map(formatAddress).join(", ")}`);
+}
+
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : "no Kafka broker has answered";
+  return error instanceof Error ? error.message : String(error);
 }
