@@ -164,16 +164,30 @@ function walk(reader: Reader, header: BatchHeader, rules: BatchRules, now: numbe
     reader.take(1);
     const timestamp = header.baseTimestamp + reader.varlong();
     if (reader.varint() !== i) throw invalid(`record ${i} has another offset delta`, i);
-    if (rules.needsKeys && reader.varint() < 0) throw invalid(`record ${i} has no key, and the topic is compacted`, i);
+    const keyLength = reader.varint();
+    if (rules.needsKeys && keyLength < 0) throw invalid(`record ${i} has no key, and the topic is compacted`, i);
     if (!rules.logAppendTime && (timestamp < earliest || timestamp > last)) {
       const message = `record ${i} has timestamp ${timestamp}, and the broker's time is ${now}`;
       throw new BatchRefused(ErrorCode.INVALID_TIMESTAMP, message, i);
     }
     if (timestamp > latest) latest = timestamp;
-    reader.position = end;
+    reader.take(Math.max(0, keyLength));
+    reader.take(Math.max(0, reader.varint()));
+    skipHeaders(reader, i);
+    if (reader.position !== end) throw invalid(`record ${i} has ${length} bytes, and its parts do not fill them`, i);
   }
   if (reader.remaining > 0) throw invalid(`${reader.remaining} bytes follow the last record`);
   return latest;
+}
+
+/** What no reader could read would hold up all of them. */
+function skipHeaders(reader: Reader, record: number): void {
+  const count = reader.varint();
+  if (count < 0) throw invalid(`record ${record} has ${count} headers`, record);
+  for (let i = 0; i < count; i++) {
+    reader.take(reader.varint());
+    reader.take(Math.max(0, reader.varint()));
+  }
 }
 
 const LOG_APPEND_TIME_BIT = 0x08;

@@ -24,7 +24,7 @@ describe("a produced batch is refused", () => {
     });
   };
   const edited = (bytes: Uint8Array<ArrayBuffer>, edit: (view: DataView) => void): Uint8Array => {
-    const view = new DataView(bytes.buffer);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     edit(view);
     view.setUint32(FIELD_AT.crc, crc32c(bytes, FIELD_AT.attributes, bytes.length));
     return bytes;
@@ -44,6 +44,19 @@ describe("a produced batch is refused", () => {
   void refused("when it is garbage", ErrorCode.CORRUPT_MESSAGE, () => new Uint8Array(100).fill(0xa5));
   void refused("when it has an old format", ErrorCode.INVALID_RECORD, (now) =>
     edited(batchOf(text("a"), now), (view) => view.setInt8(FIELD_AT.magic, 1)),
+  );
+  // The last byte of a batch is how many headers its last record has.
+  void refused("when a record has fewer headers than it says", ErrorCode.CORRUPT_MESSAGE, (now) =>
+    edited(batchOf(text("abc"), now), (view) => view.setInt8(view.byteLength - 1, 2)),
+  );
+  void refused("when a record has less than no headers", ErrorCode.INVALID_RECORD, (now) =>
+    edited(batchOf(text("abc"), now), (view) => view.setInt8(view.byteLength - 1, 1)),
+  );
+  void refused("when a record's value is longer than the record", ErrorCode.CORRUPT_MESSAGE, (now) =>
+    edited(batchOf(text("abc"), now), (view) => view.setInt8(view.byteLength - 5, 120)),
+  );
+  void refused("when a record's parts do not fill it", ErrorCode.INVALID_RECORD, (now) =>
+    edited(batchOf(text("abc"), now), (view) => view.setInt8(view.byteLength - 5, 4)),
   );
   void refused("when a record's offset is not its place", ErrorCode.INVALID_RECORD, (now) => {
     const firstOffsetDelta = BATCH_HEADER_BYTES + 3;
