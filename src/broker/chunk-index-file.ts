@@ -46,8 +46,8 @@ export function decodeChunkIndex(bytes: Uint8Array): ChunkIndexFile | undefined 
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (view.getUint32(0) !== crc32c(bytes, 4, bytes.length)) return undefined;
   let at = HEADER + view.getUint32(4);
-  const json = decodeJournalValue(new TextDecoder().decode(bytes.subarray(HEADER, at)));
-  const { count, ...rest } = json as unknown as Omit<ChunkIndexFile, "index"> & { readonly count: number };
+  const { count, ...rest } = readJson(bytes.subarray(HEADER, at));
+  if (bytes.length !== at + count * NUMBERS.length * 8) return undefined;
   const lists = NUMBERS.map(() =>
     Array.from({ length: count }, () => {
       const number = view.getFloat64(at);
@@ -56,4 +56,15 @@ export function decodeChunkIndex(bytes: Uint8Array): ChunkIndexFile | undefined 
     }),
   );
   return { ...rest, index: { offsets: lists[0]!, ends: lists[1]!, positions: lists[2]!, timestamps: lists[3]! } };
+}
+
+type Json = Omit<ChunkIndexFile, "index"> & { readonly count: number };
+
+/** Without a count: it is none. */
+function readJson(bytes: Uint8Array): Json {
+  try {
+    return (decodeJournalValue(new TextDecoder().decode(bytes)) ?? {}) as unknown as Json;
+  } catch {
+    return { count: Number.NaN } as Json;
+  }
 }

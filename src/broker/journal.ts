@@ -43,6 +43,13 @@ export function openJournal(storage: Storage, path: string): Journal {
   let live = 0;
   for (const [key, text] of texts) live += sizeOf(key, text);
 
+  const readValue = (key: string, text: string): JournalValue => {
+    try {
+      return decodeJournalValue(text);
+    } catch {
+      throw strange(path, `under the key ${JSON.stringify(key)}`);
+    }
+  };
   const compact = (): void => {
     const frames = [...texts].map(([key, text]) => frameOf([[key, text]]));
     try {
@@ -56,7 +63,7 @@ export function openJournal(storage: Storage, path: string): Journal {
   };
   return {
     get entries() {
-      return Array.from(texts, ([key, text]) => [key, decodeJournalValue(text)] as const);
+      return Array.from(texts, ([key, text]) => [key, readValue(key, text)] as const);
     },
     write(changes) {
       if (changes.length === 0) return;
@@ -97,10 +104,11 @@ function readFrames(file: StoredFile, path: string): Map<string, string> {
   const texts = new Map<string, string>();
   let at = 0;
   for (let end = frameEnd(bytes, at); end !== undefined; end = frameEnd(bytes, at)) {
-    const payload = new TextDecoder().decode(bytes.subarray(at + FRAME_HEADER, end));
-    for (const [key, ...values] of JSON.parse(payload) as [string, ...unknown[]][]) {
-      if (values.length === 0) texts.delete(key);
-      else texts.set(key, JSON.stringify(values[0]));
+    const changes = changesIn(bytes.subarray(at + FRAME_HEADER, end));
+    if (changes === undefined) throw strange(path, `at byte ${at}`);
+    for (const [key, text] of changes) {
+      if (text === undefined) texts.delete(key);
+      else texts.set(key, text);
     }
     at = end;
   }
@@ -113,6 +121,21 @@ function readFrames(file: StoredFile, path: string): Map<string, string> {
   }
   if (at < bytes.length) file.truncate(at);
   return texts;
+}
+
+/** Undefined: it is what it was, as its sum says, and still nothing that a journal writes. */
+function changesIn(payload: Uint8Array): EncodedChange[] | undefined {
+  try {
+    const changes = JSON.parse(new TextDecoder().decode(payload)) as [string, ...unknown[]][];
+    if (!changes.every((change) => Array.isArray(change) && typeof change[0] === "string")) return undefined;
+    return changes.map(([key, ...values]) => [key, values.length === 0 ? undefined : JSON.stringify(values[0])]);
+  } catch {
+    return undefined;
+  }
+}
+
+function strange(path: string, where: string): StorageError {
+  return new StorageError("DAMAGED", `${path} has what no journal writes, ${where}: restore the file from a backup`);
 }
 
 /** Where the frame at `at` ends, or undefined where there is no whole one. */

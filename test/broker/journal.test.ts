@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { crc32c } from "../../protocol/crc32c.ts";
 import { type JournalChange, noJournal, openJournal } from "../../src/broker/journal.ts";
 import type { JournalValue } from "../../src/broker/journal-value.ts";
 import { StorageError } from "../../src/broker/storage.ts";
@@ -34,6 +35,15 @@ function model(writes: readonly (readonly JournalChange[])[], count: number): [s
 
 function held(storage: MemoryStorage): Map<string, JournalValue> {
   return new Map(openJournal(storage, PATH).entries);
+}
+
+/** A frame as a journal writes them, of any payload. */
+function frame(payload: string): Uint8Array {
+  const bytes = new TextEncoder().encode(`........${payload}`);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, bytes.length - 8);
+  view.setUint32(4, crc32c(bytes, 8, bytes.length));
+  return bytes;
 }
 
 describe("a journal", () => {
@@ -88,6 +98,15 @@ describe("a journal", () => {
         message: new RegExp(`^some.journal is damaged at byte ${second},`),
       });
     }
+  });
+
+  test("names its file where that has what no journal writes, though its sum is right", () => {
+    for (const payload of ['[["a",1', '[[1,"a"]]', '[["a",1],2]', '[["a",{"$bytes":"%"}]]'])
+      assert.throws(
+        () => held(new MemoryStorage(new Map([[PATH, frame(payload)]]))),
+        (error) => error instanceof StorageError && error.code === "DAMAGED" && error.message.includes(PATH),
+        payload,
+      );
   });
 
   test("keeps its file within a few times what it holds", () => {
