@@ -1,0 +1,8 @@
+import { brokerTargets } from "./broker-targets.ts";
+import { jobTargets } from "./job-targets.ts";
+import { protocolTargets } from "./protocol-targets.ts";
+import type { FuzzTarget } from "./target.ts";
+import { textTargets } from "./text-targets.ts";
+
+/** Every decoder that is given what others wrote. */
+export const targets: readonly FuzzTarget[] = [...protocolTargets, ...jobTargets, ...textTargets, ...brokerTargets];
