@@ -56,7 +56,7 @@ export function readApiVersions(
 ): { readonly response: ApiVersionsResponse } | { readonly retryWith: number } {
   if (version > 0 && new Reader(frame, 4).int16() === UNSUPPORTED_VERSION) {
     const listed = decodeResponse(apiVersions, 0, frame).apiKeys.find((range) => range.apiKey === apiVersions.key);
-    return { retryWith: Math.min(listed?.maxVersion ?? 0, version - 1) };
+    return { retryWith: Math.max(0, Math.min(listed?.maxVersion ?? 0, version - 1)) };
   }
   return { response: decodeResponse(apiVersions, version, frame) };
 }

@@ -47,6 +47,16 @@ test("an answer in the form of version 0 with error 35 says what to ask with", (
   assert.deepEqual(readApiVersions(4, refused([])), { retryWith: 0 });
 });
 
+test("an answer that names no version there can be is asked again for version 0", () => {
+  for (const maxVersion of [-1, -0x8000]) {
+    const frame = encodeResponse(apiVersions, 0, 1, {
+      errorCode: 35,
+      apiKeys: [{ apiKey: 18, minVersion: 0, maxVersion }],
+    }).subarray(4);
+    assert.deepEqual(readApiVersions(4, frame), { retryWith: 0 });
+  }
+});
+
 test("an answer that is cut is a decode error", () => {
   assert.throws(() => readApiVersions(4, new Uint8Array([0, 0, 0, 1, 0])), DecodeError);
 });
