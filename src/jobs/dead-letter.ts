@@ -9,6 +9,7 @@ import {
   REDRIVE_HEADER,
   TARGET_HEADER,
 } from "./headers.ts";
+import { dateOf } from "./iso-time.ts";
 import type { JobRecord } from "./received-job.ts";
 import type { RecordPlace } from "./record-place.ts";
 
@@ -58,7 +59,7 @@ export function readLetter(topic: string, partition: number, record: JobRecord):
     origin,
     error: headers[ERROR_HEADER],
     redrives: redrivesOf(headers[REDRIVE_HEADER]),
-    diedAt: new Date(record.timestamp),
+    diedAt: dateOf(record.timestamp),
     enqueuedAt: Number.isNaN(enqueuedAt.getTime()) ? undefined : enqueuedAt,
   };
 }

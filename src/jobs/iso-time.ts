@@ -12,6 +12,14 @@ export function isoTime(ms: number): string {
   return lastText;
 }
 
+/** Milliseconds from 1970 to the last Date that there can be, and to the first. */
+const FARTHEST = 8.64e15;
+
+/** The time of a record (ms since 1970) as a Date. Its producer may have given any: beyond all Dates it is the last, or the first. */
+export function dateOf(ms: number): Date {
+  return new Date(Math.min(FARTHEST, Math.max(-FARTHEST, ms)));
+}
+
 const LENGTH = 24;
 const TEMPLATE = "0000-00-00T00:00:00.000Z";
 const ZERO = 0x30;

@@ -13,6 +13,7 @@ import {
   TICK_HEADER,
   VERSION_HEADER,
 } from "./headers.ts";
+import { dateOf } from "./iso-time.ts";
 import { placeText } from "./record-place.ts";
 
 /** As much of a record as makes a job of it. */
@@ -79,7 +80,7 @@ export class ReceivedJob {
   get enqueuedAt(): Date {
     const text = this.text(ENQUEUED_AT_HEADER);
     const time = text === undefined ? Number.NaN : Date.parse(text);
-    return new Date(Number.isNaN(time) ? this.#record.timestamp : time);
+    return dateOf(Number.isNaN(time) ? this.#record.timestamp : time);
   }
   /** The tick of a recurring job that it is for. */
   get tick(): Date | undefined {

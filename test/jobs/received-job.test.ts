@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readLetter } from "../../src/jobs/dead-letter.ts";
 import { InvalidOptionError, UnreadableRecordError } from "../../src/jobs/errors.ts";
 import { checkUserHeaders, writeHeaders } from "../../src/jobs/headers.ts";
 import { type JobRecord, ReceivedJob } from "../../src/jobs/received-job.ts";
@@ -81,6 +82,17 @@ test("S1.1 a foreign producer needs no more than the job's name", () => {
     ).enqueuedAt.getTime(),
     Date.UTC(2026, 0, 2),
   );
+});
+
+test("S1.1 a foreign producer's time may be beyond all dates: job and dead letter have the last, or the first", () => {
+  for (const [timestamp, date] of [
+    [Number.MAX_SAFE_INTEGER, "+275760-09-13T00:00:00.000Z"],
+    [Number.MIN_SAFE_INTEGER, "-271821-04-20T00:00:00.000Z"],
+  ] as const) {
+    const foreign = { ...record([["ottla-job", "a"]]), timestamp };
+    assert.equal(new ReceivedJob("q", 3, foreign).enqueuedAt.toISOString(), date);
+    assert.equal(readLetter("dead", 3, foreign).diedAt.toISOString(), date);
+  }
 });
 
 test("S1.2 unknown headers of Ottla's own do no harm, and the last of one name counts", () => {
