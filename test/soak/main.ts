@@ -5,8 +5,8 @@ import { parseArgs } from "node:util";
 import { RUNTIME, type Runtime } from "../support/runtime-arguments.ts";
 import { Child } from "./child.ts";
 import type { Line } from "./lines.ts";
-import type { Sample } from "./probe.ts";
-import { judge, tableOf, throughput, type WorkerSample } from "./report.ts";
+import { Probe } from "./probe.ts";
+import { judge, type SeenSample, tableOf, throughput, type WorkerSample } from "./report.ts";
 import type { WorkerSettings } from "./worker.ts";
 
 const USAGE = `Has the whole product work for hours, and fails where anything grows that should not, or work gets slower.
@@ -55,7 +55,7 @@ function numberOf(option: "hours" | "minutes" | "rate" | "each" | "guest-each" |
 
 interface Seen {
   readonly worker: WorkerSample[];
-  readonly broker: Sample[];
+  readonly broker: SeenSample[];
   readonly errors: string[];
   rest: { readonly lag: number } | undefined;
 }
@@ -65,6 +65,8 @@ class Soak {
   readonly problems: string[] = [];
   readonly #runtime: Runtime;
   readonly #children: Child[] = [];
+  /** How late timers are in this process, which does next to nothing, since the last sample of each. */
+  readonly #idle: Readonly<Record<string, Probe>> = { worker: new Probe(), broker: new Probe() };
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -98,13 +100,15 @@ class Soak {
     for (const child of this.#children) child.kill();
   }
 
-  #hear(of: string, line: Line): void {
+  #hear(of: string, heard: Line): void {
+    const idleDelay = heard.what === "sample" ? this.#idle[of]?.sample(false).delay : undefined;
+    const line: Line = { ...heard, idleDelay };
     if (values.out !== undefined) appendFileSync(values.out, `${JSON.stringify({ of, ...line })}\n`);
     if (line.what === "error") this.seen.errors.push(`${of}: ${line.message}`);
     if (line.what === "rest") this.seen.rest = line as unknown as { lag: number };
     if (line.what !== "sample") return;
     if (of === "worker") this.seen.worker.push(line as unknown as WorkerSample);
-    if (of === "broker") this.seen.broker.push(line as unknown as Sample);
+    if (of === "broker") this.seen.broker.push(line as unknown as SeenSample);
   }
 }
 
@@ -122,29 +126,37 @@ function tell({ worker, broker }: Seen): void {
   const [before, last] = worker.slice(-7).filter((_, i, all) => i === 0 || i === all.length - 1);
   if (before === undefined || last === undefined) return;
   const mb = (bytes: number | undefined): string => (bytes === undefined ? "-" : (bytes / 1e6).toFixed(1));
-  const memory = (samples: readonly Sample[]): string =>
+  const memory = (samples: readonly SeenSample[]): string =>
     `rss ${mb(samples.at(-1)?.rss)} heap ${mb(samples.findLast(({ heap }) => heap !== undefined)?.heap)} MB`;
-  const jobs = `${throughput(last, before).toFixed(0)} jobs/s, lag ${last.lag}, delay ${last.delay.toFixed(1)} ms`;
+  const delay = `delay ${last.delay.toFixed(1)} ms (${last.idleDelay.toFixed(1)} idle)`;
+  const jobs = `${throughput(last, before).toFixed(0)} jobs/s, lag ${last.lag}, ${delay}`;
   const files = `${last.files ?? "-"} files, ${last.handles} handles`;
   const theirs = broker.length === 0 ? "" : ` | broker ${memory(broker)}`;
   console.log(`${(last.at / 60_000).toFixed(1).padStart(6)} min  ${jobs}, ${memory(worker)}, ${files}${theirs}`);
 }
 
-async function play(soak: Soak, minutes: number): Promise<void> {
+interface Plan extends Pick<WorkerSettings, "rate" | "each" | "leak"> {
+  readonly minutes: number;
+  readonly runtime: Runtime;
+  /** Seconds. */
+  readonly guestEach: number;
+}
+
+function planned(): Plan {
+  const runtime = RUNTIMES.find((one) => one === (values.runtime ?? "node"));
+  if (runtime === undefined) throw new RangeError(`--runtime ${values.runtime}: ${RUNTIMES.join(", ")} are known`);
+  return {
+    minutes: values.minutes === undefined ? numberOf("hours", 1) * 60 : numberOf("minutes", 0),
+    ...{ runtime, rate: numberOf("rate", 150), each: numberOf("each", 5), guestEach: numberOf("guest-each", 120) },
+    leak: numberOf("leak", 0),
+  };
+}
+
+async function play(soak: Soak, { minutes, rate, each, guestEach, leak }: Plan): Promise<void> {
   const given = process.env.KAFKA_BROKERS;
-  const each = numberOf("each", 5);
   const broker = given ? undefined : await soak.start("broker", "broker.ts", String(each), "listening");
   const brokers = given ? given.split(",") : [String(broker!.line.address)];
-  const guestEach = numberOf("guest-each", 120);
-  const leak = values.leak === undefined ? 0 : numberOf("leak", 0);
-  const settings: WorkerSettings = {
-    brokers,
-    isGuest: false,
-    rate: numberOf("rate", 150),
-    each,
-    cutEach: guestEach,
-    leak,
-  };
+  const settings: WorkerSettings = { brokers, isGuest: false, rate, each, cutEach: guestEach, leak };
   const worker = await soak.start("worker", "worker.ts", JSON.stringify(settings), "working");
   const gone = worker.child.ended.then((code) => Promise.reject(new Error(`the worker has ended by itself: ${code}`)));
   gone.catch(() => {});
@@ -191,12 +203,10 @@ async function main(): Promise<boolean> {
     console.log(USAGE);
     return true;
   }
-  const minutes = values.minutes === undefined ? numberOf("hours", 1) * 60 : numberOf("minutes", 0);
-  const runtime = RUNTIMES.find((one) => one === (values.runtime ?? "node"));
-  if (runtime === undefined) throw new RangeError(`--runtime ${values.runtime}: ${RUNTIMES.join(", ")} are known`);
-  const soak = new Soak(runtime);
+  const plan = planned();
+  const soak = new Soak(plan.runtime);
   try {
-    await play(soak, minutes);
+    await play(soak, plan);
   } catch (error) {
     soak.problems.push(String(error));
   } finally {

@@ -21,14 +21,18 @@ export interface Sample {
 const TICK = 20;
 
 interface Collectors {
-  readonly gc?: () => void;
+  readonly gc?: (how?: object) => void;
   readonly Bun?: { gc(sync: boolean): void };
 }
 
-/** A collection of all garbage, where the runtime lets itself be asked: Node and Deno have to be started with --expose-gc. */
-export function collector(): (() => void) | undefined {
+/**
+ * A collection of all garbage, with what is only kept to be quicker, where the runtime lets itself be asked: Node and Deno
+ * have to be started with --expose-gc.
+ */
+function collector(): (() => void) | undefined {
   const { gc, Bun } = globalThis as Collectors;
-  return Bun === undefined ? gc : () => Bun.gc(true);
+  if (Bun !== undefined) return () => Bun.gc(true);
+  return gc && (() => gc({ type: "major", execution: "sync", flavor: "last-resort" }));
 }
 
 /** Looks at the process that it is in. */

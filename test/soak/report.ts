@@ -1,8 +1,14 @@
 import { type GrowthRule, type Point, type Trend, trendOf } from "./growth.ts";
 import type { Sample } from "./probe.ts";
 
+/** A sample, as it was heard of. */
+export interface SeenSample extends Sample {
+  /** How late timers were meanwhile in a process that did next to nothing: what the machine has to do with it. */
+  readonly idleDelay: number;
+}
+
 /** What the worker says more than any process. */
-export interface WorkerSample extends Sample {
+export interface WorkerSample extends SeenSample {
   /** Jobs that it has run so far. */
   readonly ran: number;
   readonly lag: number;
@@ -29,13 +35,17 @@ interface Measure<S> {
 const MB = 1_000_000;
 const rises = (tolerance: number, floor: number): GrowthRule => ({ bad: "rise", tolerance, floor });
 
-const OF_ALL: readonly Measure<Sample>[] = [
-  { measure: "RSS", unit: "MB", rule: rises(0.15, 15), value: ({ rss }) => rss / MB },
+const OF_ALL: readonly Measure<SeenSample>[] = [
+  // Before, it is what the collector has not come to give back yet.
+  { measure: "RSS after gc", unit: "MB", rule: rises(0.15, 15), value: ({ rss, heap }) => heap && rss / MB },
   { measure: "heap after gc", unit: "MB", rule: rises(0.1, 3), value: ({ heap }) => heap && heap / MB },
   { measure: "outside of the heap", unit: "MB", rule: rises(0.25, 8), value: ({ external }) => external / MB },
   { measure: "handles", unit: "", rule: rises(0.2, 5), value: ({ handles }) => handles },
   { measure: "open files", unit: "", rule: rises(0.2, 4), value: ({ files }) => files },
-  { measure: "event loop delay, p99", unit: "ms", rule: rises(0.5, 10), value: ({ delay }) => delay },
+  {
+    ...{ measure: "event loop delay, p99", unit: "ms", rule: rises(0.5, 10) },
+    value: ({ delay, idleDelay }) => Math.max(0, delay - idleDelay),
+  },
 ];
 const OF_WORKER: readonly Measure<WorkerSample>[] = [
   ...OF_ALL,
@@ -54,11 +64,15 @@ export function throughput(sample: WorkerSample, before: WorkerSample): number {
   return ((sample.ran - before.ran) / (sample.at - before.at)) * 1_000;
 }
 
-export function judge(worker: readonly WorkerSample[], broker: readonly Sample[]): Judgement[] {
+export function judge(worker: readonly WorkerSample[], broker: readonly SeenSample[]): Judgement[] {
   return [...judgements("worker", worker, OF_WORKER), ...judgements("broker", broker, OF_ALL)];
 }
 
-function judgements<S extends Sample>(of: string, samples: readonly S[], measures: readonly Measure<S>[]): Judgement[] {
+function judgements<S extends SeenSample>(
+  of: string,
+  samples: readonly S[],
+  measures: readonly Measure<S>[],
+): Judgement[] {
   if (samples.length === 0) return [];
   return measures.flatMap(({ measure, unit, rule, value }) => {
     const points = samples.slice(1).flatMap((sample, i): Point[] => {
