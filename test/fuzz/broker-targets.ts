@@ -13,7 +13,7 @@ import { StorageError } from "../../src/broker/storage.ts";
 import { systemClock } from "../../src/net/clock.ts";
 import { startBench } from "../broker/raw-client.ts";
 import { goldenExchanges } from "../support/golden-exchanges.ts";
-import { madeBatch } from "../support/made-batch.ts";
+import { joined, madeBatch } from "../support/made-batch.ts";
 import { MemoryStorage } from "../support/memory-storage.ts";
 import { syncDigest } from "../support/sync-digest.ts";
 import { protocolTargets, withCrcs } from "./protocol-targets.ts";
@@ -155,11 +155,18 @@ const sasl: FuzzTarget = {
 /** Milliseconds that a broker is given: what it holds longer, as a fetch without records, ends with the connection. */
 const PATIENCE = 50;
 
+/** Of a connection that begins as one of a real client went. */
+const REQUESTS = 6;
+
 /** A whole broker, and requests of one connection. */
 const broker: FuzzTarget = {
   name: "broker",
   watched: /\/src\/broker\//,
-  seeds: () => goldenExchanges.map(({ request }) => request),
+  seeds: () => {
+    const requests = goldenExchanges.map(({ request }) => request);
+    const sessions = requests.map((_, i) => joined(...requests.slice(i, i + REQUESTS))).filter((_, i) => i % 3 === 0);
+    return [...requests, ...sessions];
+  },
   async run(input) {
     const failed: BrokerEvent[] = [];
     const log = (event: BrokerEvent): void => void (event.kind === "failed" && failed.push(event));

@@ -80,6 +80,7 @@ const jobs: FuzzTarget = {
   seeds: () => [
     batchOf({ key: "k", value: '{"a":[1,null]}', headers: JOB }),
     batchOf({ value: null, headers: LETTER }),
+    batchOf({ key: "k", value: "1", headers: JOB }, { key: "k", value: "1", headers: JOB }),
   ],
   run(input) {
     const seen = new SeenIds(60_000, 120_000, 1);
@@ -116,24 +117,20 @@ function readJob(job: ReceivedJob): void {
 const ENTRY = "018f2b6e-0000-7000-8000-000000000001";
 const WAITING = { "ottla-at": "2026-01-01T00:00:00.000Z", "ottla-target": "q", "ottla-target-partition": "3" };
 const REQUEST = `{"kind":"reschedule","entry":"${ENTRY}","at":"2026-02-01T00:00:00.000Z"}`;
+const SCHEDULED: readonly Written[] = [
+  { key: ENTRY, value: "{}", headers: { ...JOB, ...WAITING, "ottla-record-key": "k" } },
+  { key: ENTRY.replace("1", "2"), value: "{}", headers: { ...WAITING, "ottla-at": "2026-01-01" } },
+  { key: `request/${ENTRY}`, value: REQUEST },
+  { key: "request/1", value: `{"kind":"cancel","entry":"${ENTRY}"}` },
+  { key: ENTRY, value: "", headers: { ...WAITING, "ottla-verdict": "rescheduled", "ottla-request": "request/1" } },
+  { key: ENTRY, value: null, headers: { "ottla-verdict": "cancelled", "ottla-request": "request/1" } },
+];
 
 /** What a schedule topic has: entries, requests, verdicts, tombstones. */
 const schedules: FuzzTarget = {
   name: "schedule-records",
   watched: /\/src\/jobs\/(schedule-|entry-id|iso-time|heap)/,
-  seeds: () => [
-    batchOf({ key: ENTRY, value: "{}", headers: { ...JOB, ...WAITING, "ottla-record-key": "k" } }),
-    batchOf(
-      { key: `request/${ENTRY}`, value: REQUEST },
-      { key: "request/1", value: `{"kind":"cancel","entry":"${ENTRY}"}` },
-    ),
-    batchOf({ key: ENTRY, value: null, headers: { "ottla-verdict": "cancelled", "ottla-request": "request/1" } }),
-    batchOf({
-      key: ENTRY,
-      value: "",
-      headers: { ...WAITING, "ottla-verdict": "rescheduled", "ottla-request": "request/1" },
-    }),
-  ],
+  seeds: () => [...SCHEDULED.map((one) => batchOf(one)), batchOf(...SCHEDULED, ...SCHEDULED.slice(0, 4))],
   run(input) {
     const [loaded, followed] = [new ScheduleContents(), new ScheduleContents()];
     for (const record of recordsIn(input)) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { BatchBuilder } from "../../protocol/batch-builder.ts";
 import { CodecUnavailableError, codecIds, compress, decompress } from "../../protocol/compression.ts";
 import { crc32c } from "../../protocol/crc32c.ts";
@@ -141,6 +142,8 @@ function builtBatches(): Uint8Array[] {
   });
 }
 
+const ABORTED = [2, 0].map((firstOffset) => ({ producerId: 7, firstOffset }));
+
 const batches: FuzzTarget = {
   name: "batches",
   watched: /\/protocol\/(records|record-batch|reader|transaction-marker|compression)\.ts/,
@@ -156,8 +159,9 @@ const batches: FuzzTarget = {
   ],
   run(input) {
     const bytes = withCrcs(input);
-    for (const aborted of [null, [{ producerId: 7, firstOffset: 0 }]]) {
-      const errors = [DecodeError, CodecUnavailableError];
+    const errors = [DecodeError, CodecUnavailableError];
+    allowing(errors, () => readFetched(surrounded(input), 0, null, LIMIT));
+    for (const aborted of [null, ABORTED]) {
       const read = allowing(errors, () => readFetched(bytes, 0, aborted, LIMIT));
       for (const record of read?.records ?? []) look(record);
       assert.ok((read?.records.length ?? 0) <= 4 * LIMIT);
@@ -169,24 +173,36 @@ const batches: FuzzTarget = {
   },
 };
 
+/** What the codecs of others have written. */
+const foreign: readonly { readonly codecId: number; readonly data: string }[] = JSON.parse(
+  readFileSync(new URL("../fixtures/compression.json", import.meta.url), "utf8"),
+);
+/** Bytes that data may have, packed and unpacked: so that the limit is met. */
+const MOST = 2_048;
+
 /** Compressed data, the codec's number before it. */
 const codecs: FuzzTarget = {
   name: "codecs",
   watched: /\/protocol\/(compression|snappy|lz4|zstd|xxhash|byte-copy|match)/,
-  seeds: () =>
-    Object.entries(codecIds).flatMap(([type, id]) => {
+  seeds: () => [
+    ...foreign.flatMap(({ codecId, data }) => {
+      const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
+      return bytes.length > MOST ? [] : [Uint8Array.of(codecId, ...bytes)];
+    }),
+    ...Object.entries(codecIds).flatMap(([type, id]) => {
       const text = new TextEncoder().encode("to be or not to be, that is the question ".repeat(20));
       return [text, text.subarray(0, 5), new Uint8Array(300)].flatMap((plain) => {
         const bytes = allowing([CodecUnavailableError], () => compress(type as keyof typeof codecIds, plain));
         return bytes === undefined ? [] : [Uint8Array.of(id, ...bytes)];
       });
     }),
+  ],
   run(input) {
     const [codec = 0] = input;
     const bytes = surrounded(input.subarray(1));
-    const plain = allowing([DecodeError, CodecUnavailableError], () => decompress(codec, bytes, LIMIT));
+    const plain = allowing([DecodeError, CodecUnavailableError], () => decompress(codec, bytes, MOST));
     if (plain === undefined) return;
-    assert.ok(plain.length <= LIMIT);
+    assert.ok(plain.length <= MOST);
     assert.deepEqual(lz4Decompress(lz4Compress(plain), LIMIT), new Uint8Array(plain));
     assert.deepEqual(snappyDecompress(snappyCompress(plain), LIMIT), new Uint8Array(plain));
   },

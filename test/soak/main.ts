@@ -187,7 +187,10 @@ function report({ seen, problems }: Soak): string[] {
   const outcomes = Object.entries(seen.worker.at(-1)?.outcomes ?? {}).map(([name, count]) => `${count} ${name}`);
   console.log(outcomes.join(", "));
   const kinds = new Map<string, number>();
-  for (const error of seen.errors) kinds.set(error, (kinds.get(error) ?? 0) + 1);
+  for (const error of seen.errors) {
+    const kind = error.replace(/[0-9a-f-]{36}|\d+/g, "#");
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  }
   for (const [error, count] of [...kinds].slice(0, MOST_ERRORS)) console.log(`  ${count} × ${error}`);
   const growing = judgements.filter(({ trend }) => trend?.isBad);
   return [

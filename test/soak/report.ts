@@ -43,7 +43,7 @@ const OF_ALL: readonly Measure<SeenSample>[] = [
   { measure: "handles", unit: "", rule: rises(0.2, 5), value: ({ handles }) => handles },
   { measure: "open files", unit: "", rule: rises(0.2, 4), value: ({ files }) => files },
   {
-    ...{ measure: "event loop delay, p99", unit: "ms", rule: rises(0.5, 10) },
+    ...{ measure: "event loop delay, p99", unit: "ms", rule: rises(0.5, 25) },
     value: ({ delay, idleDelay }) => Math.max(0, delay - idleDelay),
   },
 ];

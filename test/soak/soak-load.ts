@@ -34,10 +34,10 @@ export class SoakLoad {
     this.#app = app;
     this.#jobs = jobs;
     this.#failed = failed;
-    const seldom = [() => this.#redrive(), () => this.#release(), () => this.#visit()];
+    const seldom = { redrive: () => this.#redrive(), release: () => this.#release(), visit: () => this.#visit() };
     this.#timers = [
       setInterval(() => this.#turn(Math.ceil((rate * TURN) / 1_000)), TURN),
-      ...seldom.map((work) => setInterval(() => this.#run(work, work.name), SELDOM)),
+      ...Object.entries(seldom).map(([name, work]) => setInterval(() => this.#run(work, name), SELDOM)),
     ];
   }
 
