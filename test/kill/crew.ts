@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { LedgerEntry } from "../support/ledger.ts";
-import { RUNTIME_ARGUMENTS } from "../support/runtime-arguments.ts";
+import { type RuntimeProgram, THIS_RUNTIME } from "../support/runtime-program.ts";
 import type { KillRun } from "./kill-run.ts";
 import { until } from "./until.ts";
 import { WorkerNotes } from "./worker-notes.ts";
@@ -27,7 +27,7 @@ export class Crew {
   #hired = 0;
   #trouble: string | undefined;
   /** Called when a worker has killed itself. */
-  onDeath: () => void = () => {};
+  onDeath: (by: string) => void = () => {};
 
   constructor(run: KillRun) {
     this.#run = run;
@@ -35,20 +35,25 @@ export class Crew {
   }
 
   /** Starts another worker, with `changes` to what it is told. Gives its name. */
-  hire(changes: Partial<KillRun> = {}): string {
+  hire(changes: Partial<KillRun> = {}, runtime: RuntimeProgram = THIS_RUNTIME): string {
     const name = `w${this.#hired++}`;
     this.notes.add(name);
-    const args = [...RUNTIME_ARGUMENTS, WORKER, name, JSON.stringify({ ...this.#run, ...changes })];
-    const child = spawn(process.execPath, args, { stdio: ["pipe", "inherit", "inherit"] });
+    const args = [...runtime.args, WORKER, name, JSON.stringify({ ...this.#run, ...changes })];
+    const child = spawn(runtime.path, args, { stdio: ["pipe", "inherit", "inherit"] });
     this.#living.set(name, child);
     child.once("exit", (code, signal) => {
       if (this.#leaving.has(name)) return;
       this.#living.delete(name);
       if (signal !== "SIGKILL") this.#trouble ??= `${name} has ended by itself, with ${code ?? signal}`;
       this.#fates.push({ what: "died", by: name, at: now() });
-      this.onDeath();
+      this.onDeath(name);
     });
     return name;
+  }
+
+  /** The process of a living worker. */
+  pidOf(by: string): number {
+    return this.#living.get(by)!.pid!;
   }
 
   get living(): readonly string[] {
@@ -67,9 +72,14 @@ export class Crew {
     this.#fates.push({ what: "died", by, at: now() });
   }
 
+  /** It may be expelled from now on without learning of it: it is frozen, or cut off. */
+  lose(by: string): void {
+    this.#fates.push({ what: "away", by, at: now() });
+  }
+
   /** Stops its process where it is: its sockets stay open, and say nothing. */
   freeze(by: string): void {
-    this.#fates.push({ what: "away", by, at: now() });
+    this.lose(by);
     this.#signal(by, "SIGSTOP");
   }
 
@@ -79,7 +89,7 @@ export class Crew {
 
   /** Not by the child's own method: Deno sends only one signal by that. */
   #signal(by: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
-    process.kill(this.#living.get(by)!.pid!, signal);
+    process.kill(this.pidOf(by), signal);
   }
 
   /** Resolves once a worker has closed and its process has ended by itself, without an error. */

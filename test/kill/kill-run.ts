@@ -21,6 +21,10 @@ export interface KillRun {
   readonly sessionTimeout: number;
   readonly commitInterval: number;
   readonly graces: Graces;
+  /** A queue to which jobs are handed over. Workers of this one do not work it. */
+  readonly next?: string;
+  /** Instead of which broker, as `host:port`, which port of this machine is dialled. */
+  readonly detours?: Readonly<Record<string, number>>;
   /** Whether jobs that failed before are run well: what a deploy brings. */
   readonly isFixed?: boolean;
 }
@@ -30,8 +34,23 @@ export interface Task {
   readonly key: string;
   /** Milliseconds. */
   readonly takes: number;
-  /** Default: it ends well. "kill": its process dies of it, as by SIGKILL. */
-  readonly does?: "fail" | "kill";
+  /**
+   * Default: it ends well. "kill": its process dies of it, as by SIGKILL; "hand": it hands over to the next queue;
+   * "steps": it goes over `rows` in a step.
+   */
+  readonly does?: "fail" | "kill" | "hand" | "steps";
+  /** Tells jobs apart that are enqueued, and what they hand over. */
+  readonly i?: number;
+  readonly rows?: number;
+}
+
+/** What a job leaves behind in the next queue. */
+export interface HandedOver {
+  readonly key: string;
+  readonly i: number;
+  /** Where the job was. */
+  readonly partition: number;
+  readonly offset: number;
 }
 
 export interface KillPlan {

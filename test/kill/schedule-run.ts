@@ -1,14 +1,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type App, createApp, type Job, type ScheduledJob } from "ottla";
+import { type App, createApp } from "ottla";
 import { Kafka } from "../../src/client/kafka.ts";
 import type { GroupProtocol } from "../../src/client/membership.ts";
-import { type Asked, type AskedRequest, checkSchedules } from "../support/check-schedules.ts";
+import { checkSchedules } from "../support/check-schedules.ts";
 import { QUIET } from "../support/quiet-logger.ts";
 import { Crew } from "./crew.ts";
 import type { KillRun, Task } from "./kill-run.ts";
 import { type ReadRecord, readCommitted } from "./read-committed.ts";
+import { ScheduleLoad } from "./schedule-load.ts";
 
 export interface SchedulePlan {
   readonly brokers: readonly string[];
@@ -17,24 +18,14 @@ export interface SchedulePlan {
   readonly partitions: number;
 }
 
-const KEYS = 40;
-/** Milliseconds within which everything falls due. */
-const SPAN = 3_000;
-/** What is past by the time of its call would go out at once. */
-const SOONEST = 1_000;
-/** One in so many is asked about. */
-const ASKED_ONE_IN = 8;
-
 /** A schedule topic, whoever schedules, and its crew. */
 export class ScheduleRun {
   readonly crew: Crew;
-  readonly #asked: Asked[] = [];
   readonly #app: App;
-  readonly #job: Job<Task & { readonly n: number }>;
+  readonly #load: ScheduleLoad;
   readonly #kafka: Kafka;
   readonly #run: KillRun;
   readonly #schedule: string;
-  readonly #words: Promise<void>[] = [];
 
   constructor({ brokers, groupProtocol, partitions }: SchedulePlan) {
     const queue = `schedule-${crypto.randomUUID()}`;
@@ -52,10 +43,11 @@ export class ScheduleRun {
       ...{ kafka: { brokers }, queues: { [queue]: this.#run.queueOptions }, logger: QUIET },
       scheduledMessagesTopics: [this.#run.schedule!],
     });
-    this.#job = this.#app.job<Task & { readonly n: number }>({
+    const job = this.#app.job<Task & { readonly n: number }>({
       ...{ name: "work", queue, scheduledMessagesTopic: this.#schedule, perform() {} },
       partitioner: ({ payload }) => payload.key,
     });
+    this.#load = new ScheduleLoad(this.#app, job);
   }
 
   /** Makes the topics, and starts so many workers. */
@@ -64,38 +56,9 @@ export class ScheduleRun {
     for (let i = 0; i < workers; i++) this.crew.hire();
   }
 
-  /** Schedules so many, due from now on, and asks about some of them as they fall due. What fails may wait or not. */
-  async schedule(count: number, random: () => number): Promise<void> {
-    const made = Array.from({ length: count }, (_, i): Asked => {
-      const key = `k${Math.floor(random() * KEYS)}`;
-      return { kind: "job", n: this.#asked.length + i, key, handle: undefined, requests: [] };
-    });
-    this.#asked.push(...made);
-    const all = made.map(async (asked) => {
-      const { n, key } = asked;
-      // Some of them at the same instants.
-      const waitUntil = 50 * Math.ceil((Date.now() + SOONEST + random() * SPAN) / 50);
-      const job = this.#job.set({ waitUntil }).performLater({ n, key, takes: 0 }) as Promise<ScheduledJob>;
-      asked.handle = await job;
-      if (random() * ASKED_ONE_IN < 1) this.#words.push(this.#ask(asked, waitUntil - Date.now(), random));
-    });
-    await Promise.allSettled(all);
-  }
-
-  async #ask(asked: Asked, wait: number, random: () => number): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, wait - 300 + 350 * random())));
-    const kind = random() < 0.5 ? "cancel" : "reschedule";
-    const request: AskedRequest = { kind, verdict: "pending" };
-    asked.requests.push(request);
-    const { handle } = asked;
-    try {
-      request.verdict =
-        kind === "cancel"
-          ? await this.#app.cancel(handle!)
-          : await this.#app.reschedule(handle!, { wait: Math.floor(random() * SPAN) });
-    } catch {
-      request.verdict = "unknown";
-    }
+  /** As {@link ScheduleLoad.schedule}. */
+  schedule(count: number, random: () => number): Promise<void> {
+    return this.#load.schedule(count, random);
   }
 
   /** Resolves once so many more have been run as now. */
@@ -109,7 +72,7 @@ export class ScheduleRun {
 
   /** Resolves once nothing waits any more, and all that was dispatched has run. */
   async settled(): Promise<void> {
-    await Promise.all(this.#words);
+    await this.#load.answered();
     let left = -1;
     await this.crew.until(
       () => `nothing waits; ${left} do`,
@@ -141,10 +104,9 @@ export class ScheduleRun {
       await this.#read(`${this.#schedule}-dead`),
     ];
     const ran = new Set(queue.filter((each) => this.#hasRun(each)).map(({ record }) => numberOf(record.value!)));
-    const problems = checkSchedules(this.#asked, { schedule, queue, plain: [], dead }, ran);
-    const words = this.#asked.flatMap(({ requests }) => requests.map(({ verdict }) => verdict));
-    const counts = [...new Set(words)].map((word) => `${words.filter((each) => each === word).length} ${word}`);
-    return { problems, figures: `${this.#asked.length} scheduled, ${queue.length} dispatched; ${counts.join(", ")}` };
+    const problems = checkSchedules(this.#load.asked, { schedule, queue, plain: [], dead }, ran);
+    const counts = [...this.#load.verdicts].map(([word, count]) => `${count} ${word}`);
+    return { problems, figures: `${this.#load.asked.length} scheduled, ${queue.length} dispatched; ${counts.join(", ")}` };
   }
 
   async close(): Promise<void> {

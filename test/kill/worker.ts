@@ -4,9 +4,11 @@
  */
 import { appendFileSync } from "node:fs";
 import process from "node:process";
-import { createApp } from "ottla";
+import { createApp, type Job, type RunningJob } from "ottla";
+import { detouring } from "../support/detouring.ts";
 import type { LedgerNote } from "../support/ledger.ts";
-import type { KillRun, Task } from "./kill-run.ts";
+import { QUIET } from "../support/quiet-logger.ts";
+import type { HandedOver, KillRun, Task } from "./kill-run.ts";
 
 /** Milliseconds: how often timers have their turn, and without any for how long the process was stopped. */
 const TICK = 10;
@@ -45,23 +47,50 @@ function startedAt(): number {
 }
 
 const app = createApp({
-  kafka: { brokers: run.brokers, clientId: name },
+  kafka: {
+    ...{ brokers: run.brokers, clientId: name },
+    ...(run.detours === undefined ? {} : { transport: detouring(run.detours) }),
+  },
   group: run.group,
   queues: { [run.queue]: run.queueOptions },
   scheduledMessagesTopics: run.schedule === undefined ? [] : [run.schedule],
   // Jobs fail here as they are told to: that is no news.
-  logger: { debug() {}, info() {}, warn() {}, error() {} },
+  logger: QUIET,
 });
+const next: Job<HandedOver> | undefined =
+  run.next === undefined
+    ? undefined
+    : app.job<HandedOver>({
+        ...{ name: "next", queue: run.next, perform() {} },
+        partitioner: ({ payload }) => payload.key,
+      });
+
+/** Each row is noted before it is said to be done. */
+async function overRows(job: RunningJob, { rows = 0, takes }: Task): Promise<void> {
+  const { topic, partition, offset } = job;
+  await job.step("rows", async (step) => {
+    for (let row = step.cursor ?? 0; row < rows; row++) {
+      await sleep(takes);
+      note({ what: "row", by: name!, topic, partition, offset, row });
+      await step.advance({ from: row });
+    }
+  });
+}
+
 app.job<Task>({
   name: "work",
   queue: run.queue,
   partitioner: ({ payload }) => payload.key,
-  async perform({ takes, does }, { topic, partition, offset }) {
-    if (takes > 0) await sleep(takes);
+  async perform(task, job) {
+    const { takes, does, key, i = -1 } = task;
+    const { topic, partition, offset } = job;
+    if (does === "steps") await overRows(job, task);
+    else if (takes > 0) await sleep(takes);
     if (does === "kill") {
       process.kill(process.pid, "SIGKILL");
       await new Promise(() => {});
     }
+    if (does === "hand") await job.transaction(async (tx) => void (await tx.performLater(next!.of({ key, i, partition, offset }))));
     const ok = does !== "fail" || run.isFixed === true;
     note({ what: "end", by: name, topic, partition, offset, ok });
     if (!ok) throw new Error("as it was told to");
@@ -79,6 +108,7 @@ for (const what of ["assigned", "revoked", "lost"] as const) {
 app.on("error", () => {});
 
 await app.work({
+  queues: [run.queue],
   groupProtocol: run.groupProtocol,
   sessionTimeout: run.sessionTimeout,
   commitInterval: run.commitInterval,

@@ -13,7 +13,7 @@ export type LedgerNote = Untimed<LedgerEntry>;
 type Untimed<E> = E extends Timed ? Omit<E, "at"> : never;
 
 /** What happened, and when. */
-export type LedgerEntry = Enqueued | Owned | Started | Ended | Committed | Stored | Buried | Moved | Fate;
+export type LedgerEntry = Enqueued | Owned | Started | Ended | Committed | Stored | Buried | Moved | Row | Fate;
 interface Enqueued extends At, Timed {
   readonly what: "enqueued";
   readonly offset: number;
@@ -62,6 +62,13 @@ interface Moved extends At, Timed {
   readonly what: "moved";
   readonly offset: number;
   readonly isParked?: boolean;
+}
+/** A job with steps has worked on a row. */
+interface Row extends At, Timed {
+  readonly what: "row";
+  readonly by: string;
+  readonly offset: number;
+  readonly row: number;
 }
 /** `away`: it is frozen or cut off for a while, and may be expelled without learning of it. */
 interface Fate extends Timed {
