@@ -92,14 +92,15 @@ export class Crew {
     process.kill(this.pidOf(by), signal);
   }
 
-  /** Resolves once a worker has closed and its process has ended by itself, without an error. */
+  /** Resolves once a worker has closed and its process has ended by itself, without an error; or of one of its last jobs. */
   async dismiss(by: string): Promise<void> {
     const child = this.#living.get(by)!;
     this.#leaving.add(by);
     this.#living.delete(by);
     const gone = new Promise<void>((resolve, reject) => {
       child.once("close", (code, signal) => {
-        if (code === 0) resolve();
+        if (signal === "SIGKILL") this.#fates.push({ what: "died", by, at: now() });
+        if (code === 0 || signal === "SIGKILL") resolve();
         else reject(new Error(`${by} was closed, and ended with ${code ?? signal}`));
       });
     });
@@ -109,6 +110,11 @@ export class Crew {
 
   async dismissAll(): Promise<void> {
     await Promise.all(this.living.map((by) => this.dismiss(by)));
+  }
+
+  /** Whoever waits for the workers waits no more. */
+  giveUp(why: string): void {
+    this.#trouble ??= why;
   }
 
   killAll(): void {

@@ -41,6 +41,8 @@ export interface Task {
   readonly does?: "fail" | "kill" | "hand" | "steps";
   /** Tells jobs apart that are enqueued, and what they hand over. */
   readonly i?: number;
+  /** Of one that is scheduled, its number among those. */
+  readonly n?: number;
   readonly rows?: number;
 }
 

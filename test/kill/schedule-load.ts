@@ -14,10 +14,10 @@ const ASKED_ONE_IN = 8;
 export class ScheduleLoad {
   readonly asked: Asked[] = [];
   readonly #app: App;
-  readonly #job: Job<Task & { readonly n: number }>;
+  readonly #job: Job<Task>;
   readonly #words: Promise<void>[] = [];
 
-  constructor(app: App, job: Job<Task & { readonly n: number }>) {
+  constructor(app: App, job: Job<Task>) {
     this.#app = app;
     this.#job = job;
   }

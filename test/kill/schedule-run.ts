@@ -43,7 +43,7 @@ export class ScheduleRun {
       ...{ kafka: { brokers }, queues: { [queue]: this.#run.queueOptions }, logger: QUIET },
       scheduledMessagesTopics: [this.#run.schedule!],
     });
-    const job = this.#app.job<Task & { readonly n: number }>({
+    const job = this.#app.job<Task>({
       ...{ name: "work", queue, scheduledMessagesTopic: this.#schedule, perform() {} },
       partitioner: ({ payload }) => payload.key,
     });

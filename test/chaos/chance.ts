@@ -1,0 +1,16 @@
+/** Chance from a seed, from 0 up to 1: the same on every runtime. */
+export function chanceOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b_79f5) >>> 0;
+    let x = state;
+    x = Math.imul(x ^ (x >>> 15), x | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return ((x ^ (x >>> 14)) >>> 0) / 0x1_0000_0000;
+  };
+}
+
+/** The seed of one round of a run. */
+export function seedOfRound(seed: number, round: number): number {
+  return Math.floor(chanceOf(seed ^ Math.imul(round + 1, 0x9e37_79b1))() * 0x7fff_ffff);
+}

@@ -1,0 +1,73 @@
+import { existsSync } from "node:fs";
+import { parseArgs } from "node:util";
+import type { Runtime } from "../support/runtime-arguments.ts";
+
+export const USAGE = `Attacks workers on three Kafka brokers, and checks everything that Ottla guarantees.
+
+npm run chaos -- --minutes N     for so long; default 30. A folder that has rounds already goes on, and gets more
+      --folder FOLDER            where rounds, report and whatever failed are kept; default ./chaos
+      --cluster SCRIPT           starts, stops and hurts brokers; default: OTTLA_FAULT_CLUSTER or KAFKA_CLUSTER
+      --port PORT                of the first broker; default 39092
+      --kafka-version VERSION    default: KAFKA_VERSION, or the script's own
+      --seed SEED                what the faults are chosen by; default: the folder's, or one at random
+      --runtimes node,deno,bun   of the workers, in turn; default: those that are installed
+      --workers COUNT            default 4
+`;
+
+export interface ChaosOptions {
+  readonly minutes: number;
+  readonly folder: string;
+  readonly script: string;
+  readonly port: number;
+  readonly kafkaVersion: string | undefined;
+  readonly seed: number | undefined;
+  readonly runtimes: readonly Runtime[] | undefined;
+  readonly workers: number;
+}
+
+const TEXT = { type: "string" } as const;
+const OPTIONS = {
+  ...{ minutes: TEXT, folder: TEXT, cluster: TEXT, port: TEXT, "kafka-version": TEXT, seed: TEXT, runtimes: TEXT },
+  ...{ workers: TEXT, help: { type: "boolean" } },
+} as const;
+const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
+const MOST_SEED = 2 ** 31 - 1;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Undefined: help was asked for. Throws a RangeError that names the option that is wrong. */
+export function readOptions(args: readonly string[], environment: Environment): ChaosOptions | undefined {
+  const { values } = parseArgs({ args: [...args], options: OPTIONS });
+  if (values.help === true) return undefined;
+  const script = values.cluster ?? environment.OTTLA_FAULT_CLUSTER ?? environment.KAFKA_CLUSTER ?? "";
+  if (script === "") throw new RangeError("--cluster: name a script that starts and hurts Kafka brokers");
+  if (!existsSync(script)) throw new RangeError(`--cluster ${script}: there is no such file`);
+  return {
+    minutes: numberOf("minutes", values.minutes ?? "30", 0.1, 100_000, false),
+    folder: textOf("folder", values.folder ?? "chaos"),
+    script,
+    port: numberOf("port", values.port ?? "39092", 1, 65_500, true),
+    kafkaVersion: values["kafka-version"] ?? environment.KAFKA_VERSION,
+    seed: values.seed === undefined ? undefined : numberOf("seed", values.seed, 0, MOST_SEED, true),
+    runtimes: values.runtimes === undefined ? undefined : runtimesOf(values.runtimes),
+    workers: numberOf("workers", values.workers ?? "4", 2, 6, true),
+  };
+}
+
+function textOf(option: string, text: string): string {
+  if (text === "") throw new RangeError(`--${option}: it is empty`);
+  return text;
+}
+
+function numberOf(option: string, text: string, least: number, most: number, isWhole: boolean): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= least && value <= most && (!isWhole || Number.isInteger(value))) return value;
+  throw new RangeError(`--${option} ${text}: a ${isWhole ? "whole " : ""}number from ${least} to ${most} is wanted`);
+}
+
+function runtimesOf(text: string): Runtime[] {
+  const names = text.split(",");
+  const unknown = names.find((name) => !(RUNTIMES as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new RangeError(`--runtimes ${text}: "${unknown}" is none of ${RUNTIMES.join(", ")}`);
+  return names as Runtime[];
+}

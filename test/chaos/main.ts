@@ -1,0 +1,125 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { lockFolder } from "../../src/broker/folder-lock.ts";
+import type { Runtime } from "../support/runtime-arguments.ts";
+import { findRuntime } from "../support/runtime-program.ts";
+import { runProgram } from "../support/run-program.ts";
+import { chanceOf, seedOfRound } from "./chance.ts";
+import { type ChaosOptions, readOptions, USAGE } from "./chaos-options.ts";
+import { type ChaosSite, realSite } from "./chaos-site.ts";
+import { endLeftOver } from "./left-over.ts";
+import { playRound } from "./play-round.ts";
+import { reportPage } from "./report.ts";
+import type { RoundRecord } from "./round-record.ts";
+import { RunState } from "./run-state.ts";
+import { summary } from "./summary.ts";
+
+const MINUTE = 60_000;
+/** Minutes of faults in one round. */
+const LEAST_ROUND = 2;
+const MOST_ROUND = 4;
+const PARTITIONS = 6;
+
+async function main(): Promise<boolean> {
+  const options = readOptions(process.argv.slice(2), process.env);
+  if (options === undefined) {
+    process.stdout.write(USAGE);
+    return true;
+  }
+  const folder = resolve(options.folder);
+  mkdirSync(folder, { recursive: true });
+  const unlock = lockFolder(folder, "chaos");
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
+  try {
+    const state = new RunState(folder);
+    await endLeftOver(folder, options.script);
+    const runtimes = await installed(options);
+    const cluster = { script: options.script, port: options.port, version: options.kafkaVersion };
+    const site = await realSite(cluster, join(folder, "cluster"));
+    try {
+      return await play(options, { folder, state, site, runtimes, signal: stop.signal });
+    } finally {
+      await site.close();
+      tell(folder, state, options);
+    }
+  } finally {
+    unlock();
+  }
+}
+
+type Installed = NonNullable<Awaited<ReturnType<typeof findRuntime>>>;
+
+async function installed({ runtimes }: ChaosOptions): Promise<Installed[]> {
+  const names: readonly Runtime[] = runtimes ?? ["node", "deno", "bun"];
+  const found = await Promise.all(names.map(findRuntime));
+  const missing = names.filter((_, i) => found[i] === undefined);
+  if (runtimes !== undefined && missing.length > 0)
+    throw new RangeError(`--runtimes ${runtimes.join(",")}: ${missing.join(", ")} cannot be run`);
+  return found.filter((each) => each !== undefined);
+}
+
+interface Scene {
+  readonly folder: string;
+  readonly state: RunState;
+  readonly site: ChaosSite;
+  readonly runtimes: readonly Installed[];
+  readonly signal: AbortSignal;
+}
+
+/** Round after round. False: something does not hold. */
+async function play(options: ChaosOptions, scene: Scene): Promise<boolean> {
+  const { folder, state, site, runtimes, signal } = scene;
+  const seed = chosenSeed(options, state);
+  const versions = {
+    kafka: site.version,
+    ...Object.fromEntries(runtimes.map(({ name, version }) => [name, version])),
+  };
+  const { output, code } = await runProgram("git", ["rev-parse", "--short=12", "HEAD"]);
+  const commit = code === 0 ? output.trim() : "unknown";
+  const end = performance.now() + options.minutes * MINUTE;
+  for (let left = options.minutes; left > 0 && !signal.aborted; left = (end - performance.now()) / MINUTE) {
+    const round = state.next;
+    const own = seedOfRound(seed, round);
+    const random = chanceOf(own);
+    const lasts = Math.min(LEAST_ROUND + random() * (MOST_ROUND - LEAST_ROUND), left);
+    state.begin(round, seed);
+    console.log(`round ${round}, seed ${seed}: ${lasts.toFixed(1)} minutes of faults`);
+    try {
+      const record = await playRound(site, {
+        ...{ seed: own, name: `chaos-${seed}-${round}-${Date.now().toString(36)}`, partitions: PARTITIONS, runtimes, signal },
+        ...{ workers: options.workers, folder: join(folder, "workers"), frame: { round, seed, versions, commit } },
+        groupProtocol: random() < 0.5 ? "classic" : "consumer",
+        ...{ lasts: lasts * MINUTE, ledgerPath: join(folder, `ledger-${round}.json`), tell: (what) => console.log(`  ${what}`) },
+      });
+      state.add(record);
+      tell(folder, state, options);
+      if (isViolated(record)) return false;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      state.add({ round, seed, broken: "stopped" });
+      return true;
+    }
+  }
+  return true;
+}
+
+function isViolated({ problems, firstProblems }: RoundRecord): boolean {
+  for (const problem of firstProblems) console.log(`✗ ${problem}`);
+  return Object.keys(problems).length > 0;
+}
+
+function chosenSeed({ seed, folder }: ChaosOptions, state: RunState): number {
+  if (seed !== undefined && state.seed !== undefined && seed !== state.seed)
+    throw new RangeError(`--seed ${seed}: ${folder} has rounds of seed ${state.seed}; give another --folder`);
+  return seed ?? state.seed ?? Math.floor(Math.random() * 1_000_000);
+}
+
+function tell(folder: string, state: RunState, { workers }: ChaosOptions): void {
+  writeFileSync(join(folder, "report.html"), reportPage(state.rounds, { workers }));
+  console.log(summary(state.rounds));
+}
+
+process.exitCode = (await main()) ? 0 : 1;
