@@ -26,9 +26,10 @@ export interface ChaosOptions {
 }
 
 const TEXT = { type: "string" } as const;
+const FLAG = { type: "boolean" } as const;
 const OPTIONS = {
   ...{ minutes: TEXT, folder: TEXT, cluster: TEXT, port: TEXT, "kafka-version": TEXT, seed: TEXT, runtimes: TEXT },
-  ...{ workers: TEXT, help: { type: "boolean" } },
+  ...{ workers: TEXT, help: FLAG },
 } as const;
 const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
 const MOST_SEED = 2 ** 31 - 1;

@@ -11,7 +11,8 @@ export const CHECKED: Readonly<Record<string, string>> = {
   "S2.1": "What was acknowledged is in the log, at the place that its enqueuer was told.",
   "S2.2": "The key decides the partition, by a number of partitions that the queue has had by then.",
   "S2.3": "Calls of one producer are in the log in their order, none twice; those of one transaction all or none.",
-  "S3.1": "What ended well at a worker that let go of its partition in good order was committed, and does not run again.",
+  "S3.1":
+    "What ended well at a worker that let go of its partition in good order was committed, and does not run again.",
   "S3.7": "The group's offset never goes back.",
   "S3.9": "A job that hands over does so exactly once, in one transaction with its own end.",
   "S4.1": "Attempts are counted through kills, rebalances and restarts; nobody else's are.",
@@ -55,7 +56,9 @@ function checkLetters({ letters }: Evidence, poison: ReadonlySet<string>): strin
   const dead = new Set(letters.map(({ origin }) => placeOf(origin!)));
   return [
     ...[...poison].filter((place) => !dead.has(place)).map((place) => `S4.5 ${place} is no dead letter`),
-    ...[...dead].filter((place) => !poison.has(place)).map((place) => `S4.5 ${place} is a dead letter, and never failed`),
+    ...[...dead]
+      .filter((place) => !poison.has(place))
+      .map((place) => `S4.5 ${place} is a dead letter, and never failed`),
   ];
 }
 
@@ -88,7 +91,9 @@ export function checkCalls({ calls, jobs, growths }: Pick<Evidence, "calls" | "j
     const job = found.get(i);
     if (state === "open") problems.push(`S2.8 call ${i} has not ended`);
     if (state === "acked" && (job === undefined || placeOf(job) !== placeOf(place!)))
-      problems.push(`S2.1 call ${i} is not at ${placeOf(place!)}${job === undefined ? "" : `, but at ${placeOf(job)}`}`);
+      problems.push(
+        `S2.1 call ${i} is not at ${placeOf(place!)}${job === undefined ? "" : `, but at ${placeOf(job)}`}`,
+      );
     if (together !== undefined) parts.set(together, [...(parts.get(together) ?? []), job === undefined ? 0 : 1]);
   }
   for (const [together, own] of parts)

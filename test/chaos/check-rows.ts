@@ -29,7 +29,8 @@ export function checkRows({ entries, jobs, saved }: Pick<Evidence, "entries" | "
     }
     const { row, by } = entry;
     const run = work.runs.get(by)!;
-    if (run.last === undefined) problems.push(...judgeFirst(place, entry, work.next, run.since, savedOf.get(place) ?? []));
+    if (run.last === undefined)
+      problems.push(...judgeFirst(place, entry, work.next, run.since, savedOf.get(place) ?? []));
     else if (row !== run.last + 1) problems.push(`S7.7 ${place}: ${by} does row ${row} after ${run.last}`);
     run.last = row;
     work.next = Math.max(work.next, row + 1);

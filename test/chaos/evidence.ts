@@ -56,9 +56,7 @@ export async function readEvidence(run: ChaosRun): Promise<Evidence> {
   const stored = await run.site.storedOffsets(run.kafka, queue);
   // A letter and the offset that passes it may be of one millisecond; it was written after all that was noted before it.
   const gone = [
-    ...letters.map(
-      ({ origin, diedAt }): LedgerEntry => ({ what: "dead", ...origin!, at: diedAt.getTime() + 1 }),
-    ),
+    ...letters.map(({ origin, diedAt }): LedgerEntry => ({ what: "dead", ...origin!, at: diedAt.getTime() + 1 })),
     ...nextLog.map((each): LedgerEntry => {
       const { partition, offset } = payloadOf<HandedOver>(each);
       return { what: "moved", topic: queue, partition, offset, at: each.record.timestamp + 1 };

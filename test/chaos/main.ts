@@ -1,13 +1,13 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { lockFolder } from "../../src/broker/folder-lock.ts";
+import { runProgram } from "../support/run-program.ts";
 import type { Runtime } from "../support/runtime-arguments.ts";
 import { findRuntime } from "../support/runtime-program.ts";
-import { runProgram } from "../support/run-program.ts";
 import { chanceOf, seedOfRound } from "./chance.ts";
 import { type ChaosOptions, readOptions, USAGE } from "./chaos-options.ts";
-import { type ChaosSite, realSite } from "./chaos-site.ts";
+import { BROKERS, type ChaosSite, realSite } from "./chaos-site.ts";
 import { endLeftOver } from "./left-over.ts";
 import { playRound } from "./play-round.ts";
 import { reportPage } from "./report.ts";
@@ -43,7 +43,7 @@ async function main(): Promise<boolean> {
       return await play(options, { folder, state, site, runtimes, signal: stop.signal });
     } finally {
       await site.close();
-      tell(folder, state, options);
+      tell(folder, state);
     }
   } finally {
     unlock();
@@ -89,14 +89,27 @@ async function play(options: ChaosOptions, scene: Scene): Promise<boolean> {
     console.log(`round ${round}, seed ${seed}: ${lasts.toFixed(1)} minutes of faults`);
     try {
       const record = await playRound(site, {
-        ...{ seed: own, name: `chaos-${seed}-${round}-${Date.now().toString(36)}`, partitions: PARTITIONS, runtimes, signal },
+        ...{
+          seed: own,
+          name: `chaos-${seed}-${round}-${Date.now().toString(36)}`,
+          partitions: PARTITIONS,
+          runtimes,
+          signal,
+        },
         ...{ workers: options.workers, folder: join(folder, "workers"), frame: { round, seed, versions, commit } },
         groupProtocol: random() < 0.5 ? "classic" : "consumer",
-        ...{ lasts: lasts * MINUTE, ledgerPath: join(folder, `ledger-${round}.json`), tell: (what) => console.log(`  ${what}`) },
+        ...{
+          lasts: lasts * MINUTE,
+          ledgerPath: join(folder, `ledger-${round}.json`),
+          tell: (what) => console.log(`  ${what}`),
+        },
       });
       state.add(record);
-      tell(folder, state, options);
-      if (isViolated(record)) return false;
+      tell(folder, state);
+      if (isViolated(record)) {
+        keepLogs(folder);
+        return false;
+      }
     } catch (error) {
       if (!signal.aborted) throw error;
       state.add({ round, seed, broken: "stopped" });
@@ -104,6 +117,14 @@ async function play(options: ChaosOptions, scene: Scene): Promise<boolean> {
     }
   }
   return true;
+}
+
+/** What the brokers have said, where the script keeps that. */
+function keepLogs(folder: string): void {
+  for (let broker = 1; broker <= BROKERS; broker++) {
+    const log = join(folder, "cluster", String(broker), "broker.log");
+    if (existsSync(log)) copyFileSync(log, join(folder, `broker-${broker}.log`));
+  }
 }
 
 function isViolated({ problems, firstProblems }: RoundRecord): boolean {
@@ -117,8 +138,8 @@ function chosenSeed({ seed, folder }: ChaosOptions, state: RunState): number {
   return seed ?? state.seed ?? Math.floor(Math.random() * 1_000_000);
 }
 
-function tell(folder: string, state: RunState, { workers }: ChaosOptions): void {
-  writeFileSync(join(folder, "report.html"), reportPage(state.rounds, { workers }));
+function tell(folder: string, state: RunState): void {
+  writeFileSync(join(folder, "report.html"), reportPage(state.rounds));
   console.log(summary(state.rounds));
 }
 

@@ -26,7 +26,10 @@ export interface Cost {
   readonly recovery: number;
 }
 
-export function costOf(times: ReadonlyMap<number, readonly number[]>, { from, to }: Pick<Passage, "from" | "to">): Cost {
+export function costOf(
+  times: ReadonlyMap<number, readonly number[]>,
+  { from, to }: Pick<Passage, "from" | "to">,
+): Cost {
   let stall = 0;
   let recovery = 0;
   for (const own of times.values()) {
@@ -77,9 +80,9 @@ export function reruns(entries: readonly LedgerEntry[], hurt: readonly Pick<Pass
     }
     const before = ended.get(place);
     if (before === undefined) continue;
-    const end = ends.get(before.by)?.find(
-      (each) => each.at >= before.at && (!("partition" in each) || each.partition === entry.partition),
-    );
+    const end = ends
+      .get(before.by)
+      ?.find((each) => each.at >= before.at && (!("partition" in each) || each.partition === entry.partition));
     const at = end?.at ?? entry.at;
     const isHurt = hurt.some(({ from, to }) => before.at <= to && at >= from);
     found.push({ age: Math.max(0, at - before.at), isSudden: !isHurt && end !== undefined && end.what !== "lost" });

@@ -106,7 +106,10 @@ export class ScheduleRun {
     const ran = new Set(queue.filter((each) => this.#hasRun(each)).map(({ record }) => numberOf(record.value!)));
     const problems = checkSchedules(this.#load.asked, { schedule, queue, plain: [], dead }, ran);
     const counts = [...this.#load.verdicts].map(([word, count]) => `${count} ${word}`);
-    return { problems, figures: `${this.#load.asked.length} scheduled, ${queue.length} dispatched; ${counts.join(", ")}` };
+    return {
+      problems,
+      figures: `${this.#load.asked.length} scheduled, ${queue.length} dispatched; ${counts.join(", ")}`,
+    };
   }
 
   async close(): Promise<void> {

@@ -90,7 +90,8 @@ app.job<Task>({
       process.kill(process.pid, "SIGKILL");
       await new Promise(() => {});
     }
-    if (does === "hand") await job.transaction(async (tx) => void (await tx.performLater(next!.of({ key, i, partition, offset }))));
+    if (does === "hand")
+      await job.transaction(async (tx) => void (await tx.performLater(next!.of({ key, i, partition, offset }))));
     const ok = does !== "fail" || run.isFixed === true;
     note({ what: "end", by: name, topic, partition, offset, ok });
     if (!ok) throw new Error("as it was told to");

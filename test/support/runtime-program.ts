@@ -21,9 +21,7 @@ const QUESTIONS: Readonly<Record<Runtime, readonly string[]>> = {
 };
 
 /** Finds a runtime by its name on the path, with its version. Undefined: it is not installed. */
-export async function findRuntime(
-  name: Runtime,
-): Promise<(RuntimeProgram & { readonly version: string }) | undefined> {
+export async function findRuntime(name: Runtime): Promise<(RuntimeProgram & { readonly version: string }) | undefined> {
   const { output, code } = await runProgram(name, QUESTIONS[name]).catch(() => ({ output: "", code: 1 }));
   const answer = /^(.+) (\d+\.\S+)$/m.exec(output);
   if (code !== 0 || answer === null) return undefined;
