@@ -177,11 +177,24 @@ export class ChaosRun {
 
   /** Gives the queue more partitions, its dead letter topic first, and has somebody enqueue who knows. */
   async grow(): Promise<void> {
-    const partitions = this.partitions + 1 + (this.plan.seed % 2);
-    await this.kafka.admin().createPartitions([{ topic: this.topics.dead, count: partitions }]);
-    await this.kafka.admin().createPartitions([{ topic: this.topics.queue, count: partitions }]);
-    this.growths.push({ at: now(), partitions });
+    const count = this.partitions + 1 + (this.plan.seed % 2);
+    await this.#growTopic(this.topics.dead, count);
+    this.growths.push({ at: now(), partitions: count });
+    await this.#growTopic(this.topics.queue, count);
     await this.load.replace();
+  }
+
+  /** Again and again: with a broker away it is refused, and one that was not answered may have been made. */
+  async #growTopic(topic: string, count: number): Promise<void> {
+    const admin = this.kafka.admin();
+    await this.crew.until(
+      () => `${topic} has ${count} partitions`,
+      async () => {
+        await admin.createPartitions([{ topic, count }]).catch(() => {});
+        const [found] = await admin.describeTopics([topic]).catch(() => []);
+        return found?.replicas.length === count;
+      },
+    );
   }
 
   /** Resolves once a job of every partition has ended, from now on, that has had any before. */

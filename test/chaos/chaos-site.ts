@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { startBroker } from "ottla/broker";
-import type { Kafka } from "../../src/client/kafka.ts";
+import { Kafka } from "../../src/client/kafka.ts";
 import { startFaultCluster } from "../kill/fault-cluster.ts";
 import { readStoredOffsets, watchStoredOffsets } from "../kill/stored-offsets.ts";
+import { until } from "../kill/until.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
 
 /** Brokers, numbered from 1, and what can be done to them. */
@@ -25,6 +26,8 @@ export interface ChaosSite {
 }
 
 export const BROKERS = 3;
+/** Milliseconds. */
+const START_PATIENCE = 240_000;
 /** Milliseconds, of the in-process broker. */
 const SESSION = 3_000;
 
@@ -40,7 +43,35 @@ export async function realSite({ script, port, version }: ClusterChoice, folder:
   process.env.KAFKA_CLUSTER_PORT = String(port);
   if (version !== undefined) process.env.KAFKA_VERSION = version;
   const cluster = await startFaultCluster(script, BROKERS, folder);
-  return { ...cluster, version: `Apache Kafka ${version ?? versionIn(folder)}`, storedOffsets: readStoredOffsets };
+  const start = async (broker: number): Promise<void> => {
+    // A script may not have the patience that a busy machine needs; the broker is on its way all the same.
+    await cluster.start(broker).catch(async (error: Error) => {
+      await until(
+        () => error.message,
+        START_PATIENCE,
+        () => answers(cluster.brokers[broker - 1]!),
+        1_000,
+      );
+    });
+  };
+  return {
+    ...cluster,
+    start,
+    version: `Apache Kafka ${version ?? versionIn(folder)}`,
+    storedOffsets: readStoredOffsets,
+  };
+}
+
+async function answers(broker: string): Promise<boolean> {
+  const kafka = new Kafka({ brokers: [broker], connectTimeout: 2_000, requestTimeout: 2_000 });
+  try {
+    await kafka.admin().describeCluster();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await kafka.close();
+  }
 }
 
 /** As the script notes it. */

@@ -5,7 +5,7 @@ import { ticks } from "./scale.ts";
 import { seconds } from "./words.ts";
 
 const WIDTH = 960;
-const LEFT = 300;
+const LEFT = 330;
 const ROW = 26;
 const MOST_DOTS = 150;
 

@@ -5,11 +5,13 @@ import { thinned, ticks } from "./scale.ts";
 import { minutes, number, seconds } from "./words.ts";
 
 const WIDTH = 960;
-const LEFT = 46;
+const LEFT = 62;
 const HEIGHT = 150;
 const LANES = ["workers", "brokers", "network", "work"] as const;
 const LANE = 13;
 const MOST_POINTS = 600;
+/** With more rounds they are neither told apart, nor is each fault described: there are plots of single ones. */
+const MOST_TOLD = 12;
 const BOTTOM = HEIGHT + LANES.length * LANE + 8;
 
 /** A round, and where it begins on the axis, in milliseconds. */
@@ -26,6 +28,7 @@ export function plotThroughput(rounds: readonly RoundRecord[], title: string): H
     placed.push({ round, start: whole });
     whole += round.took;
   }
+  const isTold = rounds.length <= MOST_TOLD;
   const span = Math.max(1, whole);
   const most = ticks(Math.max(1, ...rounds.flatMap(({ throughput }) => tops(throughput, rounds.length))), 4);
   const x = (ms: number): number => LEFT + (ms / span) * (WIDTH - LEFT - 4);
@@ -34,8 +37,8 @@ export function plotThroughput(rounds: readonly RoundRecord[], title: string): H
 ${most.map((rate) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH - 4}" y1="${y(rate).toFixed(1)}" y2="${y(rate).toFixed(1)}"/><text class="tick" x="${LEFT - 6}" y="${(y(rate) + 3.5).toFixed(1)}" text-anchor="end">${number(rate)}</text>`)}
 ${placed.map(({ round, start }) => curve(round, start, x, y, Math.ceil(MOST_POINTS / rounds.length)))}
 ${LANES.map((lane, i) => html`<text class="tick" x="${LEFT - 6}" y="${HEIGHT + 8 + (i + 0.75) * LANE}" text-anchor="end">${lane}</text>`)}
-${placed.map((each) => marks(each, x))}
-${rounds.length > 1 ? placed.slice(1).map(({ start }) => html`<line class="border" x1="${x(start).toFixed(1)}" x2="${x(start).toFixed(1)}" y1="8" y2="${BOTTOM}"/>`) : []}
+${placed.map((each) => marks(each, x, isTold))}
+${isTold ? placed.slice(1).map(({ start }) => html`<line class="border" x1="${x(start).toFixed(1)}" x2="${x(start).toFixed(1)}" y1="8" y2="${BOTTOM}"/>`) : []}
 ${timeMarks(span).map((ms) => html`<text class="tick" x="${x(ms).toFixed(1)}" y="${BOTTOM + 14}" text-anchor="${ms === 0 ? "start" : "middle"}">${ms === 0 ? "0" : span < 600_000 ? `${Math.round(ms / 1_000)} s` : minutes(ms)}</text>`)}
 </svg>`;
 }
@@ -59,18 +62,18 @@ function curve(
   return html`<polygon class="area" points="${area}"/><polyline class="line" points="${path}"/>`;
 }
 
-function marks({ round, start }: Placed, x: (ms: number) => number): Html[] {
+function marks({ round, start }: Placed, x: (ms: number) => number, isTold: boolean): Html[] {
   return round.passages.flatMap((passage) =>
     passage.faults.map(({ kind }) => {
       const { where } = FAULTS[kind];
       const [left, right] = [x(start + passage.from), x(start + passage.over)];
       const top = HEIGHT + 8 + LANES.indexOf(where) * LANE;
-      return html`<rect class="${where}" x="${left.toFixed(1)}" y="${top}" width="${Math.max(1.5, right - left).toFixed(1)}" height="${LANE - 3}" rx="1"><title>${describe(round, passage)}</title></rect>`;
+      return html`<rect class="${where}" x="${left.toFixed(1)}" y="${top}" width="${Math.max(1.5, right - left).toFixed(1)}" height="${LANE - 3}" rx="1">${isTold ? html`<title>${describe(round, passage)}</title>` : html``}</rect>`;
     }),
   );
 }
 
-export function describe(round: Pick<RoundRecord, "round">, { faults, from, stall, recovery }: PassageRecord): string {
+function describe(round: Pick<RoundRecord, "round">, { faults, from, stall, recovery }: PassageRecord): string {
   const what = faults.map(({ kind, ms, reach }) => {
     const of = reach === undefined ? "" : reach === "all" ? " (everything)" : ` (one ${reach})`;
     return `${FAULTS[kind].text}${of}${ms > 0 ? `, ${seconds(ms)}` : ""}`;

@@ -11,7 +11,7 @@ body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 sys
 main { max-width: 1040px; margin: 0 auto; padding: 32px 20px 64px; }
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 40px 0 6px; }
 p { margin: 4px 0 12px; max-width: 76ch; } .soft { color: var(--soft); }
-.verdict { margin: 18px 0; padding: 12px 16px; border-radius: 8px; font-weight: 600; }
+.verdict { max-width: none; margin: 18px 0; padding: 12px 16px; border-radius: 8px; font-weight: 600; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .verdict.good { background: var(--good-back); } .verdict.bad { background: var(--bad-back); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 10px; margin: 16px 0; }

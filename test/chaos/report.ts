@@ -41,7 +41,10 @@ function verdict({ played, problems, took, faults }: RunSums): Html {
 function tiles({ played, broken, took, counts, faults, kinds }: RunSums): Html {
   const stall = Math.max(0, ...kinds.map((kind) => Math.max(kind.longestStall, kind.longestStallTogether)));
   const shown: readonly (readonly [string, string])[] = [
-    [minutes(took), `in ${number(played.length)} rounds${broken > 0 ? `, ${number(broken)} broken off` : ""}`],
+    [
+      minutes(took),
+      `in ${number(played.length)} ${played.length === 1 ? "round" : "rounds"}${broken > 0 ? `, ${number(broken)} broken off` : ""}`,
+    ],
     [number(faults), "faults"],
     [number(counts.enqueued), "jobs enqueued"],
     [number(counts.scheduled), "jobs scheduled"],
@@ -94,7 +97,7 @@ function faults({ kinds, played }: RunSums): Html {
   });
   return html`<h2>Faults and recovery</h2>
 <p class="soft">Recovery is the time from the first sign of a fault until no partition stands still any more: it includes the fault itself, as far as anything stood still. Still is a partition in which for ${seconds(STALL)} nothing begins or ends; 0 means that none was. A worker that dies in silence is given up by its group after its session: 3 s, or with the newer protocol the brokers' 10 s.</p>
-<div class="scroll"><table><tr><th>Fault</th><th class="n">Alone</th><th class="n">With others</th><th class="n">Recovery, median</th><th class="n">90 %</th><th class="n">longest</th><th class="n">Longest stall</th><th class="n">with others</th></tr>${rows}</table></div>
+<div class="scroll"><table><tr><th>Fault</th><th class="n">Alone</th><th class="n">With others</th><th class="n">Recovery, median</th><th class="n">90 %</th><th class="n">Longest</th><th class="n">Longest stall</th><th class="n">With others</th></tr>${rows}</table></div>
 <p class="soft">Each dot is one recovery; hollow ones came with other faults, and the stroke is the median of those that came alone.</p>
 ${plotRecoveries(kinds)}`;
 }
@@ -128,7 +131,7 @@ function each({ played }: RunSums): Html {
     return html`<tr><td>${round.round}</td><td>${round.groupProtocol}</td><td class="n">${partitions[0] === partitions[1] ? partitions[0] : `${partitions[0]} → ${partitions[1]}`}</td><td class="n">${seconds(round.took)}</td><td class="n">${faults}</td><td class="n">${number(counts.enqueued + counts.scheduled)}</td><td class="n">${number(counts.starts)}</td><td class="n">${number(counts.reruns)}</td><td class="n">${number(counts.dead)}</td><td class="n">${isGood ? html`<span class="good">✓</span>` : html`<span class="bad">✗</span>`}</td></tr>`;
   });
   const shown = played.slice(-MOST_PLOTS);
-  return html`<h2>Rounds</h2><details ${played.length <= 15 ? new Html("open") : html``}><summary>${number(played.length)} rounds, one by one</summary>
+  return html`<h2>Rounds</h2><details ${played.length <= 15 ? new Html("open") : html``}><summary>One by one</summary>
 <div class="scroll"><table><tr><th>Round</th><th>Group protocol</th><th class="n">Partitions</th><th class="n">Took</th><th class="n">Faults</th><th class="n">Jobs</th><th class="n">Attempts</th><th class="n">Re-runs</th><th class="n">Dead</th><th class="n"></th></tr>${rows}</table></div></details>
 <details><summary>Throughput of ${played.length > shown.length ? `the last ${shown.length}` : "each"}</summary>${shown.map((round) => html`<p><b>Round ${round.round}</b> <span class="soft">${round.groupProtocol}</span></p>${plotThroughput([round], `Jobs per second in round ${round.round}`)}`)}</details>`;
 }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import process from "node:process";
 import { promisify } from "node:util";
 
@@ -28,10 +28,16 @@ export interface FaultCluster {
  */
 export async function startFaultCluster(script: string, count: number, folder: string): Promise<FaultCluster> {
   const port = Number(process.env.KAFKA_CLUSTER_PORT ?? 39092);
+  // Not by a pipe: brokers may have it open for as long as they live.
+  const complaints = `${folder}.log`;
   const call = async (command: string, ...more: string[]): Promise<void> => {
-    await run("bash", ["-c", '"$0" "$@" > /dev/null 2>&1', script, command, ...more, "--dir", folder], {
-      timeout: TIMEOUT,
-    });
+    const args = ["-c", '"$0" "$@" > /dev/null 2> "$COMPLAINTS"', script, command, ...more, "--dir", folder];
+    try {
+      await run("bash", args, { timeout: TIMEOUT, env: { ...process.env, COMPLAINTS: complaints } });
+    } catch (error) {
+      const said = readFileSync(complaints, "utf8").slice(-2_000);
+      throw new Error(`${command} ${more.join(" ")}: the cluster's script has failed: ${said}`, { cause: error });
+    }
   };
   const version = process.env.KAFKA_VERSION;
   const chosen = version === undefined ? [] : ["--version", version];
@@ -56,6 +62,7 @@ export async function startFaultCluster(script: string, count: number, folder: s
     close: async () => {
       await call("stop");
       rmSync(folder, { recursive: true, force: true });
+      rmSync(complaints, { force: true });
     },
   };
 }

@@ -62,20 +62,21 @@ export function miscounted(entries: readonly LedgerEntry[], jobs: ReadonlySet<st
     const owner = owners.get(partition)!;
     const before = last.get(place) ?? { attempt: 0, owner };
     last.set(place, { attempt, owner });
-    const isAgain = attempt <= before.attempt && owner !== before.owner && !isReleased(entries, before.owner);
+    const isAgain = attempt <= before.attempt && owner !== before.owner && !isReleased(entries, before.owner, owner.at);
     if (attempt === before.attempt + 1 || isAgain) return [];
     return [`S4.1 ${place}: ${before.attempt + 1} is the next attempt, not ${JSON.stringify(entry)}`];
   });
 }
 
-/** Whether a worker that was given a partition has let go of it in good order. */
-function isReleased(entries: readonly LedgerEntry[], { by, partition, at }: Owned): boolean {
+/** Whether a worker that was given a partition has let go of it in good order, before another was given it. */
+function isReleased(entries: readonly LedgerEntry[], { by, partition, at }: Owned, nextAt: number): boolean {
   const end = entries.find((entry) => {
     if (!("by" in entry) || entry.by !== by || entry.at < at) return false;
     if (entry.what === "died" || entry.what === "closing") return true;
     return (entry.what === "lost" || entry.what === "revoked") && entry.partition === partition;
   });
-  return end?.what === "revoked" || end?.what === "closing";
+  // One that was expelled may learn of it late, or close before.
+  return end !== undefined && end.at <= nextAt && (end.what === "revoked" || end.what === "closing");
 }
 
 /** What a run came to, in words. */
