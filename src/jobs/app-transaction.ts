@@ -40,7 +40,12 @@ export async function enqueueTogether<T>(app: AppState, dispatcher: Dispatcher, 
   const { value, enqueues } = await collectEnqueues(app, dispatcher, work);
   if (enqueues.length === 0) return value;
   const runtime = app.slot.use();
-  await sendTogether(app, enqueues, (records) => sendTransaction(runtime, { records }, runtime.transactionStep));
+  runtime.enqueueBegan();
+  try {
+    await sendTogether(app, enqueues, (records) => sendTransaction(runtime, { records }, runtime.transactionStep));
+  } finally {
+    runtime.enqueueEnded();
+  }
   return value;
 }
 
@@ -65,7 +70,8 @@ export async function collectEnqueues<T>(
 
 /**
  * Sends collected jobs by `send`, in one Kafka transaction: rejections are its own, named by the job they are about. The
- * jobs' handles then have the places that it gives; none, where nobody says them.
+ * jobs' handles then have the places that it gives; none, where nobody says them. Closing the app does not wait for it:
+ * what belongs to a worker ends with that.
  */
 export async function sendTogether(
   app: AppState,
@@ -73,7 +79,6 @@ export async function sendTogether(
   send: (records: readonly ProducerRecord[]) => Promise<readonly RecordMetadata[]>,
 ): Promise<void> {
   const runtime = app.slot.use();
-  runtime.enqueueBegan();
   let places: readonly RecordMetadata[];
   try {
     const records = enqueues.map(({ record }) => record);
@@ -83,8 +88,6 @@ export async function sendTogether(
     await told;
   } catch (error) {
     throw nameFailure(error, enqueues);
-  } finally {
-    runtime.enqueueEnded();
   }
   for (let i = 0; i < enqueues.length; i++) enqueued(app, enqueues[i]!, places[i]);
 }

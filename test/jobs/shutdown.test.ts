@@ -373,3 +373,23 @@ test("status tells of a partition whose next job waits for its time", async (t) 
   await bench.until(() => bench.starts.length === 2);
   assert.equal(worker.status().partitions[0]!.isWaiting, false);
 });
+
+underBoth("S6.4 S8.9 a hand-over that the brokers do not answer holds up no shutdown", async (t) => {
+  for (const api of ["InitProducerId", "Produce", "TxnOffsetCommit", "EndTxn"]) {
+    const bench = await startWorkerBench(t, { topics: { q: 1, next: 1 } });
+    // Requests wait as long for an answer as they do where nobody says otherwise.
+    const process = bench.process("w", { kafka: { clientId: "w" } });
+    const next = process.app.job<number>({ name: "next", queue: "next", perform() {} });
+    process.job("q", async (_payload, job) => void (await job.transaction((tx) => tx.performLater(next.of(1)))));
+    const byIt = ({ clientId }: { clientId: string | null }): boolean => clientId === "w";
+    const times = Number.POSITIVE_INFINITY;
+    const stuck = bench.broker.faults.drop({ api, where: byIt, times });
+    await process.work({ queues: ["q"], shutdownTimeout: "5s" });
+    await bench.produce("q", 0, [1]);
+    await bench.until(() => stuck.used > 0);
+    const calledAt = bench.time.elapsed;
+    await bench.run(process.app.close());
+    const took = bench.time.elapsed - calledAt;
+    assert.ok(took <= 5_000 + 15_000, `${api}: ${took} ms`);
+  }
+});
