@@ -77,24 +77,34 @@ async function overRows(job: RunningJob, { rows = 0, takes }: Task): Promise<voi
   });
 }
 
+async function work(task: Task, job: RunningJob): Promise<void> {
+  const { takes, does, key, i = -1 } = task;
+  const { partition, offset } = job;
+  if (does === "steps") await overRows(job, task);
+  else if (takes > 0) await sleep(takes);
+  if (does === "kill") {
+    process.kill(process.pid, "SIGKILL");
+    await new Promise(() => {});
+  }
+  if (does === "hand")
+    await job.transaction(async (tx) => void (await tx.performLater(next!.of({ key, i, partition, offset }))));
+  if (does === "fail" && run.isFixed !== true) throw new Error("as it was told to");
+}
+
 app.job<Task>({
   name: "work",
   queue: run.queue,
   partitioner: ({ payload }) => payload.key,
   async perform(task, job) {
-    const { takes, does, key, i = -1 } = task;
     const { topic, partition, offset } = job;
-    if (does === "steps") await overRows(job, task);
-    else if (takes > 0) await sleep(takes);
-    if (does === "kill") {
-      process.kill(process.pid, "SIGKILL");
-      await new Promise(() => {});
+    let ok = false;
+    try {
+      await work(task, job);
+      ok = true;
+    } finally {
+      // One that is interrupted, or cannot hand over any more, has ended, too.
+      note({ what: "end", by: name, topic, partition, offset, ok });
     }
-    if (does === "hand")
-      await job.transaction(async (tx) => void (await tx.performLater(next!.of({ key, i, partition, offset }))));
-    const ok = does !== "fail" || run.isFixed === true;
-    note({ what: "end", by: name, topic, partition, offset, ok });
-    if (!ok) throw new Error("as it was told to");
   },
 });
 // Not in perform: a process that is frozen on the way there would seem to start what it had started before.
