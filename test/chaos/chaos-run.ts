@@ -33,6 +33,8 @@ const SESSION = 3_000;
 export const COMMIT_INTERVAL = 200;
 const BACKOFF = { initial: 40, max: 160, jitter: 0.2 };
 export const MAX_RETRIES = 3;
+/** As long as a deploy waits for a process that has started. */
+const READY_WITHIN = 8_000;
 const SCHEDULE_EVERY = 1_000;
 const SCHEDULED_AT_ONCE = 6;
 
@@ -153,11 +155,12 @@ export class ChaosRun {
     return by;
   }
 
-  /** Resolves once a worker has been given something, or is no more. */
+  /** Resolves once a worker has been given something, is no more, or has had its time: there may be none for it. */
   takesPart(by: string): Promise<void> {
+    const end = now() + READY_WITHIN;
     return this.crew.until(
       () => `${by} takes part`,
-      () => this.crew.notes.ownedBy(by).length > 0 || !this.crew.living.includes(by),
+      () => now() > end || this.crew.notes.ownedBy(by).length > 0 || !this.crew.living.includes(by),
     );
   }
 
