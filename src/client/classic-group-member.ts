@@ -289,6 +289,9 @@ export class ClassicGroupMember implements GroupMember {
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.coordinator.forget();
+      // What broke this connection may have broken the one for joining, which says nothing for as long as others may take
+      // to come: the next join would wait for that long. While one is under way, it may be just what the broker waits with.
+      if (!this.#joining) this.#cluster.release(this.#role);
       if (membership !== this.#membership) return;
       const known = asKafkaError(error);
       if (!known.retriable) return this.#fail(known);

@@ -333,3 +333,21 @@ underBoth("S2.7 partitions that are added while it runs are told of, and their j
   await bench.until(() => drained(bench));
   assert.deepEqual(bench.ran("q", 1), [0]);
 });
+
+underBoth(
+  "S6.2 a worker whose connections are all half open is back once it knows, and waits for no rebalance",
+  async (t) => {
+    for (const nodes of [1, 3]) {
+      const bench = await startWorkerBench(t, { nodes, topics: { q: 2 } });
+      const process = bench.process("w").job("q");
+      await process.work({ rebalanceTimeout: "60s" });
+      await bench.until(() => process.seen("assigned").length === 1);
+      await bench.time.advance(20_000);
+      process.network.strand();
+      await bench.until(() => process.seen("lost").length === 1);
+      const lostAt = bench.time.elapsed;
+      await bench.until(() => process.seen("assigned").length === 2);
+      assert.ok(bench.time.elapsed - lostAt < 5_000, `${nodes} nodes: ${bench.time.elapsed - lostAt} ms`);
+    }
+  },
+);
