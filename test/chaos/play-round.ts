@@ -65,7 +65,7 @@ export async function playRound(site: ChaosSite, plan: RoundPlan): Promise<Round
     return makeRecord(run, plan.frame, { began, to, passages }, evidence, problems);
   } finally {
     plan.signal.removeEventListener("abort", giveUp);
-    await run.close(!isGood);
+    await run.close(!isGood && !plan.signal.aborted);
   }
 }
 

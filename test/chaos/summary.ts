@@ -7,6 +7,7 @@ import { minutes, number, seconds } from "./words.ts";
 /** The report in some lines of text. */
 export function summary(rounds: readonly StateLine[]): string {
   const { played, broken, took, counts, faults, kinds, problems, sudden, others } = sumUp(rounds);
+  if (played.length === 0) return "no round has come to its end yet";
   const lines = [
     `${minutes(took)} in ${played.length} rounds${broken > 0 ? ` (${broken} broken off)` : ""}: ${faults} faults, ${number(counts.enqueued)} jobs enqueued, ${number(counts.scheduled)} scheduled, ${number(counts.starts)} attempts, ${number(counts.dead)} dead letters`,
     `${number(counts.reruns)} re-runs: those of workers that died or froze had ended ${seconds(quantile(sudden, 1))} before at most, others ${seconds(quantile(others, 1))}`,
