@@ -13,7 +13,7 @@ function soak(...args: string[]): Promise<{ output: string; code: number | null 
 }
 
 test("a soak finds what jobs leak, and otherwise has all work done", { timeout: 120_000 }, async () => {
-  const leaking = ["--minutes", "0.25", "--each", "1", "--guest-each", "8", "--leak", "30000"];
+  const leaking = ["--minutes", "0.3", "--each", "0.7", "--guest-each", "8", "--leak", "30000"];
   const { output, code } = await soak(...leaking);
   assert.match(output, /✗ outside of the heap of the worker rises/, output);
   assert.equal(code, 1);
