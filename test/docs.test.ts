@@ -56,7 +56,7 @@ test("links between documents lead somewhere", () => {
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
-    ...readdirSync(new URL("docs/", root)).map((name) => `docs/${name}`),
+    ...readdirSync(new URL("docs/", root)).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : [])),
   ];
   const broken = pages.flatMap((page) =>
     [...read(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)]

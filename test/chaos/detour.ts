@@ -65,11 +65,12 @@ export class Detour {
     for (const pair of this.#pairs) silence(pair);
   }
 
-  /** Ends all open connections, as a reset does; with `refuses`, those too that come until it heals. */
+  /** Ends all open connections; with `refuses`, those too that come until it heals. */
   cut(refuses = false): void {
     this.#refuses = refuses;
     for (const { client, broker } of this.#pairs) {
-      client.resetAndDestroy();
+      // No reset: Node never ends where that meets a connection that is being closed.
+      client.destroy();
       broker.destroy();
     }
   }
@@ -94,7 +95,7 @@ export class Detour {
 
   #lead(client: Socket): void {
     client.on("error", () => {});
-    if (this.#refuses) return void client.resetAndDestroy();
+    if (this.#refuses) return void client.destroy();
     const broker = dial({ host: this.#target.host, port: this.#target.port });
     broker.on("error", () => {});
     for (const socket of [client, broker]) socket.setNoDelay(true);
