@@ -118,16 +118,12 @@ export class Detour {
   }
 
   #pipe(pair: Pair, from: Socket, to: Socket): void {
-    /** When what came last leaves: nothing overtakes it. */
-    let last = 0;
-    const after = (leave: () => void): void => {
-      last = Math.max(last, performance.now() + this.#delay());
-      const wait = last - performance.now();
-      if (wait <= 0) leave();
-      else setTimeout(leave, wait);
-    };
-    from.on("data", (chunk: Uint8Array) => {
+    const line = new Line();
+    const after = (leave: () => void): void => line.add(this.#delay(), leave);
+    from.on("data", (data: Uint8Array) => {
       if (pair.isMute) return;
+      // Its memory may be used again before it leaves.
+      const chunk = Uint8Array.from(data);
       after(() => {
         if (to.destroyed || pair.isMute || to.write(chunk)) return;
         from.pause();
@@ -140,6 +136,30 @@ export class Detour {
       if (!pair.isMute) after(() => void to.end());
     });
   }
+}
+
+/** What waits to pass in one direction. A timer for each would not keep their order: they are rounded. */
+class Line {
+  readonly #waiting: { readonly due: number; readonly leave: () => void }[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  add(delay: number, leave: () => void): void {
+    if (delay <= 0 && this.#waiting.length === 0) return leave();
+    this.#waiting.push({ due: performance.now() + delay, leave });
+    this.#timer ??= setTimeout(this.#pass, delay);
+  }
+
+  readonly #pass = (): void => {
+    this.#timer = undefined;
+    while (this.#waiting.length > 0) {
+      const wait = this.#waiting[0]!.due - performance.now();
+      if (wait > 0) {
+        this.#timer = setTimeout(this.#pass, Math.ceil(wait));
+        return;
+      }
+      this.#waiting.shift()!.leave();
+    }
+  };
 }
 
 function silence(pair: Pair): void {
