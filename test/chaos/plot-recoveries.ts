@@ -13,7 +13,7 @@ const MOST_DOTS = 150;
 export function plotRecoveries(kinds: readonly KindSums[]): Html {
   const seen = kinds.filter(({ alone, together }) => alone + together > 0);
   const most = ticks(Math.max(1_000, ...seen.flatMap((each) => [...each.recoveries, ...each.recoveriesTogether])), 8);
-  const x = (ms: number): number => LEFT + (ms / most.at(-1)!) * (WIDTH - LEFT - 12);
+  const x = (ms: number): number => LEFT + (ms / most.at(-1)!) * (WIDTH - LEFT - 34);
   const bottom = seen.length * ROW + 6;
   return html`<svg class="plot" viewBox="0 0 ${WIDTH} ${bottom + 20}" role="img" aria-label="Recovery times by kind of fault">
 ${most.map((ms) => html`<line class="grid" x1="${x(ms).toFixed(1)}" x2="${x(ms).toFixed(1)}" y1="0" y2="${bottom}"/><text class="tick" x="${x(ms).toFixed(1)}" y="${bottom + 14}" text-anchor="middle">${seconds(ms)}</text>`)}
