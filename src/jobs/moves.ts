@@ -1,3 +1,4 @@
+import { ErrorCode } from "../../protocol/errors.ts";
 import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
 import { asKafkaError, type KafkaError, ProtocolError } from "../client/errors.ts";
 import type { GroupMember } from "../client/group-member.ts";
@@ -51,6 +52,13 @@ export interface MoveOptions {
 }
 
 const RETRY_BACKOFF: BackoffOptions = { initial: 100, max: 30_000 };
+/** What is refused because the group has gone on meanwhile is news from this failure of a move on. */
+const TROUBLE = 5;
+const OF_REBALANCES: ReadonlySet<number> = new Set([
+  ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.REBALANCE_IN_PROGRESS,
+  ErrorCode.STALE_MEMBER_EPOCH,
+]);
 /** Longest wait (ms) for the verdict on a transaction, each time it is asked for. */
 const VERDICT_TIMEOUT = 10_000;
 
@@ -106,7 +114,7 @@ export class Moves {
       if (!hadTurn) return false;
       if (failure === undefined) return true;
       if (isFinal?.(failure)) throw failure;
-      this.#troubled(failure, source);
+      if (failures >= TROUBLE || !isOfRebalance(failure)) this.#troubled(failure, source);
       await sleep(this.#clock, backoffDelay(RETRY_BACKOFF, failures, this.#clock), signal).catch(() => {});
     }
     return false;
@@ -183,4 +191,8 @@ export class Moves {
   close(): void {
     this.#closing.abort();
   }
+}
+
+function isOfRebalance({ cause }: KafkaError): boolean {
+  return cause instanceof ProtocolError && OF_REBALANCES.has(cause.errorCode);
 }

@@ -36,6 +36,23 @@ test("S3.9 a move is repeated when its transaction aborts, and the job is not", 
   assert.ok(process.seen("error").some(({ during }) => during === "moving a job"));
 });
 
+test("a move that is too late for its generation is no news, unless that does not pass", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 1, d: 1 } });
+  const process = worker(bench, "w");
+  await process.work();
+  const { REBALANCE_IN_PROGRESS, STALE_MEMBER_EPOCH } = ErrorCode;
+  for (const errorCode of [REBALANCE_IN_PROGRESS, STALE_MEMBER_EPOCH])
+    bench.broker.faults.fail({ api: "TxnOffsetCommit", errorCode, times: 1 });
+  await bench.produce("q", 0, [0, 1]);
+  await bench.until(() => drained(bench));
+  assert.deepEqual(process.seen("error"), []);
+  bench.broker.faults.fail({ api: "TxnOffsetCommit", errorCode: REBALANCE_IN_PROGRESS, times: 6 });
+  await bench.produce("q", 0, [2, 3]);
+  await bench.until(() => drained(bench));
+  assert.deepEqual(await letters(bench, 1), [[0, 2]]);
+  assert.ok(process.seen("error").some(({ during }) => during === "moving a job"));
+});
+
 test("S3.9 where nobody says how a move ended, what is committed does", async (t) => {
   for (const when of ["beforeApply", "afterApply"] as const) {
     const bench = await startWorkerBench(t, { topics: { q: 1, d: 1 } });
