@@ -1,5 +1,5 @@
-import { ErrorCode } from "../../protocol/errors.ts";
 import { type BackoffOptions, backoffDelay } from "../client/backoff.ts";
+import { ErrorCode } from "../client/error-code.ts";
 import { asKafkaError, type KafkaError, ProtocolError } from "../client/errors.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { type CommittedOffset, fetchOffsets, type OffsetToCommit } from "../client/group-offsets.ts";
