@@ -14,9 +14,9 @@ const fault = (kind: Fault["kind"], changes: Partial<Fault> = {}): Fault => ({
   ...{ kind, target: 0.4, count: 1, ms: 300, reach: "worker" },
   ...changes,
 });
-/** One of each place, two of them at once. */
+/** One of each place, two of them at once. Who is half open takes its time to close: that has tests of its own. */
 const FAULTS: readonly (readonly Fault[])[] = [
-  [fault("kill"), fault("halfOpen", { target: 0.9, ms: 1_000 })],
+  [fault("kill"), fault("cut", { target: 0.9 })],
   [fault("brokerKill"), fault("growth")],
 ];
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LedgerEntry } from "../support/ledger.ts";
-import { miscounted } from "./run-checks.ts";
+import { miscounted, rerunsAfterRelease } from "./run-checks.ts";
 
 const at = { topic: "q", partition: 0, offset: 4 };
 const JOBS = new Set(["0/4"]);
@@ -20,4 +20,23 @@ test("S4.1 an attempt may be counted anew only where its owner had no chance to 
   assert.deepEqual(miscounted([...begun, { ...at, what: "lost", by: "a", at: 40 }, ...again], JOBS), []);
   // It was expelled, and told to close before it learned of that.
   assert.deepEqual(miscounted([...begun, ...again, { what: "closing", by: "a", at: 70 }], JOBS), []);
+});
+
+test("S6.1 what had ended may run again only where its owner could not commit it", () => {
+  const ended: LedgerEntry[] = [...begun.slice(0, 2), { ...at, what: "end", by: "a", ok: true, at: 15 }];
+  const again = [assigned("b", 50), start("b", 1, 60)];
+  const revoked: LedgerEntry = { ...at, what: "revoked", by: "a", at: 40 };
+  const closing: LedgerEntry = { what: "closing", by: "a", at: 40 };
+  for (const release of [revoked, closing]) {
+    assert.equal(rerunsAfterRelease([...ended, release, ...again]).length, 1);
+    assert.deepEqual(
+      rerunsAfterRelease([...ended, release, { ...at, what: "uncommitted", by: "a", at: 45 }, ...again]),
+      [],
+    );
+    // It was expelled before, and learned of it later or never.
+    assert.deepEqual(rerunsAfterRelease([...ended, ...again, { ...release, at: 70 }]), []);
+  }
+  assert.equal(rerunsAfterRelease([...ended, start("a", 1, 60)]).length, 1, "nobody else had it");
+  assert.deepEqual(rerunsAfterRelease([...ended, { what: "died", by: "a", at: 40 }, ...again]), []);
+  assert.deepEqual(rerunsAfterRelease([...ended, { ...at, what: "lost", by: "a", at: 40 }, ...again]), []);
 });

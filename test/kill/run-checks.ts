@@ -16,8 +16,10 @@ interface Done {
 export function rerunsAfterRelease(entries: readonly LedgerEntry[]): string[] {
   const open = new Map<string, Of<"start">>();
   const done = new Map<string, Done>();
+  const owners = new Map<number, Owned>();
   const problems: string[] = [];
   for (const entry of entries) {
+    if (entry.what === "assigned") owners.set(entry.partition, entry);
     if (entry.what !== "start" && entry.what !== "end") continue;
     const place = `${entry.partition}/${entry.offset}`;
     const attempt = `${entry.by}/${place}`;
@@ -27,21 +29,30 @@ export function rerunsAfterRelease(entries: readonly LedgerEntry[]): string[] {
     }
     open.set(attempt, entry);
     const before = done.get(place);
-    if (before !== undefined && !isExcused(entries, before))
+    if (before !== undefined && !isExcused(entries, before, owners.get(entry.partition)!))
       problems.push(`S6.1 ${place} had ended at ${before.start.by}: ${JSON.stringify(entry)}`);
   }
   return problems;
 }
 
-/** Whether the worker of the attempt has died, lost the partition, or kept it beyond its grace. */
-function isExcused(entries: readonly LedgerEntry[], { start, endedAt }: Done): boolean {
+/**
+ * Whether the worker of the attempt has died, lost the partition, maybe without learning of it, kept it beyond its grace,
+ * or has said that its commit did not get through.
+ */
+function isExcused(entries: readonly LedgerEntry[], { start, endedAt }: Done, next: Owned): boolean {
   const { by, partition, at } = start;
-  return entries.some((entry) => {
+  const own = entries.filter((entry) => {
     if (!("by" in entry) || entry.by !== by) return false;
+    return entry.what === "died" || entry.what === "closing" || ("topic" in entry && entry.partition === partition);
+  });
+  const release = own.find((entry) => entry.at >= at && (entry.what === "closing" || entry.what === "revoked"));
+  if (next.by !== by && (release === undefined || release.at > next.at)) return true;
+  return own.some((entry) => {
     if (entry.what === "died") return true;
     if (entry.what === "closing") return endedAt - entry.at > GRACES.shutdownTimeout;
-    if (!("topic" in entry) || entry.partition !== partition || entry.at < at) return false;
-    return entry.what === "lost" || (entry.what === "revoked" && endedAt - entry.at > GRACES.revokeGrace);
+    if (entry.at < at) return false;
+    if (entry.what === "lost" || entry.what === "uncommitted") return true;
+    return entry.what === "revoked" && endedAt - entry.at > GRACES.revokeGrace;
   });
 }
 

@@ -116,7 +116,11 @@ for (const what of ["assigned", "revoked", "lost"] as const) {
     for (const { topic, partition } of partitions) note({ what, by: name, topic, partition });
   });
 }
-app.on("error", () => {});
+app.on("error", ({ error, topic, partition }) => {
+  const isUncommitted =
+    (error as Error).name === "CommitTimeoutError" && topic !== undefined && partition !== undefined;
+  if (isUncommitted) note({ what: "uncommitted", by: name, topic, partition });
+});
 
 await app.work({
   queues: [run.queue],

@@ -45,7 +45,7 @@ export function checkLedger(entries: readonly LedgerEntry[], graces: Graces): st
 }
 
 /** What of a worker may stand between an assignment that it acts on and its first start. */
-const BETWEEN: ReadonlySet<LedgerEntry["what"]> = new Set(["commit", "away"]);
+const BETWEEN: ReadonlySet<LedgerEntry["what"]> = new Set(["commit", "uncommitted", "away"]);
 /** One with lanes that closes starts what is left of the batch in hand. */
 const BETWEEN_IN_LANES: ReadonlySet<LedgerEntry["what"]> = new Set([...BETWEEN, "closing"]);
 

@@ -13,7 +13,18 @@ export type LedgerNote = Untimed<LedgerEntry>;
 type Untimed<E> = E extends Timed ? Omit<E, "at"> : never;
 
 /** What happened, and when. */
-export type LedgerEntry = Enqueued | Owned | Started | Ended | Committed | Stored | Buried | Moved | Row | Fate;
+export type LedgerEntry =
+  | Enqueued
+  | Owned
+  | Started
+  | Ended
+  | Uncommitted
+  | Committed
+  | Stored
+  | Buried
+  | Moved
+  | Row
+  | Fate;
 interface Enqueued extends At, Timed {
   readonly what: "enqueued";
   readonly offset: number;
@@ -39,6 +50,11 @@ interface Ended extends At, Timed {
   readonly offset: number;
   readonly ok: boolean;
   readonly isReleased?: boolean;
+}
+/** The worker has said that what had ended of a partition was not committed when it let go of it. */
+interface Uncommitted extends At, Timed {
+  readonly what: "uncommitted";
+  readonly by: string;
 }
 interface Committed extends At, Timed {
   readonly what: "commit";
