@@ -7,7 +7,7 @@ export const USAGE = `Attacks workers on three Kafka brokers, and checks everyth
 npm run chaos -- --minutes N     for so long; default 30. A folder that has rounds already goes on, and gets more
       --folder FOLDER            where rounds, report and whatever failed are kept; default ./chaos
       --cluster SCRIPT           starts, stops and hurts brokers; default: OTTLA_FAULT_CLUSTER or KAFKA_CLUSTER
-      --port PORT                of the first broker; default 39092
+      --port PORT                of the first broker; default 29092. Higher ones some connection may have just then
       --kafka-version VERSION    default: KAFKA_VERSION, or the script's own
       --seed SEED                what the faults are chosen by; default: the folder's, or one at random
       --runtimes node,deno,bun   of the workers, in turn; default: those that are installed
@@ -47,7 +47,7 @@ export function readOptions(args: readonly string[], environment: Environment): 
     minutes: numberOf("minutes", values.minutes ?? "30", 0.1, 100_000, false),
     folder: textOf("folder", values.folder ?? "chaos"),
     script,
-    port: numberOf("port", values.port ?? "39092", 1, 65_500, true),
+    port: numberOf("port", values.port ?? "29092", 1, 65_500, true),
     kafkaVersion: values["kafka-version"] ?? environment.KAFKA_VERSION,
     seed: values.seed === undefined ? undefined : numberOf("seed", values.seed, 0, MOST_SEED, true),
     runtimes: values.runtimes === undefined ? undefined : runtimesOf(values.runtimes),

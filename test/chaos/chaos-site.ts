@@ -25,9 +25,19 @@ export interface ChaosSite {
   close(): Promise<void>;
 }
 
+/** The brokers are not as they should be: that says nothing of what runs on them. */
+export class SiteError extends Error {
+  override readonly name: string = "SiteError";
+
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+  }
+}
+
 export const BROKERS = 3;
 /** Milliseconds. */
-const START_PATIENCE = 240_000;
+const PATIENCE = 120_000;
+const MOST_STARTS = 4;
 /** Milliseconds, of the in-process broker. */
 const SESSION = 3_000;
 
@@ -43,16 +53,26 @@ export async function realSite({ script, port, version }: ClusterChoice, folder:
   process.env.KAFKA_CLUSTER_PORT = String(port);
   if (version !== undefined) process.env.KAFKA_VERSION = version;
   const cluster = await startFaultCluster(script, BROKERS, folder);
+  // A script may not have the patience that a busy machine needs, and some connection may have got one of the ports.
   const start = async (broker: number): Promise<void> => {
-    // A script may not have the patience that a busy machine needs; the broker is on its way all the same.
-    await cluster.start(broker).catch(async (error: Error) => {
-      await until(
-        () => error.message,
-        START_PATIENCE,
-        () => answers(cluster.brokers[broker - 1]!),
-        1_000,
+    const address = cluster.brokers[broker - 1]!;
+    for (let tries = 1; ; tries++) {
+      const failure = await cluster.start(broker).then(
+        () => `broker ${broker} answers`,
+        (error: Error) => error.message,
       );
-    });
+      try {
+        return await until(
+          () => failure,
+          PATIENCE,
+          () => answers(address),
+          1_000,
+        );
+      } catch (error) {
+        if (tries === MOST_STARTS) throw new SiteError(`broker ${broker} cannot be started again`, error);
+        await cluster.kill(broker).catch(() => {});
+      }
+    }
   };
   return {
     ...cluster,

@@ -75,7 +75,7 @@ describe("the options of chaos", () => {
   test("have defaults, and a script from the environment", () => {
     const options = readOptions([], { KAFKA_CLUSTER: SCRIPT });
     assert.deepEqual(options, {
-      ...{ minutes: 30, folder: "chaos", script: SCRIPT, port: 39_092, kafkaVersion: undefined, seed: undefined },
+      ...{ minutes: 30, folder: "chaos", script: SCRIPT, port: 29_092, kafkaVersion: undefined, seed: undefined },
       ...{ runtimes: undefined, workers: 4 },
     });
     const given = ["--minutes", "0.5", "--folder", "f", "--cluster", SCRIPT, "--port", "41000", "--seed", "3"];

@@ -1,6 +1,6 @@
 import { now } from "../kill/crew.ts";
 import type { ChaosRun } from "./chaos-run.ts";
-import { BROKERS } from "./chaos-site.ts";
+import { BROKERS, SiteError } from "./chaos-site.ts";
 import { FAULTS, type Fault, type FaultKind } from "./choose-faults.ts";
 import type { Detour } from "./detour.ts";
 
@@ -216,6 +216,10 @@ export async function passThrough(scene: FaultScene, faults: readonly Fault[]): 
   passage.over = now();
   await scene.run.everythingGoesOn();
   passage.to = now();
-  if (faults.some(({ kind }) => FAULTS[kind].where === "brokers")) await scene.run.healed();
+  if (faults.some(({ kind }) => FAULTS[kind].where === "brokers")) {
+    await scene.run.healed().catch((error: unknown) => {
+      throw new SiteError("the cluster does not become whole again", error);
+    });
+  }
   return passage;
 }

@@ -7,7 +7,7 @@ import type { Runtime } from "../support/runtime-arguments.ts";
 import { findRuntime } from "../support/runtime-program.ts";
 import { chanceOf, seedOfRound } from "./chance.ts";
 import { type ChaosOptions, readOptions, USAGE } from "./chaos-options.ts";
-import { BROKERS, type ChaosSite, realSite } from "./chaos-site.ts";
+import { BROKERS, type ChaosSite, realSite, SiteError } from "./chaos-site.ts";
 import { endLeftOver } from "./left-over.ts";
 import { playRound } from "./play-round.ts";
 import { reportPage } from "./report.ts";
@@ -111,9 +111,11 @@ async function play(options: ChaosOptions, scene: Scene): Promise<boolean> {
         return false;
       }
     } catch (error) {
-      if (!signal.aborted) throw error;
-      state.add({ round, seed, broken: "stopped" });
-      return true;
+      if (!signal.aborted && !(error instanceof SiteError)) throw error;
+      state.add({ round, seed, broken: signal.aborted ? "stopped" : "brokers" });
+      if (signal.aborted) return true;
+      keepLogs(folder);
+      throw error;
     }
   }
   return true;

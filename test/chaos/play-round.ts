@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { now } from "../kill/crew.ts";
 import { chanceOf } from "./chance.ts";
 import { ChaosRun, type RunPlan } from "./chaos-run.ts";
-import type { ChaosSite } from "./chaos-site.ts";
+import { type ChaosSite, SiteError } from "./chaos-site.ts";
 import { checkEvidence } from "./check-evidence.ts";
 import { chooseFaults, FAULTS, type Fault, type FaultKind } from "./choose-faults.ts";
 import { type FaultScene, type Passage, passThrough, rest } from "./do-fault.ts";
@@ -34,7 +34,10 @@ const ALWAYS = /^S(3\.7|8\.[124]|2\.[23]) /;
 const LEAST_REST = 1_000;
 const MOST_REST = 4_000;
 
-/** Faults for a while, then everything goes on to its end, and all is checked. Rejects where the signal ended it. */
+/**
+ * Faults for a while, then everything goes on to its end, and all is checked. Rejects where the signal ended it, and with
+ * a {@link SiteError}.
+ */
 export async function playRound(site: ChaosSite, plan: RoundPlan): Promise<RoundRecord> {
   const run = await ChaosRun.open(site, plan);
   const giveUp = (): void => run.crew.giveUp("it is to end");
@@ -51,6 +54,7 @@ export async function playRound(site: ChaosSite, plan: RoundPlan): Promise<Round
       await run.dismissAll();
     } catch (error) {
       plan.signal.throwIfAborted();
+      if (error instanceof SiteError) throw error;
       troubles.push(`${(error as Error).stack ?? error}`);
       run.crew.killAll();
     }

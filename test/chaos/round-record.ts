@@ -74,5 +74,6 @@ export interface RerunRecord {
 export interface BrokenRound {
   readonly round: number;
   readonly seed: number;
-  readonly broken: "stopped" | "killed";
+  /** By what: it was told to end, its process died, or its brokers could not be started again. */
+  readonly broken: "stopped" | "killed" | "brokers";
 }
