@@ -112,6 +112,11 @@ export class Crew {
     await Promise.all(this.living.map((by) => this.dismiss(by)));
   }
 
+  /** What has happened to workers that should not have. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
   /** Whoever waits for the workers waits no more. */
   giveUp(why: string): void {
     this.#trouble ??= why;
