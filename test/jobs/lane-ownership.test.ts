@@ -62,7 +62,7 @@ test("S6.4 a batch with an error, and one that waits, is left as it is when the 
     const process = lanes(bench, "w");
     watched(process, (work) => {
       if (work.does === "fails") throw new Error("never works");
-      if (work.does === "later") throw new RetryLater({ wait: "1h" });
+      if (work.does === "later") throw new RetryLater({ wait: "5m" });
     });
     await produce(bench, [{ key: "bad", does }, { key: "bad" }, ...range(6).map((i) => ({ key: `k${i}`, takes: 50 }))]);
     const worker = await process.work();
