@@ -43,7 +43,6 @@ async function main(): Promise<boolean> {
       return await play(options, { folder, state, site, runtimes, signal: stop.signal });
     } finally {
       await site.close();
-      tell(folder, state);
     }
   } finally {
     unlock();
@@ -113,6 +112,7 @@ async function play(options: ChaosOptions, scene: Scene): Promise<boolean> {
     } catch (error) {
       if (!signal.aborted && !(error instanceof SiteError)) throw error;
       state.add({ round, seed, broken: signal.aborted ? "stopped" : "brokers" });
+      tell(folder, state);
       if (signal.aborted) return true;
       keepLogs(folder);
       throw error;

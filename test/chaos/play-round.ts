@@ -30,6 +30,7 @@ export interface RoundPlan extends RunPlan {
  */
 const ALWAYS = /^S(3\.7|8\.[124]|2\.[23]) /;
 
+const ROOT = new URL("../../", import.meta.url).href;
 /** Milliseconds between what goes on again and the next faults. */
 const LEAST_REST = 1_000;
 const MOST_REST = 4_000;
@@ -55,7 +56,8 @@ export async function playRound(site: ChaosSite, plan: RoundPlan): Promise<Round
     } catch (error) {
       plan.signal.throwIfAborted();
       if (error instanceof SiteError) throw error;
-      troubles.push(`${(error as Error).stack ?? error}`);
+      // Without where this lies here: it goes into the report.
+      troubles.push(`${(error as Error).stack ?? error}`.replaceAll(ROOT, ""));
       run.crew.killAll();
     }
     const to = now();

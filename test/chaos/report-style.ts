@@ -32,7 +32,7 @@ td:last-child, th:last-child { padding-right: 0; }
 .promise { stroke: var(--bad); stroke-dasharray: 4 3; } .median { stroke: var(--ink); stroke-width: 2; }
 svg .workers { fill: var(--workers); stroke: var(--workers); } svg .brokers { fill: var(--brokers); stroke: var(--brokers); }
 svg .network { fill: var(--network); stroke: var(--network); } svg .work { fill: var(--work); stroke: var(--work); }
-svg rect { stroke: none !important; } svg circle { fill-opacity: 0.75; stroke-width: 1.2; } svg .hollow { fill: none; opacity: 0.7; }
+svg rect[class] { stroke: none; } svg circle { fill-opacity: 0.75; stroke-width: 1.2; } svg .hollow { fill: none; opacity: 0.7; }
 code, pre { font: 13px/1.5 ui-monospace, monospace; background: var(--card); border: 1px solid var(--rule); border-radius: 6px; }
 code { padding: 1px 5px; } pre { padding: 10px 12px; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
 details { margin: 8px 0; } summary { cursor: pointer; }
