@@ -139,10 +139,13 @@ function rollingConformance(test: Declare): void {
       await log.until(() => log.owned("new one").size === 3 && log.owned("old two").size === 3);
       await start("new two", to);
       await log.until(() => ["new one", "new two", "old two"].every((name) => log.owned(name).size === 2));
+      const before = log.events.length;
       await close(log, old[1]!);
       await log.until(() => ["new one", "new two"].every((name) => log.owned(name).size === 3));
+      // With the last one of the consumer protocol the group's generation goes: who asks by it just then has lost all.
+      const mayLose = (i: number): boolean => to === "classic" && i >= before;
       assert.deepEqual(
-        log.events.filter(({ what }) => what === "lost" || what === "failed"),
+        log.events.filter(({ what }, i) => what === "failed" || (what === "lost" && !mayLose(i))),
         [],
       );
     });
