@@ -3,6 +3,7 @@ import { GRACES } from "../kill/fault-run.ts";
 import { miscounted, rerunsAfterRelease } from "../kill/run-checks.ts";
 import { checkLedger } from "../support/check-ledger.ts";
 import { checkSchedules } from "../support/check-schedules.ts";
+import { MAX_RETRIES } from "./chaos-run.ts";
 import { checkRows } from "./check-rows.ts";
 import type { Evidence, LoggedJob } from "./evidence.ts";
 
@@ -39,7 +40,7 @@ export function checkEvidence(evidence: Evidence): string[] {
   return [
     ...checkLedger(entries, GRACES),
     ...rerunsAfterRelease(entries).map((problem) => problem.replace(/^S6\.1/, "S3.1")),
-    ...miscounted(entries, poison).map((problem) => problem.replace(/^S4\.8/, "S4.1")),
+    ...miscounted(entries, poison, MAX_RETRIES + 1).map((problem) => problem.replace(/^S4\.8/, "S4.1")),
     ...checkLetters(evidence, poison),
     ...checkCalls(evidence),
     ...checkHanded(evidence),

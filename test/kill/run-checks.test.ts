@@ -22,6 +22,15 @@ test("S4.1 an attempt may be counted anew only where its owner had no chance to 
   assert.deepEqual(miscounted([...begun, ...again, { what: "closing", by: "a", at: 70 }], JOBS), []);
 });
 
+test("S4.1 the last attempt may be made again by another, under its number, where its dead letter was not written", () => {
+  const revoked: LedgerEntry = { ...at, what: "revoked", by: "a", at: 40 };
+  const again = [assigned("b", 50), start("b", 2, 60)];
+  assert.deepEqual(miscounted([...begun, revoked, ...again], JOBS, 2), []);
+  assert.equal(miscounted([...begun, revoked, ...again], JOBS, 3).length, 1, "it is not the last");
+  assert.equal(miscounted([...begun, start("a", 2, 30)], JOBS, 2).length, 1, "it is no other's");
+  assert.equal(miscounted([...begun, revoked, assigned("b", 50), start("b", 1, 60)], JOBS, 2).length, 1);
+});
+
 test("S6.1 what had ended may run again only where its owner could not commit it", () => {
   const ended: LedgerEntry[] = [...begun.slice(0, 2), { ...at, what: "end", by: "a", ok: true, at: 15 }];
   const again = [assigned("b", 50), start("b", 1, 60)];

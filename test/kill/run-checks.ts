@@ -59,9 +59,14 @@ function isExcused(entries: readonly LedgerEntry[], { start, endedAt }: Done, ne
 /**
  * S4.1, S4.2, S4.8: the attempts at each of these jobs are counted, by whoever made them, and nothing is counted of
  * others. What its owner had no time to commit before it died or lost the partition is not known to the next one. One
- * line for each number that is wrong.
+ * line for each number that is wrong. `lastAttempt`, where brokers are hurt, too: the number of the last one, which counts
+ * with the dead letter; whose owner could not write that, lets the next one make it again.
  */
-export function miscounted(entries: readonly LedgerEntry[], jobs: ReadonlySet<string>): string[] {
+export function miscounted(
+  entries: readonly LedgerEntry[],
+  jobs: ReadonlySet<string>,
+  lastAttempt: number = Number.POSITIVE_INFINITY,
+): string[] {
   const last = new Map<string, { readonly attempt: number; readonly owner: Owned }>();
   const owners = new Map<number, Owned>();
   return entries.flatMap((entry) => {
@@ -74,7 +79,9 @@ export function miscounted(entries: readonly LedgerEntry[], jobs: ReadonlySet<st
     const before = last.get(place) ?? { attempt: 0, owner };
     last.set(place, { attempt, owner });
     const isAgain = attempt <= before.attempt && owner !== before.owner && !isReleased(entries, before.owner, owner.at);
-    if (attempt === before.attempt + 1 || isAgain) return [];
+    // Its count and its dead letter are one transaction.
+    const isLastAgain = attempt === lastAttempt && before.attempt === lastAttempt && owner !== before.owner;
+    if (attempt === before.attempt + 1 || isAgain || isLastAgain) return [];
     return [`S4.1 ${place}: ${before.attempt + 1} is the next attempt, not ${JSON.stringify(entry)}`];
   });
 }
