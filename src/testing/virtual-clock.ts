@@ -1,5 +1,6 @@
 import { Heap } from "../jobs/heap.ts";
 import { type Clock, nextTurn, type Timer } from "../net/clock.ts";
+import { chanceOf } from "./chance.ts";
 
 interface Entry {
   readonly at: number;
@@ -20,7 +21,8 @@ export class VirtualClock {
   readonly #origin: number;
   #sequence = 0;
   readonly #heap = new Heap<Entry>(before);
-  #state: number;
+  /** From 0 up to 1, from the seed. */
+  readonly random: () => number;
   /** Called whenever a timer is set: whoever moves the time may have come to rest. */
   onTimer: (() => void) | undefined;
 
@@ -28,7 +30,7 @@ export class VirtualClock {
   constructor(seed = 1, start: number = 1_800_000_000_000) {
     this.#now = start;
     this.#origin = start;
-    this.#state = seed >>> 0;
+    this.random = chanceOf(seed);
   }
 
   /** A clock for one instance. Freezing it stops that instance for ever. */
@@ -41,15 +43,6 @@ export class VirtualClock {
   }
   get elapsed(): number {
     return this.#now - this.#origin;
-  }
-
-  /** xorshift-multiply (mulberry32): small, fast, and the same on every runtime. */
-  random(): number {
-    this.#state = (this.#state + 0x6d2b_79f5) >>> 0;
-    let x = this.#state;
-    x = Math.imul(x ^ (x >>> 15), x | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return ((x ^ (x >>> 14)) >>> 0) / 0x1_0000_0000;
   }
 
   add(ms: number, fire: () => void, clock: InstanceClock): Timer {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chanceOf, seedOfRound } from "./chance.ts";
+import { chanceOf } from "../../src/testing/chance.ts";
+import { seedOfRound } from "./chance.ts";
 import { readOptions } from "./chaos-options.ts";
 import { chooseFaults, FAULTS, type Fault, type FaultKind } from "./choose-faults.ts";
 

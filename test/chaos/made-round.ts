@@ -1,4 +1,4 @@
-import { chanceOf } from "./chance.ts";
+import { chanceOf } from "../../src/testing/chance.ts";
 import { chooseFaults, FAULTS, type FaultKind } from "./choose-faults.ts";
 import type { RoundRecord } from "./round-record.ts";
 

@@ -1,6 +1,6 @@
 import { globSync } from "node:fs";
 import { basename } from "node:path";
-import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+import { chanceOf } from "../../src/testing/chance.ts";
 import { type ProjectCopy, ROOT } from "./project-copy.ts";
 import { mutationsOf, type RandomMutation } from "./random-mutations.ts";
 
@@ -15,10 +15,10 @@ export async function tryRandom(copy: ProjectCopy, count: number, seed: number):
   for (const layer of LAYERS)
     for (const file of globSync(`${layer}/*.ts`, { cwd: ROOT }).sort())
       all.push(...mutationsOf(file, await copy.read(file)));
-  const chance = new VirtualClock(seed);
+  const random = chanceOf(seed);
   let caught = 0;
   for (let i = 0; i < count; i++) {
-    const mutation = all[Math.floor(chance.random() * all.length)]!;
+    const mutation = all[Math.floor(random() * all.length)]!;
     const by = await catchIt(copy, mutation);
     if (by !== undefined) caught++;
     console.log(
