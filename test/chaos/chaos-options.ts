@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { numberOption } from "../support/number-option.ts";
 import type { Runtime } from "../support/runtime-arguments.ts";
 
 export const USAGE = `Attacks workers on three Kafka brokers, and checks everything that Ottla guarantees.
@@ -44,26 +45,20 @@ export function readOptions(args: readonly string[], environment: Environment): 
   if (script === "") throw new RangeError("--cluster: name a script that starts and hurts Kafka brokers");
   if (!existsSync(script)) throw new RangeError(`--cluster ${script}: there is no such file`);
   return {
-    minutes: numberOf("minutes", values.minutes ?? "30", 0.1, 100_000, false),
+    minutes: numberOption("minutes", values.minutes, 30, { least: 0.1, most: 100_000 }),
     folder: textOf("folder", values.folder ?? "chaos"),
     script,
-    port: numberOf("port", values.port ?? "29092", 1, 65_500, true),
+    port: numberOption("port", values.port, 29_092, { least: 1, most: 65_500, isWhole: true }),
     kafkaVersion: values["kafka-version"] ?? environment.KAFKA_VERSION,
-    seed: values.seed === undefined ? undefined : numberOf("seed", values.seed, 0, MOST_SEED, true),
+    seed: numberOption("seed", values.seed, undefined, { most: MOST_SEED, isWhole: true }),
     runtimes: values.runtimes === undefined ? undefined : runtimesOf(values.runtimes),
-    workers: numberOf("workers", values.workers ?? "4", 2, 6, true),
+    workers: numberOption("workers", values.workers, 4, { least: 2, most: 6, isWhole: true }),
   };
 }
 
 function textOf(option: string, text: string): string {
   if (text === "") throw new RangeError(`--${option}: it is empty`);
   return text;
-}
-
-function numberOf(option: string, text: string, least: number, most: number, isWhole: boolean): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value >= least && value <= most && (!isWhole || Number.isInteger(value))) return value;
-  throw new RangeError(`--${option} ${text}: a ${isWhole ? "whole " : ""}number from ${least} to ${most} is wanted`);
 }
 
 function runtimesOf(text: string): Runtime[] {

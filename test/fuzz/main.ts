@@ -1,6 +1,7 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { numberOption } from "../support/number-option.ts";
 import { runProgram } from "../support/run-program.ts";
 import { targets } from "./targets.ts";
 
@@ -40,21 +41,14 @@ const { values } = parseArgs({
   },
 });
 
-function numberOf(option: "minutes" | "seed" | "inputs", least: number, fallback: number): number {
-  const text = values[option];
-  if (text === undefined) return fallback;
-  const value = Number(text);
-  if (text === "" || !Number.isFinite(value) || value < least || (value === 0 && option === "minutes"))
-    throw new RangeError(`--${option} ${text}: a number above ${least === 0 ? "0" : least - 1} is wanted`);
-  return value;
-}
-
 const args = ["--conditions=ottla-source"];
 const chosen = values.target === undefined ? targets : targets.filter(({ name }) => name === values.target);
 if (chosen.length === 0)
   throw new RangeError(`--target ${values.target}: ${targets.map(({ name }) => name).join(", ")} are known`);
-const minutes = numberOf("minutes", 0, values.inputs === undefined ? 10 : Number.POSITIVE_INFINITY);
-const inputs = numberOf("inputs", 1, Number.POSITIVE_INFINITY);
+const minutes = numberOption("minutes", values.minutes, values.inputs === undefined ? 10 : Number.POSITIVE_INFINITY, {
+  isPositive: true,
+});
+const inputs = numberOption("inputs", values.inputs, Number.POSITIVE_INFINITY, { least: 1 });
 const end = performance.now() + minutes * 60_000;
 
 /** One input of one target, here. */
@@ -74,7 +68,7 @@ async function one(hex: string): Promise<boolean> {
 async function explore(name: string): Promise<boolean> {
   const left = (end - performance.now()) / 60_000;
   const turn = chosen.length === 1 ? left : Math.min(TURN_MINUTES, minutes / (chosen.length + 1));
-  const seed = numberOf("seed", 0, Math.floor(Math.random() * MOST_SEEDS));
+  const seed = numberOption("seed", values.seed, Math.floor(Math.random() * MOST_SEEDS));
   const { code, output } = await runProgram(process.execPath, [
     ...args,
     EXPLORE,

@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { numberOption } from "../support/number-option.ts";
 import { MUTATIONS, type Mutation } from "./mutations.ts";
 import { ProjectCopy, ROOT } from "./project-copy.ts";
 import { tryRandom } from "./try-random.ts";
@@ -19,12 +20,6 @@ const { values, positionals } = parseArgs({
   options: { random: { type: "string" }, seed: { type: "string" }, help: { type: "boolean" } },
   allowPositionals: true,
 });
-
-function numberOf(option: "random" | "seed", fallback: number): number {
-  const text = values[option] ?? String(fallback);
-  if (!/^\d+$/.test(text)) throw new RangeError(`--${option} ${text}: no whole number`);
-  return Number(text);
-}
 
 async function plantKnown(copy: ProjectCopy, text: string | undefined): Promise<boolean> {
   const rows: string[][] = [["The product …", "So this does not hold", "Caught by"]];
@@ -75,7 +70,9 @@ async function main(): Promise<boolean> {
   const copy = await ProjectCopy.make();
   try {
     if (values.random === undefined) return await plantKnown(copy, positionals[0]);
-    await tryRandom(copy, numberOf("random", 0), numberOf("seed", Math.floor(Math.random() * 2 ** 31)));
+    const count = numberOption("random", values.random, 0, { isWhole: true });
+    const seed = numberOption("seed", values.seed, Math.floor(Math.random() * 2 ** 31), { isWhole: true });
+    await tryRandom(copy, count, seed);
     return true;
   } finally {
     await copy.remove();

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { numberOption } from "../support/number-option.ts";
 import { RUNTIME_ARGUMENTS } from "../support/runtime-arguments.ts";
 import { playSeed, scriptOf } from "./seeds.ts";
 import { type Script, type SimulationResult, simulate } from "./simulate.ts";
@@ -30,11 +31,7 @@ const MOST_SEEDS = 2 ** 31 - 1;
 const TOLD_EACH = 10_000;
 
 function numberOf(option: "seed" | "seeds" | "minutes" | "from" | "step" | "processes", fallback: number): number {
-  const text = values[option];
-  if (text === undefined) return fallback;
-  const value = Number(text);
-  if (text === "" || !Number.isFinite(value) || value < 0) throw new RangeError(`--${option} ${text}: no number`);
-  return value;
+  return numberOption(option, values[option], fallback);
 }
 
 async function one(script: Script): Promise<boolean> {

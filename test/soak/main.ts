@@ -2,6 +2,7 @@ import { appendFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { numberOption } from "../support/number-option.ts";
 import { RUNTIME, type Runtime } from "../support/runtime-arguments.ts";
 import { Child } from "./child.ts";
 import type { Line } from "./lines.ts";
@@ -44,13 +45,9 @@ const { values } = parseArgs({
   },
 });
 
+/** Above 0. */
 function numberOf(option: "hours" | "minutes" | "rate" | "each" | "guest-each" | "leak", fallback: number): number {
-  const text = values[option];
-  if (text === undefined) return fallback;
-  const value = Number(text);
-  if (text === "" || !Number.isFinite(value) || value <= 0)
-    throw new RangeError(`--${option} ${text}: a number above 0 is wanted`);
-  return value;
+  return numberOption(option, values[option], fallback, { isPositive: true });
 }
 
 interface Seen {
