@@ -46,8 +46,9 @@ export function decodeChunkIndex(bytes: Uint8Array): ChunkIndexFile | undefined 
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (view.getUint32(0) !== crc32c(bytes, 4, bytes.length)) return undefined;
   let at = HEADER + view.getUint32(4);
-  const { count, ...rest } = readJson(bytes.subarray(HEADER, at));
-  if (bytes.length !== at + count * NUMBERS.length * 8) return undefined;
+  const json = readJson(bytes.subarray(HEADER, at));
+  if (json === undefined || bytes.length !== at + json.count * NUMBERS.length * 8) return undefined;
+  const { count, ...rest } = json;
   const lists = NUMBERS.map(() =>
     Array.from({ length: count }, () => {
       const number = view.getFloat64(at);
@@ -60,11 +61,11 @@ export function decodeChunkIndex(bytes: Uint8Array): ChunkIndexFile | undefined 
 
 type Json = Omit<ChunkIndexFile, "index"> & { readonly count: number };
 
-/** Without a count: it is none. */
-function readJson(bytes: Uint8Array): Json {
+/** Undefined: it is nothing that was written here. Its count may be anything. */
+function readJson(bytes: Uint8Array): Json | undefined {
   try {
-    return (decodeJournalValue(new TextDecoder().decode(bytes)) ?? {}) as unknown as Json;
+    return (decodeJournalValue(new TextDecoder().decode(bytes)) ?? undefined) as Json | undefined;
   } catch {
-    return { count: Number.NaN } as Json;
+    return undefined;
   }
 }
