@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { App, EnqueuedJob, Job, PreparedJob } from "ottla";
 import { now } from "../kill/crew.ts";
 import type { Task } from "../kill/kill-run.ts";
@@ -70,7 +71,7 @@ export class ChaosLoad {
   async #takeTurns(): Promise<void> {
     while (!this.#isStopped) {
       if (!this.#isPaused && this.#openCalls < MOST_OPEN) this.#turn();
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      await pause(PAUSE);
     }
   }
 
@@ -86,7 +87,7 @@ export class ChaosLoad {
   }
 
   #task(): Task {
-    const key = `k${Math.floor(this.#random() * KEYS)}`;
+    const key = this.key();
     if (this.#oneIn(STEPS_ONE_IN)) return { key, takes: ROW, does: "steps", rows: ROWS };
     if (this.#oneIn(HAND_ONE_IN)) return { key, takes: 2, does: "hand" };
     const takes = this.#oneIn(LONG_ONE_IN) ? LONG_JOB : Math.floor(this.#random() * LONGEST_JOB);

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { type App, createApp } from "ottla";
 import { Kafka } from "../../src/client/kafka.ts";
 import type { GroupProtocol } from "../../src/client/membership.ts";
@@ -138,7 +139,7 @@ export class ChaosRun {
     const calls: Promise<void>[] = [];
     while (this.#isScheduling) {
       calls.push(this.schedules.schedule(SCHEDULED_AT_ONCE, random));
-      await new Promise((resolve) => setTimeout(resolve, SCHEDULE_EVERY));
+      await pause(SCHEDULE_EVERY);
     }
     await Promise.all(calls);
   }

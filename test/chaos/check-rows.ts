@@ -1,5 +1,6 @@
+import { groupBy } from "../../src/client/group-by.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
-import type { Evidence, SavedProgress } from "./evidence.ts";
+import type { Evidence } from "./evidence.ts";
 
 interface Work {
   /** The row that is to be done next, as far as anybody has noted. */
@@ -14,8 +15,7 @@ interface Work {
 export function checkRows({ entries, jobs, saved }: Pick<Evidence, "entries" | "jobs" | "saved">): string[] {
   const problems: string[] = [];
   const works = new Map<string, Work>();
-  const savedOf = new Map<string, SavedProgress[]>();
-  for (const each of saved) savedOf.set(each.place, [...(savedOf.get(each.place) ?? []), each]);
+  const savedOf = groupBy(saved, ({ place }) => place);
   for (const job of jobs)
     if (job.task.does === "steps") works.set(`${job.partition}/${job.offset}`, { next: 0, runs: new Map() });
   for (const entry of entries) {

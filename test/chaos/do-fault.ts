@@ -1,3 +1,4 @@
+import { sleep, systemClock } from "../../src/net/clock.ts";
 import { now } from "../kill/crew.ts";
 import type { ChaosRun } from "./chaos-run.ts";
 import { BROKERS, SiteError } from "./chaos-site.ts";
@@ -186,18 +187,8 @@ async function dismiss({ run, taken }: FaultScene, by: string): Promise<void> {
 
 /** Waits so many milliseconds, or rejects once all waiting is to end. */
 export async function rest({ signal }: Pick<FaultScene, "signal">, ms: number): Promise<void> {
+  await sleep(systemClock, ms, signal);
   signal.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", end);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", end, { once: true });
-  });
 }
 
 /** Faults that came together, and when: from the first sign of them to when all goes on again. */

@@ -8,7 +8,6 @@ import { plotReruns } from "./plot-reruns.ts";
 import { plotThroughput } from "./plot-throughput.ts";
 import { STYLE } from "./report-style.ts";
 import { STALL } from "./round-figures.ts";
-import type { RoundRecord } from "./round-record.ts";
 import type { StateLine } from "./run-state.ts";
 import { quantile, type RunSums, sumUp } from "./run-sums.ts";
 import { minutes, number, seconds } from "./words.ts";
@@ -136,7 +135,7 @@ function each({ played }: RunSums): Html {
 <details><summary>Throughput of ${played.length > shown.length ? `the last ${shown.length}` : "each"}</summary>${shown.map((round) => html`<p><b>Round ${round.round}</b> <span class="soft">${round.groupProtocol}</span></p>${plotThroughput([round], `Jobs per second in round ${round.round}`)}`)}</details>`;
 }
 
-function repeat({ played }: RunSums): Html {
+function repeat({ played, took }: RunSums): Html {
   const last = played.at(-1);
   if (last === undefined) return html``;
   const commits = [...new Set(played.map(({ commit }) => commit))];
@@ -145,14 +144,10 @@ function repeat({ played }: RunSums): Html {
     for (const [name, version] of Object.entries(round.versions))
       versions.set(name, (versions.get(name) ?? new Set()).add(version));
   return html`<h2>To repeat it</h2>
-<pre>npm run chaos -- --minutes ${Math.ceil(total(played) / 60_000)} --seed ${last.seed} --workers ${last.workers} --runtimes ${Object.keys(
+<pre>npm run chaos -- --minutes ${Math.ceil(took / 60_000)} --seed ${last.seed} --workers ${last.workers} --runtimes ${Object.keys(
     last.versions,
   )
     .filter((name) => name !== "kafka")
     .join(",")} --cluster SCRIPT</pre>
 <p class="soft">Commit ${commits.join(", ")}, seed ${last.seed}; ${[...versions].map(([name, all]) => `${name === "kafka" ? "" : `${name} `}${[...all].join(", ")}`).join("; ")}. The seed decides which faults come in which order, not how the processes' turns fall.</p>`;
-}
-
-function total(played: readonly RoundRecord[]): number {
-  return played.reduce((sum, { took }) => sum + took, 0);
 }

@@ -1,3 +1,4 @@
+import { groupBy } from "../../src/client/group-by.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
 import type { Passage } from "./do-fault.ts";
 
@@ -66,10 +67,10 @@ export interface Rerun {
 /** What ended well and ran again, with why. `hurt`: when brokers or connections were away, and commits late. */
 export function reruns(entries: readonly LedgerEntry[], hurt: readonly Pick<Passage, "from" | "to">[]): Rerun[] {
   const ended = new Map<string, { readonly by: string; readonly at: number }>();
-  const ends = new Map<string, LedgerEntry[]>();
-  for (const entry of entries)
-    if (entry.what === "died" || entry.what === "away" || entry.what === "lost")
-      ends.set(entry.by, [...(ends.get(entry.by) ?? []), entry]);
+  const away = entries.flatMap((entry) =>
+    entry.what === "died" || entry.what === "away" || entry.what === "lost" ? [entry] : [],
+  );
+  const ends = groupBy(away, ({ by }) => by);
   const found: Rerun[] = [];
   for (const entry of entries) {
     if (entry.what !== "start" && entry.what !== "end") continue;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { madeRound } from "./made-round.ts";
-import { RunState, readLines } from "./run-state.ts";
+import { playedOf, RunState, readLines } from "./run-state.ts";
 
 function folder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), "ottla-chaos-"));
@@ -31,7 +31,7 @@ test("a round that was being played when its process died is broken off, and the
   first.begin(2, 7);
   const second = new RunState(path);
   assert.deepEqual(second.rounds[1], { round: 2, seed: 7, broken: "killed" });
-  assert.deepEqual([second.next, second.seed, second.played.length], [3, 7, 1]);
+  assert.deepEqual([second.next, second.seed, playedOf(second.rounds).length], [3, 7, 1]);
   assert.equal(new RunState(path).rounds.length, 2, "once");
 });
 

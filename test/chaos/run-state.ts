@@ -35,10 +35,6 @@ export class RunState {
     return 1 + Math.max(0, ...this.rounds.map(({ round }) => round));
   }
 
-  get played(): readonly RoundRecord[] {
-    return this.rounds.filter((line): line is RoundRecord => !("broken" in line));
-  }
-
   begin(round: number, seed: number): void {
     writeFileSync(this.#current, JSON.stringify({ round, seed }));
   }
@@ -49,6 +45,11 @@ export class RunState {
     this.rounds.push(line);
     rmSync(this.#current, { force: true });
   }
+}
+
+/** Those that came to their end. */
+export function playedOf(rounds: readonly StateLine[]): RoundRecord[] {
+  return rounds.filter((line): line is RoundRecord => !("broken" in line));
 }
 
 /** The lines of a state file. Only the last may be torn: any other that cannot be read is an error. */

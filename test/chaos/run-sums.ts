@@ -1,6 +1,6 @@
 import { FAULTS, type FaultKind } from "./choose-faults.ts";
 import type { RoundCounts, RoundRecord } from "./round-record.ts";
-import type { StateLine } from "./run-state.ts";
+import { playedOf, type StateLine } from "./run-state.ts";
 
 /** What one kind of fault did, over all rounds. Times in milliseconds. */
 export interface KindSums {
@@ -36,7 +36,7 @@ export interface RunSums {
 const ascending = (a: number, b: number): number => a - b;
 
 export function sumUp(rounds: readonly StateLine[]): RunSums {
-  const played = rounds.filter((line): line is RoundRecord => !("broken" in line));
+  const played = playedOf(rounds);
   const passages = played.flatMap((round) => round.passages);
   const counts: Record<string, number> = {};
   for (const round of played) addAll(counts, round.counts);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { BatchBuilder } from "../../protocol/batch-builder.ts";
 import { CodecUnavailableError, codecIds, compress, decompress } from "../../protocol/compression.ts";
 import { crc32c } from "../../protocol/crc32c.ts";
@@ -12,6 +11,7 @@ import { ScramError, scramClient, scramServer } from "../../protocol/scram.ts";
 import { snappyCompress, snappyDecompress } from "../../protocol/snappy.ts";
 import { readMarker } from "../../protocol/transaction-marker.ts";
 import { Writer } from "../../protocol/writer.ts";
+import { foreignCompression } from "../support/foreign-compression.ts";
 import { goldenExchanges } from "../support/golden-exchanges.ts";
 import { attack, surrounded } from "../support/hostile-frame.ts";
 import { joined, madeBatch, marker } from "../support/made-batch.ts";
@@ -173,10 +173,6 @@ const batches: FuzzTarget = {
   },
 };
 
-/** What the codecs of others have written. */
-const foreign: readonly { readonly codecId: number; readonly data: string }[] = JSON.parse(
-  readFileSync(new URL("../fixtures/compression.json", import.meta.url), "utf8"),
-);
 /** Bytes that data may have, packed and unpacked: so that the limit is met. */
 const MOST = 2_048;
 
@@ -185,10 +181,9 @@ const codecs: FuzzTarget = {
   name: "codecs",
   watched: /\/protocol\/(compression|snappy|lz4|zstd|xxhash|byte-copy|match)/,
   seeds: () => [
-    ...foreign.flatMap(({ codecId, data }) => {
-      const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
-      return bytes.length > MOST ? [] : [Uint8Array.of(codecId, ...bytes)];
-    }),
+    ...foreignCompression.flatMap(({ codecId, packed }) =>
+      packed.length > MOST ? [] : [Uint8Array.of(codecId, ...packed)],
+    ),
     ...Object.entries(codecIds).flatMap(([type, id]) => {
       const text = new TextEncoder().encode("to be or not to be, that is the question ".repeat(20));
       return [text, text.subarray(0, 5), new Uint8Array(300)].flatMap((plain) => {

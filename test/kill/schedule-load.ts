@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { App, Job, ScheduledJob } from "ottla";
 import type { Asked, AskedRequest } from "../support/check-schedules.ts";
 import type { Task } from "./kill-run.ts";
@@ -41,7 +42,7 @@ export class ScheduleLoad {
   }
 
   async #ask(asked: Asked, wait: number, random: () => number): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, wait - 300 + 350 * random())));
+    await pause(Math.max(0, wait - 300 + 350 * random()));
     const kind = random() < 0.5 ? "cancel" : "reschedule";
     const request: AskedRequest = { kind, verdict: "pending" };
     asked.requests.push(request);

@@ -1,30 +1,18 @@
 import { strict as assert } from "node:assert";
-import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import * as nodeZlib from "node:zlib";
 import fc from "fast-check";
 import { type CompressionType, codecIds, compress, decompress, type Zlib } from "../../protocol/compression.ts";
 import { assertSameBytes, concatBytes, damaged, damages, sampleBytes, samples } from "../support/byte-samples.ts";
+import { foreignCompression } from "../support/foreign-compression.ts";
 import { fuzzRuns } from "../support/fuzz-runs.ts";
 
-interface Foreign {
-  content: string;
-  writtenBy: string;
-  codecId: number;
-  unit: string;
-  times: number;
-  data: string;
-}
-
-/** What Kafka's own Java classes and the reference command lines wrote. */
-const foreign: Foreign[] = JSON.parse(readFileSync(new URL("../fixtures/compression.json", import.meta.url), "utf8"));
 const withoutZstd: Zlib = { gzipSync: nodeZlib.gzipSync, gunzipSync: nodeZlib.gunzipSync };
 const hasZstd = (nodeZlib as Partial<typeof nodeZlib>).zstdCompressSync !== undefined;
 const types = (Object.keys(codecIds) as CompressionType[]).filter((type) => type !== "zstd" || hasZstd);
 const packedTypes = types.filter((type) => type !== "none");
-const readable = foreign.filter(({ codecId }) => codecId !== codecIds.zstd || hasZstd);
+const readable = foreignCompression.filter(({ codecId }) => codecId !== codecIds.zstd || hasZstd);
 const bytesOf = (value: string): Uint8Array => new TextEncoder().encode(value);
-const fromBase64 = (data: string): Uint8Array => Uint8Array.from(Buffer.from(data, "base64"));
 
 function refused(type: CompressionType, bytes: Uint8Array, maxBytes: number, message: RegExp): void {
   const expected = { name: "DecodeError", code: "DECODE_ERROR", message };
@@ -62,11 +50,11 @@ describe("compress", () => {
 
 describe("decompress", () => {
   test("decompress reads what Kafka's Java classes and the reference tools wrote", () => {
-    assert.equal(foreign.length, 40);
-    for (const { content, writtenBy, codecId, unit, times, data } of readable) {
+    assert.equal(foreignCompression.length, 40);
+    for (const { content, writtenBy, codecId, unit, times, packed } of readable) {
       const expected = bytesOf(unit.repeat(times));
       try {
-        assertSameBytes(decompress(codecId, fromBase64(data), expected.length), expected);
+        assertSameBytes(decompress(codecId, packed, expected.length), expected);
       } catch (error) {
         throw new Error(`${content}, ${writtenBy}`, { cause: error });
       }
@@ -120,9 +108,9 @@ describe("decompress", () => {
         packed: compress(type, bytes),
         cap: bytes.length + 10,
       })),
-      fc.constantFrom(...readable).map(({ codecId, unit, times, data }) => ({
+      fc.constantFrom(...readable).map(({ codecId, unit, times, packed }) => ({
         codecId,
-        packed: fromBase64(data),
+        packed,
         cap: bytesOf(unit).length * times + 10,
       })),
     );
@@ -190,10 +178,10 @@ describe("zstd", () => {
   });
 
   test("zstd frames that tell no size share one cap", { skip: !hasZstd }, () => {
-    const lines = foreign.find(
+    const lines = foreignCompression.find(
       ({ content, writtenBy }) => content === "lines" && writtenBy.startsWith("Apache Kafka 4.3.0, zstd"),
     );
-    const one = fromBase64(lines!.data);
+    const one = lines!.packed;
     const size = bytesOf(lines!.unit).length * lines!.times;
     assert.equal(decompress(codecIds.zstd, concatBytes(one, one), 2 * size).length, 2 * size);
     refused("zstd", concatBytes(one, one), 2 * size - 1, /allowed/);

@@ -1,5 +1,5 @@
 import { groupBy } from "../../src/client/group-by.ts";
-import type { RecordPlace } from "../../src/jobs/record-place.ts";
+import { placeText } from "../../src/jobs/record-place.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
 import type { EntryRecord, JobHistory, QueuedRecord } from "./job-tracker.ts";
 import { ends, type Plan, rowsOf } from "./plan.ts";
@@ -30,14 +30,10 @@ function readRuns(entries: readonly LedgerEntry[]): Runs {
   const runs = new Map<string, number>();
   for (const entry of entries) {
     if (entry.what !== "start" && entry.what !== "end") continue;
-    const place = placeOf(entry);
+    const place = placeText(entry);
     runs.set(place, (runs.get(place) ?? 0) + (entry.what === "start" ? 1 : -1));
   }
   return runs;
-}
-
-function placeOf({ topic, partition, offset }: RecordPlace): string {
-  return `${topic}/${partition}/${offset}`;
 }
 
 /** Records that nothing was moved to: what the enqueue itself wrote. */
@@ -82,7 +78,7 @@ function checkEnd(world: SimulatedWorld, plan: Plan, history: JobHistory, runs: 
     problems.push(`S8.6 job ${n} was moved twice in one way (${counters})`);
   for (const redrive of repeated(letters)) problems.push(`S8.6 job ${n} died twice (${redrive})`);
   if (!isToRun(history)) {
-    if (queued.some((each) => runs.has(placeOf(each)))) problems.push(`S8.6 job ${n} was not to run, and did`);
+    if (queued.some((each) => runs.has(placeText(each)))) problems.push(`S8.6 job ${n} was not to run, and did`);
     return problems;
   }
   if (isDead(history)) return mayDie(world, plan, queued, runs) ? problems : [...problems, `S8.6 job ${n} is dead`];
@@ -113,7 +109,7 @@ function isDead(history: JobHistory): boolean {
 /** A job that fails for ever dies, and one that was running at many a death of a process (S4.8). */
 function mayDie({ shape }: SimulatedWorld, plan: Plan, queued: readonly QueuedRecord[], runs: Runs): boolean {
   if (plan.fails === null) return true;
-  const cutShort = queued.reduce((sum, each) => sum + (runs.get(placeOf(each)) ?? 0), 0);
+  const cutShort = queued.reduce((sum, each) => sum + (runs.get(placeText(each)) ?? 0), 0);
   return (plan.hasRule ? 0 : plan.fails) + cutShort >= MOST_ATTEMPTS[shape.whenExhausted];
 }
 

@@ -12,7 +12,7 @@ import {
 } from "../../src/jobs/headers.ts";
 import { decodeProgress, type Progress } from "../../src/jobs/progress.ts";
 import { headerTextOf } from "../../src/jobs/received-job.ts";
-import type { RecordPlace } from "../../src/jobs/record-place.ts";
+import { placeText, type RecordPlace } from "../../src/jobs/record-place.ts";
 import { readRecurring } from "../../src/jobs/recurring-record.ts";
 import { parseStateKey, stateTopic } from "../../src/jobs/state-topic.ts";
 import type { LedgerNote } from "../support/ledger.ts";
@@ -105,15 +105,15 @@ export class JobTracker {
 
   /** Undefined: no committed record is there. */
   queuedAt(place: RecordPlace): QueuedRecord | undefined {
-    return this.#places.get(textOf(place));
+    return this.#places.get(placeText(place));
   }
   isParkedAt(place: RecordPlace): boolean {
-    return this.#parked.has(textOf(place));
+    return this.#parked.has(placeText(place));
   }
 
   /** Rows that are done for good, so far as what is committed says. */
   savedRows(place: RecordPlace, plan: Plan): number {
-    const progress = this.#progress.get(textOf(place)) ?? this.#carried.get(textOf(place));
+    const progress = this.#progress.get(placeText(place)) ?? this.#carried.get(placeText(place));
     if (progress === undefined) return 0;
     const finished = plan.steps.slice(0, progress.steps.length);
     return rowsOf({ ...plan, steps: finished }) + Number(progress.step?.cursor ?? 0);
@@ -147,9 +147,9 @@ export class JobTracker {
       isDuplicate: this.#looksForDuplicates && !isMoved && this.#isDuplicate(place, record),
     };
     history.queued.push(queued);
-    this.#places.set(textOf(place), queued);
+    this.#places.set(placeText(place), queued);
     const carried = headerTextOf(record, PROGRESS_HEADER);
-    if (carried !== undefined) this.#carried.set(textOf(place), decodeProgress(carried)!);
+    if (carried !== undefined) this.#carried.set(placeText(place), decodeProgress(carried)!);
     this.#note({ what: "enqueued", ...place, id: String(n), key: plan.key });
     if (queued.isDuplicate) this.#leave(history, "moved");
   }
@@ -219,8 +219,4 @@ function numberOf(record: SeenRecord["record"]): number {
 
 function countersOf(record: SeenRecord["record"]): string {
   return COUNTERS.map((name) => headerTextOf(record, name) ?? "").join("/");
-}
-
-function textOf({ topic, partition, offset }: RecordPlace): string {
-  return `${topic}/${partition}/${offset}`;
 }

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { argumentsFor, type Runtime } from "../support/runtime-arguments.ts";
+import type { Runtime } from "../support/runtime-arguments.ts";
+import type { RuntimeProgram } from "../support/runtime-program.ts";
 import type { Line } from "./lines.ts";
 
 /** So that samples may ask for a collection. Bun can be asked anyway. */
@@ -16,10 +17,9 @@ export class Child {
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;
 
-  constructor(runtime: Runtime, program: string, script: string, arg: string, heard: (line: Line) => void) {
-    const path = fileURLToPath(new URL(script, import.meta.url));
-    const args = [...COLLECTING[runtime](argumentsFor(runtime)), path, arg];
-    this.#child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+  constructor({ name, path, args: own }: RuntimeProgram, script: string, arg: string, heard: (line: Line) => void) {
+    const args = [...COLLECTING[name](own), fileURLToPath(new URL(script, import.meta.url)), arg];
+    this.#child = spawn(path, args, { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: this.#child.stdout! });
     lines.on("line", (line) => heard(JSON.parse(line) as Line));
     this.ended = new Promise((resolve, reject) => {

@@ -2,8 +2,11 @@ import { appendFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { within } from "../../src/client/within.ts";
+import { systemClock } from "../../src/net/clock.ts";
 import { numberOption } from "../support/number-option.ts";
 import { RUNTIME, type Runtime } from "../support/runtime-arguments.ts";
+import { findRuntime, type RuntimeProgram, THIS_RUNTIME } from "../support/runtime-program.ts";
 import { Child } from "./child.ts";
 import type { Line } from "./lines.ts";
 import { Probe } from "./probe.ts";
@@ -60,12 +63,12 @@ interface Seen {
 class Soak {
   readonly seen: Seen = { worker: [], broker: [], errors: [], rest: undefined };
   readonly problems: string[] = [];
-  readonly #runtime: Runtime;
+  readonly #runtime: RuntimeProgram;
   readonly #children: Child[] = [];
   /** How late timers are in this process, which does next to nothing, since the last sample of each. */
   readonly #idle: Readonly<Record<string, Probe>> = { worker: new Probe(), broker: new Probe() };
 
-  constructor(runtime: Runtime) {
+  constructor(runtime: RuntimeProgram) {
     this.#runtime = runtime;
     if (values.out !== undefined) writeFileSync(values.out, "");
   }
@@ -76,8 +79,7 @@ class Soak {
     const first = new Promise<Line>((resolve) => {
       heard = resolve;
     });
-    const program = this.#runtime === RUNTIME ? process.execPath : this.#runtime;
-    const child = new Child(this.#runtime, program, script, arg, (line) => {
+    const child = new Child(this.#runtime, script, arg, (line) => {
       if (line.what === sign) heard(line);
       this.#hear(of, line);
     });
@@ -85,11 +87,11 @@ class Soak {
     const ended = child.ended.then((code) => {
       throw new Error(`the ${of} has ended by itself, with ${code}`);
     });
-    return { child, line: await within(Promise.race([first, ended]), `the ${of} to start`) };
+    return { child, line: await inTime(Promise.race([first, ended]), `the ${of} to start`) };
   }
 
   async end(of: string, child: Child): Promise<void> {
-    const code = await within(child.end(), `the ${of} to end`);
+    const code = await inTime(child.end(), `the ${of} to end`);
     if (code !== 0) this.problems.push(`the ${of} ended with ${code}`);
   }
 
@@ -109,13 +111,10 @@ class Soak {
   }
 }
 
-async function within<T>(work: Promise<T>, what: string): Promise<T> {
-  const stop = new AbortController();
-  const late = pause(PATIENCE, undefined, { signal: stop.signal }).then(() => {
+function inTime<T>(work: Promise<T>, what: string): Promise<T> {
+  return within(systemClock, PATIENCE, work, () => {
     throw new Error(`${PATIENCE / 1_000} s are not enough for ${what}`);
   });
-  late.catch(() => {});
-  return Promise.race([work, late]).finally(() => stop.abort());
 }
 
 /** The newest samples, in a line. */
@@ -134,14 +133,16 @@ function tell({ worker, broker }: Seen): void {
 
 interface Plan extends Pick<WorkerSettings, "rate" | "each" | "leak"> {
   readonly minutes: number;
-  readonly runtime: Runtime;
+  readonly runtime: RuntimeProgram;
   /** Seconds. */
   readonly guestEach: number;
 }
 
-function planned(): Plan {
-  const runtime = RUNTIMES.find((one) => one === (values.runtime ?? "node"));
-  if (runtime === undefined) throw new RangeError(`--runtime ${values.runtime}: ${RUNTIMES.join(", ")} are known`);
+async function planned(): Promise<Plan> {
+  const name = RUNTIMES.find((one) => one === (values.runtime ?? "node"));
+  if (name === undefined) throw new RangeError(`--runtime ${values.runtime}: ${RUNTIMES.join(", ")} are known`);
+  const runtime = name === RUNTIME ? THIS_RUNTIME : await findRuntime(name);
+  if (runtime === undefined) throw new RangeError(`--runtime ${name}: it cannot be run`);
   return {
     minutes: values.minutes === undefined ? numberOf("hours", 1) * 60 : numberOf("minutes", 0),
     ...{ runtime, rate: numberOf("rate", 150), each: numberOf("each", 5), guestEach: numberOf("guest-each", 120) },
@@ -203,7 +204,7 @@ async function main(): Promise<boolean> {
     console.log(USAGE);
     return true;
   }
-  const plan = planned();
+  const plan = await planned();
   const soak = new Soak(plan.runtime);
   try {
     await play(soak, plan);

@@ -3,6 +3,7 @@
  * where it is a guest.
  */
 import process from "node:process";
+import { setTimeout as pause } from "node:timers/promises";
 import { Kafka } from "ottla/kafka";
 import { tcp } from "../../src/net/tcp.ts";
 import type { ByteStream, Transport } from "../../src/net/transport.ts";
@@ -95,7 +96,7 @@ async function workUnderLoad(): Promise<void> {
   for (const timer of timers) clearInterval(timer);
   await load.stop();
   const end = performance.now() + PATIENCE;
-  while ((await lag()) > 0 && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 500));
+  while ((await lag()) > 0 && performance.now() < end) await pause(500);
   say({ what: "rest", lag: await lag(), outcomes });
   await kafka.close();
 }
