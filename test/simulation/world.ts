@@ -73,7 +73,8 @@ export class SimulatedWorld implements ProcessHost {
       await broker.createTopic(name, { partitions, configs });
     }
     broker.observe(({ api, clientId, nodeId }) => {
-      this.look();
+      // Most requests are fetches, and none of them changes what there is to see.
+      if (api !== "Fetch") this.look();
       this.trace.add(`${this.time.elapsed} ${clientId} ${nodeId} ${api}`);
     });
     for (let i = 0; i < this.shape.workers; i++) this.startWorker();
