@@ -20,7 +20,7 @@ export interface TransactionResult<T> {
   readonly records: readonly RecordMetadata[];
 }
 
-/** How long (ms) closing waits for an abort. */
+/** How long (ms) closing waits for an abort, and for what was sent. */
 const CLOSE_GRACE = 5_000;
 
 /**
@@ -142,15 +142,15 @@ export class TransactionalProducer {
     return this.#closing;
   }
 
+  /** What the brokers do not answer holds it up no longer than the grace, all in all. */
   async #close(): Promise<void> {
     const last = this.#last;
-    const ended = last?.isOpen ? last.abort() : last?.finish();
-    if (ended !== undefined) {
-      const done = ended.catch(() => {});
-      await within(this.#cluster.clock, CLOSE_GRACE, done, () => {});
-    }
-    this.#session.close();
-    await within(this.#cluster.clock, CLOSE_GRACE, this.#producer.close(), () => {});
+    const end = async (): Promise<void> => {
+      await (last?.isOpen ? last.abort() : last?.finish())?.catch(() => {});
+      this.#session.close();
+      await this.#producer.close();
+    };
+    await within(this.#cluster.clock, CLOSE_GRACE, end(), () => this.#session.close());
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -11,7 +11,7 @@ import { JobTracker } from "./job-tracker.ts";
 import { LogWatcher } from "./log-watcher.ts";
 import type { Plan } from "./plan.ts";
 import { RunBook } from "./run-book.ts";
-import { GROUP, NODES, PARTITIONS, QUEUES, type QueueName, SESSION, type Shape, workOptions } from "./shape.ts";
+import { GRACES, GROUP, NODES, PARTITIONS, QUEUES, type QueueName, SESSION, type Shape, workOptions } from "./shape.ts";
 import { type ProcessHost, SimulatedProcess } from "./simulated-process.ts";
 import type { Trace } from "./trace.ts";
 
@@ -177,7 +177,7 @@ export class SimulatedWorld implements ProcessHost {
     process.network.cut();
   }
 
-  /** S8.9: the time for what runs, and some for commits that brokers do not answer. */
+  /** S8.9 */
   #checkShutdown({ name, running }: SimulatedProcess, began: number): void {
     const took = running - began;
     if (took > MOST_FOR_SHUTDOWN) this.problems.push(`S8.9 ${name} took ${took} ms to close`);
@@ -308,5 +308,5 @@ export class SimulatedWorld implements ProcessHost {
   }
 }
 
-/** The deadline of a shutdown, and what its last requests may take. */
-const MOST_FOR_SHUTDOWN = 22_000;
+/** The deadline of a shutdown, and 5 s each for the last commit, the goodbye and open transactions that no broker answers. */
+const MOST_FOR_SHUTDOWN = GRACES.shutdownTimeout + 15_000;
