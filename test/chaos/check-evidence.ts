@@ -30,7 +30,7 @@ export const CHECKED: Readonly<Record<string, string>> = {
   "S8.6": "Every job has one committed outcome.",
   "S8.7": "Scheduled jobs are never early, are dispatched once, and run.",
   "S8.8": "A job with steps resumes at or after its last saved checkpoint.",
-  "S8.9": "A worker that is told to stop ends within its deadline, or 20 s later where brokers do not answer.",
+  "S8.9": "A worker that is told to stop ends within its deadline, or 15 s later where brokers do not answer.",
 };
 
 /** What does not hold. */
@@ -116,10 +116,10 @@ function checkHanded({ jobs, handed }: Pick<Evidence, "jobs" | "handed">): strin
 }
 
 /**
- * Milliseconds. Where brokers do not answer, the last commit, the goodbye to the group, and a transaction that is open
- * and then its records have five seconds each; and a busy machine takes its time to end a process.
+ * Milliseconds. Where brokers do not answer, the last commit, the goodbye to the group, and transactions that are
+ * open have five seconds each; and a busy machine takes its time to end a process.
  */
-const CLOSING_SLACK = 4 * 5_000 + 2_000;
+const CLOSING_SLACK = 3 * 5_000 + 2_000;
 
 function checkClosings({ closings }: Pick<Evidence, "closings">): string[] {
   return closings
