@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { numberOption } from "../support/number-option.ts";
 import type { Runtime } from "../support/runtime-arguments.ts";
+import { FAULTS, type FaultKind } from "./choose-faults.ts";
 
-export const USAGE = `Attacks workers on three Kafka brokers, and checks everything that Ottla guarantees.
+export const USAGE: string = `Attacks workers on three Kafka brokers, and checks everything that Ottla guarantees.
 
 npm run chaos -- --minutes N     for so long; default 30. A folder that has rounds already goes on, and gets more
       --folder FOLDER            where rounds, report and whatever failed are kept; default ./chaos
@@ -13,6 +14,7 @@ npm run chaos -- --minutes N     for so long; default 30. A folder that has roun
       --seed SEED                what the faults are chosen by; default: the folder's, or one at random
       --runtimes node,deno,bun   of the workers, in turn; default: those that are installed
       --workers COUNT            default 4
+      --faults KIND,KIND         these alone: ${Object.keys(FAULTS).join(", ")}
 `;
 
 export interface ChaosOptions {
@@ -24,15 +26,18 @@ export interface ChaosOptions {
   readonly seed: number | undefined;
   readonly runtimes: readonly Runtime[] | undefined;
   readonly workers: number;
+  /** What may go wrong. Undefined: everything. */
+  readonly faults: readonly FaultKind[] | undefined;
 }
 
 const TEXT = { type: "string" } as const;
 const FLAG = { type: "boolean" } as const;
 const OPTIONS = {
   ...{ minutes: TEXT, folder: TEXT, cluster: TEXT, port: TEXT, "kafka-version": TEXT, seed: TEXT, runtimes: TEXT },
-  ...{ workers: TEXT, help: FLAG },
+  ...{ workers: TEXT, faults: TEXT, help: FLAG },
 } as const;
 const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
+const KINDS = Object.keys(FAULTS) as FaultKind[];
 const MOST_SEED = 2 ** 31 - 1;
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -51,8 +56,9 @@ export function readOptions(args: readonly string[], environment: Environment): 
     port: numberOption("port", values.port, 29_092, { least: 1, most: 65_500, isWhole: true }),
     kafkaVersion: values["kafka-version"] ?? environment.KAFKA_VERSION,
     seed: numberOption("seed", values.seed, undefined, { most: MOST_SEED, isWhole: true }),
-    runtimes: values.runtimes === undefined ? undefined : runtimesOf(values.runtimes),
+    runtimes: values.runtimes === undefined ? undefined : namesOf("runtimes", values.runtimes, RUNTIMES),
     workers: numberOption("workers", values.workers, 4, { least: 2, most: 6, isWhole: true }),
+    faults: values.faults === undefined ? undefined : namesOf("faults", values.faults, KINDS),
   };
 }
 
@@ -61,9 +67,9 @@ function textOf(option: string, text: string): string {
   return text;
 }
 
-function runtimesOf(text: string): Runtime[] {
+function namesOf<N extends string>(option: string, text: string, known: readonly N[]): N[] {
   const names = text.split(",");
-  const unknown = names.find((name) => !(RUNTIMES as readonly string[]).includes(name));
-  if (unknown !== undefined) throw new RangeError(`--runtimes ${text}: "${unknown}" is none of ${RUNTIMES.join(", ")}`);
-  return names as Runtime[];
+  const unknown = names.find((name) => !(known as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new RangeError(`--${option} ${text}: "${unknown}" is none of ${known.join(", ")}`);
+  return names as N[];
 }

@@ -77,13 +77,23 @@ describe("the options of chaos", () => {
     const options = readOptions([], { KAFKA_CLUSTER: SCRIPT });
     assert.deepEqual(options, {
       ...{ minutes: 30, folder: "chaos", script: SCRIPT, port: 29_092, kafkaVersion: undefined, seed: undefined },
-      ...{ runtimes: undefined, workers: 4 },
+      ...{ runtimes: undefined, workers: 4, faults: undefined },
     });
     const given = ["--minutes", "0.5", "--folder", "f", "--cluster", SCRIPT, "--port", "41000", "--seed", "3"];
-    const more = [...given, "--runtimes", "bun,node", "--workers", "6", "--kafka-version", "4.3.0"];
+    const more = [
+      ...given,
+      "--runtimes",
+      "bun,node",
+      "--workers",
+      "6",
+      "--kafka-version",
+      "4.3.0",
+      "--faults",
+      "roll,cut",
+    ];
     assert.deepEqual(readOptions(more, { KAFKA_CLUSTER: "nowhere", OTTLA_FAULT_CLUSTER: "nowhere" }), {
       ...{ minutes: 0.5, folder: "f", script: SCRIPT, port: 41_000, kafkaVersion: "4.3.0", seed: 3 },
-      ...{ runtimes: ["bun", "node"], workers: 6 },
+      ...{ runtimes: ["bun", "node"], workers: 6, faults: ["roll", "cut"] },
     });
     assert.equal(readOptions(["--help"], {}), undefined);
   });
@@ -97,6 +107,7 @@ describe("the options of chaos", () => {
       [["--seed", "1.5"], /^RangeError: --seed 1\.5: a whole number/],
       [["--workers", "1"], /^RangeError: --workers 1/],
       [["--runtimes", "node,perl"], /^RangeError: --runtimes node,perl: "perl" is none of node, deno, bun/],
+      [["--faults", "fire"], /^RangeError: --faults fire: "fire" is none of kill, freeze/],
       [["--folder", ""], /^RangeError: --folder: it is empty/],
       [["--cluster", "/no/such/file"], /^RangeError: --cluster \/no\/such\/file: there is no such file/],
       [["--hours", "1"], /--hours/],

@@ -96,6 +96,7 @@ async function play(options: ChaosOptions, scene: Scene): Promise<boolean> {
           runtimes,
           signal,
         },
+        kinds: options.faults,
         ...{ workers: options.workers, folder: join(folder, "workers"), frame: { round, seed, versions, commit } },
         groupProtocol: random() < 0.5 ? "classic" : "consumer",
         ...{

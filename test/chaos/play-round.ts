@@ -18,6 +18,8 @@ export interface RoundPlan extends RunPlan {
   readonly ledgerPath: string;
   /** Ends the round as it is. */
   readonly signal: AbortSignal;
+  /** What chance may choose from. Default: everything. */
+  readonly kinds?: readonly FaultKind[] | undefined;
   /** The faults, one group after the other. Default: as chance has it. */
   readonly faults?: readonly (readonly Fault[])[];
   /** Told of each group of faults as it comes. */
@@ -83,7 +85,7 @@ async function attack(run: ChaosRun, plan: RoundPlan, passages: Passage[]): Prom
   let hasGrown = false;
   while (plan.faults === undefined ? now() < end : given.length > 0) {
     await rest(scene, LEAST_REST + random() * (MOST_REST - LEAST_REST));
-    const kinds = possible(run.site).filter((kind) => kind !== "growth" || !hasGrown);
+    const kinds = possible(run.site, plan.kinds).filter((kind) => kind !== "growth" || !hasGrown);
     const faults = given.shift() ?? chooseFaults(random, { kinds, session: run.session });
     hasGrown ||= faults.some(({ kind }) => kind === "growth");
     plan.tell?.(faults.map(({ kind, ms }) => `${kind}${ms > 0 ? ` ${ms} ms` : ""}`).join(" + "));
@@ -91,8 +93,7 @@ async function attack(run: ChaosRun, plan: RoundPlan, passages: Passage[]): Prom
   }
 }
 
-function possible(site: ChaosSite): FaultKind[] {
-  const kinds = Object.keys(FAULTS) as FaultKind[];
+function possible(site: ChaosSite, kinds = Object.keys(FAULTS) as readonly FaultKind[]): readonly FaultKind[] {
   return site.pause === undefined ? kinds.filter((kind) => kind !== "brokerPause") : kinds;
 }
 
