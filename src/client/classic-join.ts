@@ -88,7 +88,7 @@ export async function joinClassicGroup(options: JoinOptions): Promise<JoinedGene
         : {}),
       assignments: assignment?.assignments ?? [],
     },
-    { timeout: options.rebalanceTimeout + JOIN_GRACE },
+    { timeout: options.rebalanceTimeout + JOIN_GRACE, poll: Number.POSITIVE_INFINITY },
   );
   refuse(response.errorCode, `sync of group ${options.groupId}`, connection.broker);
   const { assignedPartitions } = decodeAssignment(response.assignment);
@@ -116,7 +116,7 @@ async function join(connection: Connection, options: JoinOptions, memberId: stri
       protocols: options.assignors.map((name) => ({ name, metadata })),
       reason: options.reason,
     },
-    { timeout: options.rebalanceTimeout + JOIN_GRACE },
+    { timeout: options.rebalanceTimeout + JOIN_GRACE, poll: Number.POSITIVE_INFINITY },
   );
   if (response.errorCode === ErrorCode.MEMBER_ID_REQUIRED && memberId === "") {
     options.named(response.memberId);

@@ -107,7 +107,7 @@ export class Cluster {
     const known = [...this.metadata.nodes.values()];
     for (const address of known) {
       const open = this.#pool.peek(address, role);
-      if (open !== undefined && !open.isSilent) return open;
+      if (open !== undefined && !open.line.isSilent) return open;
     }
     const both = [...this.#shuffled(known), ...this.#shuffled(this.options.bootstrap)];
     const candidates = [...new Map(both.map((address) => [formatAddress(address), address])).values()];
@@ -184,7 +184,7 @@ export class Cluster {
     const timeout = Math.min(METADATA_TIMEOUT, this.options.requestTimeout);
     try {
       const connection = await this.any("general");
-      const response = await connection.send(metadataApi, body, { timeout });
+      const response = await connection.send(metadataApi, body, { timeout, poll: 0 });
       if (response.errorCode === 0) return response;
       throw new ProtocolError(response.errorCode, "metadata", { broker: connection.broker });
     } catch (error) {

@@ -9,6 +9,7 @@ import { BrokerMonitor } from "./broker-monitor.ts";
 import { ClientEventHub } from "./client-events.ts";
 import type { BrokerStatistics } from "./client-statistics.ts";
 import { asKafkaError, ClosedError } from "./errors.ts";
+import { closeHalfOpen } from "./half-open.ts";
 
 /**
  * What a connection is for. A broker answers each connection's requests one after the other, so a long poll or a
@@ -60,6 +61,9 @@ export class ConnectionPool {
   /** By address. They stay when connections go: what was counted is not forgotten. */
   readonly #monitors = new Map<string, BrokerMonitor>();
   readonly #events: ClientEventHub;
+  /** Addresses that are asked whether they answer anybody. */
+  readonly #probed = new Set<string>();
+  readonly #closing = new AbortController();
   #isClosed = false;
 
   constructor(options: PoolOptions) {
@@ -90,7 +94,7 @@ export class ConnectionPool {
   isFailing(address: Address, role: ConnectionRole): boolean {
     const slot = this.#slots.get(slotKey(address, role));
     if (slot === undefined) return false;
-    return slot.open === undefined ? slot.failures > 0 : slot.open.isSilent;
+    return slot.open === undefined ? slot.failures > 0 : slot.open.line.isSilent;
   }
 
   async #open(address: Address, role: ConnectionRole, slot: Slot): Promise<Connection> {
@@ -131,18 +135,33 @@ export class ConnectionPool {
     const broker = formatAddress(address);
     let monitor = this.#monitors.get(broker);
     if (monitor === undefined) {
-      monitor = new BrokerMonitor(broker, this.#events, this.#options.silent);
+      monitor = new BrokerMonitor(broker, this.#events, () => this.#silent(address));
       this.#monitors.set(broker, monitor);
     }
     return monitor;
   }
 
+  #silent(address: Address): void {
+    this.#options.silent?.();
+    const broker = formatAddress(address);
+    const here = (): Connection[] => this.#opened(broker);
+    if (this.#probed.has(broker) || !here().some(({ line }) => line.isOverdue)) return;
+    this.#probed.add(broker);
+    const probe = { ...this.#options, address, signal: this.#closing.signal };
+    const done = (): void => void this.#probed.delete(broker);
+    // Where nobody is let in just now, it is not the old connections' fault.
+    closeHalfOpen(probe, { here, all: () => this.#opened() }).then(done, done);
+  }
+
   /** What was counted, by address. */
   statistics(): BrokerStatistics[] {
-    return [...this.#monitors].map(([broker, monitor]) => {
-      const slots = [...this.#slots].filter(([key, { open }]) => key.startsWith(`${broker}|`) && open !== undefined);
-      return monitor.statistics(slots.map(([, { open }]) => open!));
-    });
+    return [...this.#monitors].map(([broker, monitor]) => monitor.statistics(this.#opened(broker)));
+  }
+
+  /** To one address, or to all. */
+  #opened(broker?: string): Connection[] {
+    const meant = [...this.#slots].filter(([key]) => broker === undefined || key.startsWith(`${broker}|`));
+    return meant.flatMap(([, { open }]) => open ?? []);
   }
 
   /** Closes the connections of one role, and forgets them. */
@@ -176,7 +195,7 @@ export class ConnectionPool {
     const since = this.#options.clock.monotonic() - LONG_SILENCE;
     for (const [key, slot] of this.#slots) {
       if (except.has(key.slice(0, key.indexOf("|")))) continue;
-      if (slot.open?.isSilent) slot.open.giveUp("it is silent, and the cluster does not list the broker any more");
+      if (slot.open?.line.isSilent) slot.open.giveUp("it is silent, and the cluster does not list the broker any more");
       if (slot.begunAt <= since) slot.giveUp?.abort();
     }
   }
@@ -184,6 +203,7 @@ export class ConnectionPool {
   /** Closes every connection, and gives up those being opened; requests in flight reject. */
   close(): void {
     this.#isClosed = true;
+    this.#closing.abort();
     for (const slot of this.#slots.values()) {
       slot.giveUp?.abort();
       slot.open?.close();

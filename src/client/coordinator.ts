@@ -62,7 +62,7 @@ export class Coordinator {
     const batched = connection.versionOf(findCoordinator) >= FIRST_BATCHED;
     const body = batched ? { keyType, coordinatorKeys: [key] } : { keyType, key };
     const timeout = Math.min(FIND_TIMEOUT, this.#cluster.options.requestTimeout);
-    const response = await connection.send(findCoordinator, body, { timeout });
+    const response = await connection.send(findCoordinator, body, { timeout, poll: 0 });
     const found = batched ? response.coordinators[0] : response;
     if (found === undefined) {
       throw new KafkaError("MISSING_ANSWER", `the broker named no coordinator for ${what}`, true, {

@@ -7,7 +7,7 @@ import type { ConnectionObserver } from "./connection-observer.ts";
 import { AuthenticationError, ConnectionError, KafkaError, TimeoutError } from "./errors.ts";
 import { type LoginChannel, logIn } from "./log-in.ts";
 import { type AnyApi, NegotiatedVersions, readApiVersions } from "./negotiation.ts";
-import { LONG_SILENCE, RequestLine } from "./request-line.ts";
+import { type LineState, RequestLine } from "./request-line.ts";
 import type { SaslMechanism } from "./sasl-mechanism.ts";
 import { type Address, type ByteStream, formatAddress, type Transport } from "./transport.ts";
 import { VERSION } from "./version.ts";
@@ -38,7 +38,7 @@ export interface RequestOptions {
   readonly maxVersion?: number | undefined;
   /** The expected size of the body, in bytes. */
   readonly bodySize?: number | undefined;
-  /** Milliseconds, of the timeout, that the broker is asked to wait: so long its silence means nothing. Default 0. */
+  /** How long (ms) the broker may hold the answer back. Infinity: for other clients. Default: for its replicas. */
   readonly poll?: number | undefined;
 }
 
@@ -231,9 +231,9 @@ export class Connection {
   get inFlight(): number {
     return this.#line.length;
   }
-  /** Whether the broker owes an answer and has said nothing for some seconds. */
-  get isSilent(): boolean {
-    return this.#line.silence >= LONG_SILENCE;
+  /** What the broker owes, and when it was last heard. */
+  get line(): LineState {
+    return this.#line;
   }
 
   /** Calls `listener` once this is closed, or now where it is; returns its remover. */
@@ -303,12 +303,12 @@ export class Connection {
     timeout: number,
     bodySize: number | undefined,
     urgent = false,
-    poll = 0,
+    poll?: number,
   ): Promise<Uint8Array> {
     if (this.#cause !== undefined) return Promise.reject(this.#cause);
     const correlationId = this.#nextId();
     const frame = this.#encode(api, version, correlationId, body, bodySize);
-    return this.#line.exchange({ correlationId, name: api.name, version, frame }, timeout, urgent, poll);
+    return this.#line.exchange({ correlationId, name: api.name, version, frame, poll }, timeout, urgent);
   }
 
   #encode<Request, Response>(

@@ -17,12 +17,26 @@ export interface LineHost {
   giveUp(error: KafkaError): void;
 }
 
+/** How it stands with the answers of a connection. */
+export interface LineState {
+  /** Whether the broker owes an answer and has said nothing for some seconds. */
+  readonly isSilent: boolean;
+  /** Whether the oldest answer is late by as much as a broker that works hardly ever is. */
+  readonly isLate: boolean;
+  /** Whether it is late though the broker may have waited for its replicas. */
+  readonly isOverdue: boolean;
+  /** When the broker last sent anything (monotonic ms). */
+  readonly heardAt: number;
+}
+
 /** A request that is to be sent. */
 export interface LineRequest {
   readonly correlationId: number;
   readonly name: string;
   readonly version: number;
   readonly frame: FrameParts;
+  /** How long (ms) the broker may hold the answer back. Infinity: for other clients. Undefined: for its replicas. */
+  readonly poll: number | undefined;
 }
 
 /** A request whose answer is awaited. It keeps its place after a timeout, so that a late answer finds and is dropped by it. */
@@ -31,6 +45,7 @@ interface Pending {
   readonly name: string;
   readonly version: number;
   readonly bytes: number;
+  readonly poll: number | undefined;
   readonly receive: (frame: Uint8Array) => void;
   readonly reject: (error: Error) => void;
   /** Until it is sent. */
@@ -45,6 +60,8 @@ interface Pending {
 const SHORTEST_SILENCE = 1_000;
 /** A broker that owes an answer and says nothing for this long (ms) may hang. */
 export const LONG_SILENCE = 3_000;
+/** Replicas that have gone are waited for so long (ms), until the cluster takes them for gone. */
+const REPLICAS = 7_000;
 /** What stands before a frame. */
 const SIZE_BYTES = 4;
 
@@ -52,7 +69,7 @@ const SIZE_BYTES = 4;
  * The requests of one connection, in the order in which they were sent and will be answered, and behind them those that
  * have to wait before they are sent.
  */
-export class RequestLine {
+export class RequestLine implements LineState {
   readonly #host: LineHost;
   readonly #sent: Pending[] = [];
   /** Held back; a bare frame wants no answer. */
@@ -62,6 +79,8 @@ export class RequestLine {
   #awaited = 0;
   /** Since when (monotonic ms) the broker has owed an answer and has sent nothing. */
   #silentSince = 0;
+  /** When bytes last came (monotonic ms). */
+  #heardAt = 0;
   #whenAnswered: (() => void)[] = [];
 
   constructor(host: LineHost) {
@@ -73,11 +92,8 @@ export class RequestLine {
     return this.#sent.length + this.#waiting.length;
   }
 
-  /**
-   * Sends a request and resolves with the frame of its answer. An `urgent` one is not held back. `poll`: milliseconds
-   * that the broker was asked to wait.
-   */
-  exchange(request: LineRequest, timeout: number, urgent: boolean, poll: number): Promise<Uint8Array> {
+  /** Sends a request and resolves with the frame of its answer. An `urgent` one is not held back. */
+  exchange(request: LineRequest, timeout: number, urgent: boolean): Promise<Uint8Array> {
     return new Promise((receive, reject) => {
       const pending: Pending = {
         correlationId: request.correlationId,
@@ -85,13 +101,16 @@ export class RequestLine {
         version: request.version,
         bytes: sizeOf(request.frame),
         frame: request.frame,
+        poll: request.poll,
         receive,
         reject,
         at: this.#host.clock.monotonic(),
         timer: undefined,
         isExpired: false,
       };
-      this.#watch(pending, timeout, poll + LONG_SILENCE, 0);
+      const { poll = 0 } = request;
+      // Who waits for others has the cluster asked as soon: the broker may be gone.
+      this.#watch(pending, timeout, (Number.isFinite(poll) ? poll : 0) + LONG_SILENCE, 0);
       if (this.#awaited++ === 0) this.#host.hold(true);
       if (this.#holds > 0 && !urgent) this.#waiting.push(pending);
       else this.#send(pending);
@@ -114,6 +133,19 @@ export class RequestLine {
   /** Milliseconds for which the broker has owed an answer and has sent nothing; 0: it owes none. */
   get silence(): number {
     return this.#sent.length === 0 ? 0 : this.#host.clock.monotonic() - this.#silentSince;
+  }
+
+  get isSilent(): boolean {
+    return this.silence >= LONG_SILENCE;
+  }
+  get isLate(): boolean {
+    return this.silence >= (this.#sent[0]?.poll ?? 0) + LONG_SILENCE;
+  }
+  get isOverdue(): boolean {
+    return this.silence >= (this.#sent[0]?.poll ?? REPLICAS) + LONG_SILENCE;
+  }
+  get heardAt(): number {
+    return this.#heardAt;
   }
 
   /** Sends a frame that has no answer. */
@@ -159,7 +191,8 @@ export class RequestLine {
 
   /** Bytes have come. */
   heard(): void {
-    this.#silentSince = this.#host.clock.monotonic();
+    this.#heardAt = this.#host.clock.monotonic();
+    this.#silentSince = this.#heardAt;
   }
 
   /** Gives a frame to the request that it answers. Throws where none is due. */
