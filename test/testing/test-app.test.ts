@@ -297,7 +297,7 @@ test("testApp drains enqueues that are busy outside, or wait for a request that 
   await kit.drain();
   await second;
   kit.assertPerformed(job, 2);
-  assert.ok(kit.now.getTime() - began >= 30_000, "the request that was dropped had to time out");
+  assert.ok(kit.now.getTime() - began >= 10_000, "its connection had to be given up");
 });
 
 test("testApp moves its time for a promise", async (t) => {
