@@ -18,9 +18,10 @@ import { openApp } from "./flights/record-flight.ts";
 import { count, type Killed, printReport } from "./flights/report.ts";
 import type { Run } from "./flights/run.ts";
 import { runExample } from "./flights/run-example.ts";
-import { now, RunLogs } from "./flights/run-log.ts";
+import { RunLogs } from "./flights/run-log.ts";
 import { readAirports } from "./flights/state-file.ts";
 import { openTerminal } from "./flights/terminal.ts";
+import { now } from "./flights/wall-clock.ts";
 
 const isQuick = Boolean(process.env.OTTLA_EXAMPLE_QUICK);
 const FLIGHTS = isQuick ? 2_000 : 10_000;

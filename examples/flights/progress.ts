@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { paintWorker } from "./picture.ts";
 import { count } from "./report.ts";
-import { now, type RunEvent, type RunLogs } from "./run-log.ts";
+import type { RunEvent, RunLogs } from "./run-log.ts";
 import type { Terminal } from "./terminal.ts";
+import { now } from "./wall-clock.ts";
 
 const PAUSE = 100;
 /** A partition in which nothing has started for so long is shown as idle. */

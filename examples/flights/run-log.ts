@@ -1,6 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { now } from "./wall-clock.ts";
 
 /** A worker starts or ends a job. */
 export interface RunEvent {
@@ -13,11 +14,6 @@ export interface RunEvent {
   readonly offset: number;
   /** Of an end: whether the job changed its key's state. */
   readonly changed?: boolean | undefined;
-}
-
-/** The time of run events. */
-export function now(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 /** Adds a line to the worker's log. It is with the operating system when this returns: a kill takes nothing back. */

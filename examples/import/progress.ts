@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { paintWorker } from "../flights/picture.ts";
-import { now, type RunLogs } from "../flights/run-log.ts";
+import type { RunLogs } from "../flights/run-log.ts";
 import type { Terminal } from "../flights/terminal.ts";
+import { now } from "../flights/wall-clock.ts";
 import type { Import, ImportEvent } from "./run.ts";
 
 const PAUSE = 50;

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { App, EnqueuedJob, Job, PreparedJob } from "ottla";
-import { now } from "../kill/crew.ts";
+import { now } from "../../examples/flights/wall-clock.ts";
 import type { Task } from "../kill/kill-run.ts";
 
 /** So many that every partition has some. */

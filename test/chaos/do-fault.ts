@@ -1,5 +1,5 @@
+import { now } from "../../examples/flights/wall-clock.ts";
 import { sleep, systemClock } from "../../src/net/clock.ts";
-import { now } from "../kill/crew.ts";
 import type { ChaosRun } from "./chaos-run.ts";
 import { BROKERS, SiteError } from "./chaos-site.ts";
 import { FAULTS, type Fault, type FaultKind } from "./choose-faults.ts";

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
+import { now } from "../../examples/flights/wall-clock.ts";
 import { chanceOf } from "../../src/testing/chance.ts";
-import { now } from "../kill/crew.ts";
 import { ChaosRun, type RunPlan } from "./chaos-run.ts";
 import { type ChaosSite, SiteError } from "./chaos-site.ts";
 import { checkEvidence } from "./check-evidence.ts";

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { now } from "../../examples/flights/wall-clock.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
 import { type RuntimeProgram, THIS_RUNTIME } from "../support/runtime-program.ts";
 import type { KillRun } from "./kill-run.ts";
@@ -12,9 +13,6 @@ const WORKER = fileURLToPath(new URL("worker.ts", import.meta.url));
 export const PATIENCE = 120_000;
 /** As often (ms) it is looked whether they have: kills come at moments that nobody has chosen. */
 const LOOK_EVERY = 20;
-
-/** The time as all processes of a run have it, in ms. */
-export const now = (): number => performance.timeOrigin + performance.now();
 
 /** The worker processes of a run. */
 export class Crew {

@@ -5,6 +5,7 @@
 import { appendFileSync } from "node:fs";
 import process from "node:process";
 import { createApp } from "ottla";
+import { now } from "../../examples/flights/wall-clock.ts";
 import { type DeployNote, type DeployRun, defineImports } from "./deploy-run.ts";
 
 const [name, json] = process.argv.slice(2);
@@ -12,8 +13,7 @@ if (name === undefined || json === undefined) throw new Error("usage: deploy-wor
 const run: DeployRun = JSON.parse(json);
 
 const note = (entry: DeployNote): void => {
-  const at = performance.timeOrigin + performance.now();
-  appendFileSync(`${run.folder}/${name}.jsonl`, `${JSON.stringify({ ...entry, by: name, at })}\n`);
+  appendFileSync(`${run.folder}/${name}.jsonl`, `${JSON.stringify({ ...entry, by: name, at: now() })}\n`);
 };
 
 const app = createApp({

@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createApp, type EnqueuedJob, type Job, type QueueOptions, type ScheduleTopicOptions } from "ottla";
+import { now } from "../../examples/flights/wall-clock.ts";
 import type { GroupProtocol } from "../../src/client/membership.ts";
 import type { Graces } from "../support/check-ledger.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
-import { Crew, now } from "./crew.ts";
+import { Crew } from "./crew.ts";
 
 /** What a run's workers have to know. */
 export interface KillRun {

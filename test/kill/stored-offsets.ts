@@ -1,7 +1,7 @@
 import type { Broker } from "ottla/broker";
+import { now } from "../../examples/flights/wall-clock.ts";
 import type { Kafka } from "../../src/client/kafka.ts";
 import type { LedgerEntry } from "../support/ledger.ts";
-import { now } from "./crew.ts";
 import { readCommitted } from "./read-committed.ts";
 
 const OFFSETS = "__consumer_offsets";

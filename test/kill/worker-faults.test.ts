@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { type TestContext, test } from "node:test";
+import { now } from "../../examples/flights/wall-clock.ts";
 import type { GroupProtocol } from "../../src/client/membership.ts";
 import { checkLedger } from "../support/check-ledger.ts";
-import { now } from "./crew.ts";
 import { FaultRun, GRACES } from "./fault-run.ts";
 import { faultSite, IS_LONG, PROTOCOLS } from "./fault-site.ts";
 import { startJobLoad } from "./job-load.ts";

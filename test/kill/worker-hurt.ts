@@ -1,4 +1,5 @@
-import { type Crew, now } from "./crew.ts";
+import { now } from "../../examples/flights/wall-clock.ts";
+import type { Crew } from "./crew.ts";
 import type { FaultRun } from "./fault-run.ts";
 
 /** Hurts the crew of a run, and resolves once it has got over that, with as many workers as before. */

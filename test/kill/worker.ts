@@ -5,6 +5,7 @@
 import { appendFileSync } from "node:fs";
 import process from "node:process";
 import { createApp, type Job, type RunningJob } from "ottla";
+import { now } from "../../examples/flights/wall-clock.ts";
 import { detouring } from "../support/detouring.ts";
 import type { LedgerNote } from "../support/ledger.ts";
 import { QUIET } from "../support/quiet-logger.ts";
@@ -18,7 +19,6 @@ const [name, json] = process.argv.slice(2);
 if (name === undefined || json === undefined) throw new Error("usage: worker.ts NAME SETTINGS");
 const run: KillRun = JSON.parse(json);
 
-const now = (): number => performance.timeOrigin + performance.now();
 let lastNote = 0;
 const note = (entry: LedgerNote, at = now()): void => {
   lastNote = at;

@@ -43,7 +43,7 @@ export class ProjectCopy {
   }
 
   async passes(tests: readonly string[]): Promise<boolean> {
-    const { code } = await this.run(["--test", ...tests]);
+    const { code } = await this.run(["--import=./test/support/light-runner.ts", "--test", ...tests]);
     return code === 0;
   }
 
