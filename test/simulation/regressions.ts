@@ -4,7 +4,7 @@ import type { Script } from "./simulate.ts";
 
 const SHAPE: Shape = {
   ...{ protocols: ["classic"], isStatic: false, lanes: undefined, isJudged: false, whenExhausted: "block" },
-  ...{ commitInterval: 0, latency: 0, isTicking: false, fetchWait: 500, workers: 0 },
+  ...{ commitInterval: 0, latency: 0, isTicking: false, fetchWait: 500, requestTimeout: 5_000, workers: 0 },
 };
 const SPEC: JobSpec = {
   ...{ queue: "jobs", takes: 0, fails: 0, hasRule: false, isDiscarded: false, steps: [], handsOver: false },

@@ -24,6 +24,8 @@ export interface Shape {
   readonly isTicking: boolean;
   /** How long (virtual ms) a fetch waits for jobs. */
   readonly fetchWait: number;
+  /** How long (ms) any other answer is waited for. */
+  readonly requestTimeout: number;
   /** Workers that are there at the start. */
   readonly workers: number;
 }
@@ -59,6 +61,8 @@ export const shape: fc.Arbitrary<Shape> = fc.record({
   isTicking: fc.nat(2).map((n) => n === 0),
   // Polls that find nothing are most of what is simulated: where they are few, the same time has more runs.
   fetchWait: fc.nat(7).map((n) => (n === 0 ? 500 : 4_000)),
+  // Where it is long, connections that are half open are found before.
+  requestTimeout: fc.constantFrom(5_000, 5_000, 30_000),
   workers: fc.nat(3),
 });
 

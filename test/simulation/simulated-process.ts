@@ -63,7 +63,7 @@ export class SimulatedProcess {
     const { shape } = host;
     this.app = createApp({
       ...{ group: GROUP, logger: QUIET, scheduledMessagesTopics: ["later"] },
-      kafka: { clientId: name, requestTimeout: "5s" },
+      kafka: { clientId: name, requestTimeout: shape.requestTimeout },
       queues: { jobs: queueOptions(shape, "jobs"), loose: queueOptions(shape, "loose") },
     });
     const [{ addresses: brokers }, fetchWait] = [host.cluster.broker, () => shape.fetchWait];
