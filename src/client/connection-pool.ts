@@ -64,11 +64,14 @@ export class ConnectionPool {
   /** Addresses that are asked whether they answer anybody. */
   readonly #probed = new Set<string>();
   readonly #closing = new AbortController();
-  #isClosed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#events = options.events ?? new ClientEventHub();
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   /** An open connection; calls at the same time share one attempt, and a failed one is not repeated before its backoff. */
@@ -144,13 +147,12 @@ export class ConnectionPool {
   #silent(address: Address): void {
     this.#options.silent?.();
     const broker = formatAddress(address);
-    const here = (): Connection[] => this.#opened(broker);
-    if (this.#probed.has(broker) || !here().some(({ line }) => line.isOverdue)) return;
+    if (this.#probed.has(broker) || !this.#opened(broker).some(({ line }) => line.isOverdue)) return;
     this.#probed.add(broker);
     const probe = { ...this.#options, address, signal: this.#closing.signal };
     const done = (): void => void this.#probed.delete(broker);
     // Where nobody is let in just now, it is not the old connections' fault.
-    closeHalfOpen(probe, { here, all: () => this.#opened() }).then(done, done);
+    closeHalfOpen(probe, () => this.#opened()).then(done, done);
   }
 
   /** What was counted, by address. */
@@ -158,10 +160,10 @@ export class ConnectionPool {
     return [...this.#monitors].map(([broker, monitor]) => monitor.statistics(this.#opened(broker)));
   }
 
-  /** To one address, or to all. */
+  /** To one broker, or to all. */
   #opened(broker?: string): Connection[] {
-    const meant = [...this.#slots].filter(([key]) => broker === undefined || key.startsWith(`${broker}|`));
-    return meant.flatMap(([, { open }]) => open ?? []);
+    const all = [...this.#slots.values()].flatMap(({ open }) => open ?? []);
+    return broker === undefined ? all : all.filter((connection) => connection.broker === broker);
   }
 
   /** Closes the connections of one role, and forgets them. */
@@ -202,7 +204,6 @@ export class ConnectionPool {
 
   /** Closes every connection, and gives up those being opened; requests in flight reject. */
   close(): void {
-    this.#isClosed = true;
     this.#closing.abort();
     for (const slot of this.#slots.values()) {
       slot.giveUp?.abort();

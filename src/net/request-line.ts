@@ -125,7 +125,7 @@ export class RequestLine implements LineState {
       return;
     }
     pending.timer = clock.timer(patience, () => {
-      if (this.silence >= LONG_SILENCE) this.#host.silent();
+      if (this.isSilent) this.#host.silent();
       this.#watch(pending, timeout, LONG_SILENCE, waited + patience);
     });
   }
