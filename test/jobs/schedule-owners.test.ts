@@ -67,7 +67,7 @@ underBoth(
       for (const { api, nth } of MOMENTS) {
         const { bench, scene } = await startScheduleScene(t);
         const enqueuer = scene.process("enqueuer");
-        await scene.remindMany(enqueuer, 400, { from: 5_000, to: 8_000 });
+        await scene.remindMany(enqueuer, 1_200, { from: 5_000, to: 8_000 });
         const [first, second] = [scene.process("first"), scene.process("second")];
         let seen = 0;
         // The request counts, or never arrives: its sender hears nothing more.
@@ -79,8 +79,8 @@ underBoth(
         await first.work();
         await bench.until(() => first.clock.frozen, 30_000);
         await second.work();
-        await bench.until(() => scene.ran.length >= 400 && scene.left().size === 0, 120_000);
-        assertEachOnce(scene, 400, (n) => 5_000 + 7.5 * n - 1);
+        await bench.until(() => scene.ran.length >= 1_200 && scene.left().size === 0, 120_000);
+        assertEachOnce(scene, 1_200, (n) => 5_000 + 2.5 * n - 1);
       }
   },
 );
