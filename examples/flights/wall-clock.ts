@@ -14,15 +14,11 @@ export function wallClock(
 ): () => number {
   const end = monotonic() + COMPARED;
   let origin = Number.NEGATIVE_INFINITY;
-  let isSure = false;
-  for (let before = monotonic(); before < end || !isSure; ) {
+  for (let before = monotonic(); before < end || !Number.isFinite(origin); ) {
     const whole = date();
     const after = monotonic();
     // The date comes in whole milliseconds: the largest difference is the one that was read as it changed.
-    if (after - before < AT_ONCE) {
-      origin = Math.max(origin, whole - before);
-      isSure = true;
-    }
+    if (after - before < AT_ONCE) origin = Math.max(origin, whole - before);
     before = after;
   }
   return () => origin + monotonic();

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { numberOption } from "../support/number-option.ts";
 import type { Runtime } from "../support/runtime-arguments.ts";
-import { FAULTS, type FaultKind } from "./choose-faults.ts";
+import { FAULT_KINDS, type FaultKind } from "./choose-faults.ts";
 
 export const USAGE: string = `Attacks workers on three Kafka brokers, and checks everything that Ottla guarantees.
 
@@ -14,7 +14,7 @@ npm run chaos -- --minutes N     for so long; default 30. A folder that has roun
       --seed SEED                what the faults are chosen by; default: the folder's, or one at random
       --runtimes node,deno,bun   of the workers, in turn; default: those that are installed
       --workers COUNT            default 4
-      --faults KIND,KIND         these alone: ${Object.keys(FAULTS).join(", ")}
+      --faults KIND,KIND         these alone: ${FAULT_KINDS.join(", ")}
 `;
 
 export interface ChaosOptions {
@@ -37,7 +37,6 @@ const OPTIONS = {
   ...{ workers: TEXT, faults: TEXT, help: FLAG },
 } as const;
 const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
-const KINDS = Object.keys(FAULTS) as FaultKind[];
 const MOST_SEED = 2 ** 31 - 1;
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -58,7 +57,7 @@ export function readOptions(args: readonly string[], environment: Environment): 
     seed: numberOption("seed", values.seed, undefined, { most: MOST_SEED, isWhole: true }),
     runtimes: values.runtimes === undefined ? undefined : namesOf("runtimes", values.runtimes, RUNTIMES),
     workers: numberOption("workers", values.workers, 4, { least: 2, most: 6, isWhole: true }),
-    faults: values.faults === undefined ? undefined : namesOf("faults", values.faults, KINDS),
+    faults: values.faults === undefined ? undefined : namesOf("faults", values.faults, FAULT_KINDS),
   };
 }
 

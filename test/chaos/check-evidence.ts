@@ -1,7 +1,7 @@
 import { partitionForKey } from "../../protocol/murmur2.ts";
 import { GRACES } from "../kill/fault-run.ts";
 import { miscounted, rerunsAfterRelease } from "../kill/run-checks.ts";
-import { checkLedger } from "../support/check-ledger.ts";
+import { checkLedger, UNANSWERED } from "../support/check-ledger.ts";
 import { checkSchedules } from "../support/check-schedules.ts";
 import { MAX_RETRIES } from "./chaos-run.ts";
 import { checkRows } from "./check-rows.ts";
@@ -115,14 +115,11 @@ function checkHanded({ jobs, handed }: Pick<Evidence, "jobs" | "handed">): strin
   ];
 }
 
-/**
- * Milliseconds. Where brokers do not answer, the last commit, the goodbye to the group, and transactions that are
- * open have five seconds each; and a busy machine takes its time to end a process.
- */
-const CLOSING_SLACK = 3 * 5_000 + 2_000;
+/** A busy machine takes its time (ms) to end a process. */
+const CLOSING_SLACK = 2_000;
 
 function checkClosings({ closings }: Pick<Evidence, "closings">): string[] {
   return closings
-    .filter((ms) => ms > GRACES.shutdownTimeout + CLOSING_SLACK)
+    .filter((ms) => ms > GRACES.shutdownTimeout + UNANSWERED + CLOSING_SLACK)
     .map((ms) => `S8.9 a worker took ${ms} ms to close`);
 }

@@ -4,12 +4,11 @@ import { fileURLToPath } from "node:url";
 import { chanceOf } from "../../src/testing/chance.ts";
 import { seedOfRound } from "./chance.ts";
 import { readOptions } from "./chaos-options.ts";
-import { chooseFaults, FAULTS, type Fault, type FaultKind } from "./choose-faults.ts";
+import { chooseFaults, FAULT_KINDS, FAULTS, type Fault, type FaultKind } from "./choose-faults.ts";
 
-const KINDS = Object.keys(FAULTS) as FaultKind[];
 const SESSION = 3_000;
 
-function choose(seed: number, count: number, kinds: readonly FaultKind[] = KINDS): Fault[][] {
+function choose(seed: number, count: number, kinds: readonly FaultKind[] = FAULT_KINDS): Fault[][] {
   const random = chanceOf(seed);
   return Array.from({ length: count }, () => chooseFaults(random, { kinds, session: SESSION }));
 }
@@ -24,7 +23,7 @@ describe("the choice of faults", () => {
 
   test("has every kind, alone and beside others, and never two that do not go together", () => {
     const all = choose(1, 3_000);
-    for (const kind of KINDS) {
+    for (const kind of FAULT_KINDS) {
       const own = all.filter((faults) => faults.some((fault) => fault.kind === kind));
       assert.ok(
         own.some(({ length }) => length === 1),

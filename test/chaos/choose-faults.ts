@@ -19,6 +19,7 @@ export const FAULTS = {
 } as const;
 
 export type FaultKind = keyof typeof FAULTS;
+export const FAULT_KINDS: readonly FaultKind[] = Object.keys(FAULTS) as readonly FaultKind[];
 type Where = (typeof FAULTS)[FaultKind]["where"];
 
 /** A fault as it was chosen. Where it hits is a fraction of all there are then. */

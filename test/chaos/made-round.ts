@@ -1,5 +1,5 @@
 import { chanceOf } from "../../src/testing/chance.ts";
-import { chooseFaults, FAULTS, type FaultKind } from "./choose-faults.ts";
+import { chooseFaults, FAULT_KINDS, FAULTS } from "./choose-faults.ts";
 import type { RoundRecord } from "./round-record.ts";
 
 /** A round as it could have been. */
@@ -8,7 +8,7 @@ export function madeRound(round: number, changes: Partial<RoundRecord> = {}): Ro
   const took = 160_000 + Math.floor(random() * 90_000);
   const passages: RoundRecord["passages"][number][] = [];
   for (let from = 4_000; from < took - 40_000; ) {
-    const faults = chooseFaults(random, { kinds: Object.keys(FAULTS) as FaultKind[], session: 3_000 });
+    const faults = chooseFaults(random, { kinds: FAULT_KINDS, session: 3_000 });
     const over = from + Math.max(...faults.map(({ ms }) => ms));
     const recovery = Math.floor(random() ** 3 * 12_000);
     const to = over + recovery + 500;

@@ -4,7 +4,7 @@ import { chanceOf } from "../../src/testing/chance.ts";
 import { ChaosRun, type RunPlan } from "./chaos-run.ts";
 import { type ChaosSite, SiteError } from "./chaos-site.ts";
 import { checkEvidence } from "./check-evidence.ts";
-import { chooseFaults, FAULTS, type Fault, type FaultKind } from "./choose-faults.ts";
+import { chooseFaults, FAULT_KINDS, type Fault, type FaultKind } from "./choose-faults.ts";
 import { type FaultScene, type Passage, passThrough, rest } from "./do-fault.ts";
 import { type Evidence, readEvidence } from "./evidence.ts";
 import { makeRecord, type RoundFrame } from "./make-record.ts";
@@ -93,7 +93,7 @@ async function attack(run: ChaosRun, plan: RoundPlan, passages: Passage[]): Prom
   }
 }
 
-function possible(site: ChaosSite, kinds = Object.keys(FAULTS) as readonly FaultKind[]): readonly FaultKind[] {
+function possible(site: ChaosSite, kinds: readonly FaultKind[] = FAULT_KINDS): readonly FaultKind[] {
   return site.pause === undefined ? kinds.filter((kind) => kind !== "brokerPause") : kinds;
 }
 

@@ -1,4 +1,4 @@
-import { FAULTS, type FaultKind } from "./choose-faults.ts";
+import { FAULT_KINDS, type FaultKind } from "./choose-faults.ts";
 import type { RoundCounts, RoundRecord } from "./round-record.ts";
 import { playedOf, type StateLine } from "./run-state.ts";
 
@@ -50,7 +50,7 @@ export function sumUp(rounds: readonly StateLine[]): RunSums {
     took: played.reduce((sum, { took }) => sum + took, 0),
     counts: { ...NOTHING, ...counts },
     faults: passages.reduce((sum, { faults }) => sum + faults.length, 0),
-    kinds: (Object.keys(FAULTS) as FaultKind[]).map((kind) => sumKind(kind, passages)),
+    kinds: FAULT_KINDS.map((kind) => sumKind(kind, passages)),
     ...{ byRuntime: maps((round) => round.byRuntime), failures: maps((round) => round.failures) },
     ...{ verdicts: maps((round) => round.verdicts), problems: maps((round) => round.problems) },
     closings: played.flatMap(({ closings }) => closings).sort(ascending),

@@ -4,6 +4,7 @@ import type { RunningJob } from "../../src/jobs/job-options.ts";
 import type { ScheduledMessage } from "../../src/jobs/schedule-message.ts";
 import { sleep } from "../../src/net/clock.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+import { UNANSWERED } from "../support/check-ledger.ts";
 import type { AskedRequest } from "../support/check-schedules.ts";
 import { Ledger, type LedgerNote } from "../support/ledger.ts";
 import { MemoryCluster } from "../support/memory-cluster.ts";
@@ -308,5 +309,4 @@ export class SimulatedWorld implements ProcessHost {
   }
 }
 
-/** The deadline of a shutdown, and 5 s each for the last commit, the goodbye and open transactions that no broker answers. */
-const MOST_FOR_SHUTDOWN = GRACES.shutdownTimeout + 15_000;
+const MOST_FOR_SHUTDOWN = GRACES.shutdownTimeout + UNANSWERED;

@@ -7,6 +7,12 @@ export interface Graces {
   readonly shutdownTimeout: number;
 }
 
+/**
+ * How long (ms) a shutdown may take beyond its deadline where brokers do not answer: the last commit, the goodbye to the
+ * group, and transactions that are open have 5 s each.
+ */
+export const UNANSWERED = 15_000;
+
 type Of<W extends LedgerEntry["what"]> = Extract<LedgerEntry, { readonly what: W }>;
 type InPartition = Extract<LedgerEntry, { readonly topic: string }>;
 type Say = (rule: string, problem: string) => void;
