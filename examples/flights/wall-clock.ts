@@ -1,27 +1,29 @@
-/** How long (ms) the two clocks are compared. */
-const COMPARED = 3;
-/** Readings that lie farther apart (ms) have been interrupted. */
-const AT_ONCE = 0.05;
+/** Readings that lie farther apart (ms) have been interrupted; a machine that never reads faster is given longer and longer. */
+const AT_ONCE = 0.02;
+const LONGER = 1.05;
 
 /**
  * The time in milliseconds since 1970, with fractions, the same in all processes of a machine; it never goes back.
  * `performance.timeOrigin` would not do: it is off by as long as a process had to wait for its turn while it started,
- * which on a busy machine has been a second.
+ * which on a busy machine has been a second. Dates come in whole milliseconds: so it is waited until one changes, without
+ * an interruption just then.
  */
 export function wallClock(
   date: () => number = Date.now,
   monotonic: () => number = () => performance.now(),
 ): () => number {
-  const end = monotonic() + COMPARED;
-  let origin = Number.NEGATIVE_INFINITY;
-  for (let before = monotonic(); before < end || !Number.isFinite(origin); ) {
+  let atOnce = AT_ONCE;
+  let last = Number.NaN;
+  let [earlier, before] = [monotonic(), monotonic()];
+  for (;;) {
     const whole = date();
     const after = monotonic();
-    // The date comes in whole milliseconds: the largest difference is the one that was read as it changed.
-    if (after - before < AT_ONCE) origin = Math.max(origin, whole - before);
-    before = after;
+    if (whole > last) {
+      if (after - earlier < atOnce) return () => whole - before + monotonic();
+      atOnce *= LONGER;
+    }
+    [last, earlier, before] = [whole, before, after];
   }
-  return () => origin + monotonic();
 }
 
 /** The time of this machine. */
