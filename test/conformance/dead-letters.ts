@@ -124,10 +124,13 @@ export function deadLettersConformance(target: Target): void {
     await worker.close();
     await outside.skip(place, { deadLetter: dead });
     assert.deepEqual(await outside.blocked(), []);
-    const letters = await outside.dead.list({ topic: dead });
-    assert.deepEqual(
-      letters.map(({ job: name, origin }) => [name, origin]),
-      [["fail", { topic: queue, partition: 0, offset: 0 }]],
-    );
+    // Its transaction has ended, which each partition's leader learns in its own time.
+    await eventually(async () => {
+      const letters = await outside.dead.list({ topic: dead });
+      assert.deepEqual(
+        letters.map(({ job: name, origin }) => [name, origin]),
+        [["fail", { topic: queue, partition: 0, offset: 0 }]],
+      );
+    });
   });
 }

@@ -68,6 +68,27 @@ test("S4.4 S4.5 from outside a blocked job goes into a dead letter topic in one 
   );
 });
 
+test("S4.4 from outside a job is skipped once everybody sees so, which is later than its transaction ends", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 1, d: 1 } });
+  await blocked(bench, ["bad"]);
+  const { app } = outside(bench);
+  const release = bench.broker.faults.holdMarkers();
+  let [hasEnded, isSkipped] = [false, false];
+  bench.broker.observe(({ api }) => {
+    hasEnded ||= api === "EndTxn";
+  });
+  const skipped = app.skip(at(0)).then(() => {
+    isSkipped = true;
+  });
+  await bench.until(() => hasEnded);
+  await bench.time.advance(1_000);
+  assert.equal(isSkipped, false);
+  assert.equal((await bench.run(app.blocked())).length, 1);
+  release();
+  await bench.run(skipped);
+  assert.deepEqual(await bench.run(app.blocked()), []);
+});
+
 test("S4.4 a blocked job is tried again at a time, or now", async (t) => {
   const bench = await startWorkerBench(t, { topics: { q: 1, d: 1 } });
   await blocked(bench, ["bad"]);
