@@ -42,7 +42,7 @@ async function hunt(copy: ProjectCopy, { file, find, put, caughtBy }: Mutation):
   const restore = await copy.plant(file, mutated);
   try {
     if (caughtBy === undefined) return await copy.simulate(SEEDS);
-    return (await copy.passes([`test/${caughtBy}`])) ? undefined : `\`${caughtBy}\``;
+    return (await copy.passes(`test/${caughtBy}`)) ? undefined : `\`${caughtBy}\``;
   } finally {
     await restore();
   }
