@@ -9,6 +9,7 @@ import { findRuntime } from "../support/runtime-program.ts";
 import { seedOfRound } from "./chance.ts";
 import { type ChaosOptions, readOptions, USAGE } from "./chaos-options.ts";
 import { BROKERS, type ChaosSite, realSite, SiteError } from "./chaos-site.ts";
+import { checkPort } from "./check-port.ts";
 import { endLeftOver } from "./left-over.ts";
 import { playRound } from "./play-round.ts";
 import { reportPage } from "./report.ts";
@@ -37,6 +38,7 @@ async function main(): Promise<boolean> {
   try {
     const state = new RunState(folder);
     await endLeftOver(folder, options.script);
+    await checkPort(options.port);
     const runtimes = await installed(options);
     const cluster = { script: options.script, port: options.port, version: options.kafkaVersion };
     const site = await realSite(cluster, join(folder, "cluster"));
