@@ -77,7 +77,8 @@ export interface App {
   blocked(): Promise<BlockedJob[]>;
   /**
    * Lets a job go that holds its partition: into the topic `deadLetter`, or nowhere. In a process whose worker has that
-   * partition, or in any while the group has no workers. Rejects with a `NotBlockedError` where there is no such job.
+   * partition, or in any while the group has no workers. Resolves once that is committed, and `blocked` does not tell of
+   * the job any more. Rejects with a `NotBlockedError` where there is no such job.
    */
   skip(place: RecordPlace, options?: SkipOptions): Promise<void>;
   /**

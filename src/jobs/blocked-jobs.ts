@@ -1,7 +1,10 @@
+import { Coordinator } from "../client/coordinator.ts";
+import { fetchOffsets } from "../client/group-offsets.ts";
 import type { AppState } from "./app-state.ts";
 import { checkOptions, within } from "./check-options.ts";
 import { decodeCommitMetadata } from "./commit-metadata.ts";
 import { InvalidOptionError } from "./errors.ts";
+import { ASK_TIMEOUT } from "./letter-partitions.ts";
 import { checkPlace, type RecordPlace } from "./record-place.ts";
 import { skipFromOutside } from "./skip-from-outside.ts";
 import { checkTopicName } from "./topic-name.ts";
@@ -56,6 +59,20 @@ export async function skipJob(app: AppState, place: unknown, options: unknown): 
   if (to === from.topic || (to !== undefined && app.registry.queues.includes(to)))
     throw new InvalidOptionError("skip.deadLetter", `"${to}" is a queue of the app: the job would be run again`);
   const worker = [...app.workers].find((each) => each.has(from));
-  if (worker === undefined) return skipFromOutside(app, from, to);
-  await worker.skip(from, to);
+  if (worker === undefined) await skipFromOutside(app, from, to);
+  else await worker.skip(from, to);
+  await untilSeen(app, from);
+}
+
+/**
+ * A transaction's end is answered before the group's offsets show it: {@link blockedJobs} might still tell of the job.
+ * Where it cannot be seen, it is skipped all the same.
+ */
+async function untilSeen(app: AppState, place: RecordPlace): Promise<void> {
+  try {
+    const coordinator = new Coordinator(app.slot.use().kafka.cluster, app.settings.group!);
+    await fetchOffsets(coordinator, [place], ASK_TIMEOUT);
+  } catch {
+    // As above.
+  }
 }

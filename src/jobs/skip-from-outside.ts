@@ -83,9 +83,6 @@ async function skip(
   const records = to === undefined ? [] : [deadLetter(record, place, to, error)];
   if (!(await visit.move(visited, { records, commit, offsets: [place.offset] })))
     throw new NotBlockedError(placeText(place), "a worker that has just started has it");
-  // A transaction's end is answered before the group's offsets show it: `app.blocked()` would still tell of the job.
-  // Where this fails, it is skipped all the same.
-  await visit.committed(place).catch(() => {});
   await tell(app, place, record, attempt, error, to);
 }
 

@@ -253,9 +253,12 @@ export class Worker implements PartitionHolder {
     return this.#executors.get(place) !== undefined;
   }
 
-  /** @internal For `app.skip`. */
+  /** @internal For `app.skip`. Resolves once it is committed. */
   async skip(place: RecordPlace, topic: string | undefined): Promise<void> {
-    await this.#executors.get(place)?.skip(place.offset, topic);
+    const executor = this.#executors.get(place);
+    if (executor === undefined) return;
+    await executor.skip(place.offset, topic);
+    await this.#committer.flush(executor);
   }
 
   /** Starts nothing any more, and keeps its partitions: what runs may end. Resolves once nothing runs. */

@@ -248,6 +248,32 @@ test("S4.4 app.skip lets the job go that blocks its partition, to nowhere or int
   await assert.rejects(bench.run(process.app.skip(at(2))), { name: "NotBlockedError" });
 });
 
+test("S4.4 a job is skipped once everybody sees so: what is finished is committed, and its transaction over", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 1, d: 1 } });
+  const process = bench.process("w", { queues: { q: { backoff } } }).job("q", () => {
+    throw new Error("never works");
+  });
+  await process.work({ commitInterval: "1h" });
+  await bench.produce("q", 0, ["bad", "worse"]);
+  const { app } = process;
+  await bench.until(() => process.seen("blocked").some(({ job }) => job.offset === 0));
+  await bench.run(app.skip({ topic: "q", partition: 0, offset: 0 }));
+  assert.equal(bench.committed("q", 0)!.offset, 1);
+
+  await bench.until(() => process.seen("blocked").some(({ job }) => job.offset === 1));
+  const release = bench.broker.faults.holdMarkers();
+  let isSkipped = false;
+  const skipped = app.skip({ topic: "q", partition: 0, offset: 1 }, { deadLetter: "d" }).then(() => {
+    isSkipped = true;
+  });
+  await bench.until(() => process.seen("dead").length === 1);
+  await bench.time.advance(1_000);
+  assert.equal(isSkipped, false);
+  release();
+  await bench.run(skipped);
+  assert.deepEqual(await bench.run(app.blocked()), []);
+});
+
 for (const [how, options] of Object.entries({ "": {}, ", in lanes": { virtualPartitions: { max: 2 } } })) {
   test(`S4.4 S8.1 a job that is skipped twice at once is let go once, and no other with it${how}`, async (t) => {
     const bench = await startWorkerBench(t);
