@@ -14,14 +14,14 @@ import { RUNTIME } from "./support/runtime-arguments.ts";
  */
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 /** More than there are cores: some tests wait for other processes. */
-const PARTS = Math.max(6, 2 * availableParallelism());
+const PARTS = Math.min(16, Math.max(6, 2 * availableParallelism()));
 const OPTION = /^-/;
 const TEST_FILE = /\.test\.ts$/;
 
 const RUNNERS: Readonly<Record<typeof RUNTIME, readonly string[]>> = {
   node: [
     "--conditions=ottla-source",
-    `--import=${new URL("support/light-runner.ts", import.meta.url)}`,
+    `--import=${new URL("support/test-process.ts", import.meta.url)}`,
     ...["--test", `--test-concurrency=${PARTS}`],
   ],
   deno: ["test", "-A", "--no-check", "--parallel", "--config", join(ROOT, "deno.json")],
