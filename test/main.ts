@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, sep } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { RUNTIME } from "./support/runtime-arguments.ts";
+import { argumentsFor, RUNTIME } from "./support/runtime-arguments.ts";
 
 /*
  * Runs the tests in a few processes beside each other. In a process of its own, as the runners would have it, most files
@@ -15,12 +15,10 @@ import { RUNTIME } from "./support/runtime-arguments.ts";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 /** More than there are cores: some tests wait for other processes. */
 const PARTS = Math.min(16, Math.max(6, 2 * availableParallelism()));
-const OPTION = /^-/;
-const TEST_FILE = /\.test\.ts$/;
 
 const RUNNERS: Readonly<Record<typeof RUNTIME, readonly string[]>> = {
   node: [
-    "--conditions=ottla-source",
+    ...argumentsFor("node"),
     `--import=${new URL("support/test-process.ts", import.meta.url)}`,
     ...["--test", `--test-concurrency=${PARTS}`],
   ],
@@ -28,10 +26,11 @@ const RUNNERS: Readonly<Record<typeof RUNTIME, readonly string[]>> = {
   bun: ["test", `--parallel=${PARTS}`, "--timeout=120000"],
 };
 
+/** The test files whose paths begin so. */
 function filesAt(places: readonly string[]): string[] {
   const all = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" });
-  const paths = all.filter((path) => TEST_FILE.test(path)).map((path) => `test/${path.replaceAll(sep, "/")}`);
-  return paths.filter((path) => places.length === 0 || places.some((place) => path.startsWith(place))).sort();
+  const paths = all.map((path) => `test/${path.replaceAll(sep, "/")}`).filter((path) => path.endsWith(".test.ts"));
+  return paths.filter((path) => places.some((place) => path.startsWith(place))).sort();
 }
 
 /** Deals the files out, so that neighbours, which often take equally long, are in different parts. */
@@ -45,11 +44,11 @@ function writeParts(folder: string, files: readonly string[]): string[] {
 }
 
 const args = process.argv.slice(2);
-const places = args.filter((arg) => !OPTION.test(arg));
-const files = filesAt(places);
+const options = args.filter((arg) => arg.startsWith("-"));
+const places = args.filter((arg) => !options.includes(arg));
+const files = filesAt(places.length > 0 ? places : ["test/"]);
 if (files.length === 0) throw new Error(`no test file's path begins with ${places.join(" or ")}`);
 const folder = mkdtempSync(join(tmpdir(), "ottla-tests-"));
-const options = args.filter((arg) => OPTION.test(arg));
 const { NODE_COMPILE_CACHE = join(ROOT, "node_modules/.cache/compiled"), NODE_OPTIONS = "" } = process.env;
 const child = spawn(process.execPath, [...RUNNERS[RUNTIME], ...options, ...writeParts(folder, files)], {
   cwd: ROOT,

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { numberOption } from "../support/number-option.ts";
-import { RUNTIME_ARGUMENTS } from "../support/runtime-arguments.ts";
+import { RUNTIME, RUNTIME_ARGUMENTS } from "../support/runtime-arguments.ts";
 import { playSeed, scriptOf } from "./seeds.ts";
 import { type Script, type SimulationResult, simulate } from "./simulate.ts";
 import { Trace } from "./trace.ts";
@@ -100,9 +100,11 @@ async function inProcesses(processes: number): Promise<boolean> {
   const first = numberOf("from", Math.floor(Math.random() * (MOST_SEEDS / 2)));
   const seeds = values.seeds === undefined ? [] : ["--seeds", String(Math.ceil(numberOf("seeds", 0) / processes))];
   const minutes = values.minutes === undefined ? [] : ["--minutes", values.minutes];
+  // With the flags that this one was given, of memory too.
+  const flags = RUNTIME === "node" ? process.execArgv : RUNTIME_ARGUMENTS;
   const results = Array.from({ length: processes }, (_, i) => {
     const args = ["--from", String(first + i), "--step", String(processes), ...seeds, ...minutes];
-    const child = spawn(process.execPath, [...RUNTIME_ARGUMENTS, process.argv[1]!, ...args], { stdio: "inherit" });
+    const child = spawn(process.execPath, [...flags, process.argv[1]!, ...args], { stdio: "inherit" });
     return new Promise<boolean>((resolve) => child.once("exit", (code) => resolve(code === 0)));
   });
   return (await Promise.all(results)).every(Boolean);
