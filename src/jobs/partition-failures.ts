@@ -1,6 +1,7 @@
 import type { ProducerRecord } from "../client/producer-record.ts";
 import { afterDiscard } from "./after-discard.ts";
 import { backoffWait } from "./backoff.ts";
+import { BlockedNotices } from "./blocked-notices.ts";
 import type { FailingJob } from "./commit-metadata.ts";
 import { UnreadableRecordError } from "./errors.ts";
 import type { JobInfo } from "./events.ts";
@@ -61,16 +62,6 @@ export interface ParkingPlace {
   finishing(offset: number): FinishingMove | undefined;
 }
 
-/** How often (ms) that is said. */
-const BLOCKED_EVERY = 60_000;
-
-interface BlockedJob {
-  readonly since: number;
-  readonly job: JobInfo;
-  readonly error: unknown;
-  toldAt: number;
-}
-
 /** Decides what becomes of the jobs of one partition that fail (S4), and keeps what the next owner has to know of them. */
 export class PartitionFailures {
   readonly #context: WorkerContext;
@@ -81,7 +72,7 @@ export class PartitionFailures {
   #book = new FailureBook();
   /** Jobs that this process cannot run yet, by offset: since when (monotonic ms), and how often that was found. */
   readonly #unknown = new Map<number, { readonly since: number; waits: number }>();
-  readonly #blocked = new Map<number, BlockedJob>();
+  readonly #blocked: BlockedNotices;
   /** The suspect that runs alone, and its failures before. */
   #alone: { readonly offset: number; readonly before: FailureCounts } | undefined;
 
@@ -89,6 +80,7 @@ export class PartitionFailures {
     this.#context = context;
     this.#source = source;
     this.#steps = steps;
+    this.#blocked = new BlockedNotices(context.clock, context.events);
   }
 
   begin(failing: readonly FailingJob[]): void {
@@ -140,7 +132,7 @@ export class PartitionFailures {
   finished(offset: number): void {
     this.#book.forget(offset);
     this.#unknown.delete(offset);
-    this.#blocked.delete(offset);
+    this.#blocked.forget(offset);
     if (this.#alone?.offset === offset) this.#alone = undefined;
     this.#steps.forget(offset);
   }
@@ -149,7 +141,7 @@ export class PartitionFailures {
   resumes({ record: { offset }, job }: FailedAttempt, wait = 0): FailureCounts {
     const counts = this.countsOf(offset, job);
     if (this.#alone?.offset === offset) this.#alone = undefined;
-    this.#blocked.delete(offset);
+    this.#blocked.forget(offset);
     if (this.parking?.has(offset) === true) return counts;
     if (wait === 0 && counts.attempt === 0) this.#book.forget(offset);
     else this.#book.set(offset, counts, wait === 0 ? 0 : Math.ceil(this.#context.clock.now() + wait));
@@ -159,8 +151,9 @@ export class PartitionFailures {
   forgetBelow(offset: number): void {
     this.#book.forgetBelow(offset);
     // One that is parked runs from there, wherever the partition stands.
-    for (const jobs of [this.#unknown, this.#blocked])
-      for (const each of jobs.keys()) if (each < offset && this.parking?.has(each) !== true) jobs.delete(each);
+    const isOver = (each: number): boolean => each < offset && this.parking?.has(each) !== true;
+    for (const each of this.#unknown.keys()) if (isOver(each)) this.#unknown.delete(each);
+    this.#blocked.forgetThose(isOver);
   }
 
   /** What ends a job that was running, alone, when its process died, and now once too often. */
@@ -229,7 +222,7 @@ export class PartitionFailures {
     this.#context.events.emit("retried", { job: this.#info(failure), wait });
     const isBlocked =
       verdict.outcome === "exhausted" || (verdict.why !== "rule" && unruled(verdict.counts) >= BLOCKED_FROM);
-    if (isBlocked && whenExhausted === "block") this.#blocks(failure);
+    if (isBlocked && whenExhausted === "block") this.#blocked.add(this.#info(failure), error);
     return { wait, isError: verdict.outcome === "exhausted" || verdict.why === "error", counts: verdict.counts };
   }
 
@@ -323,7 +316,7 @@ export class PartitionFailures {
   skip(record: BufferedRecord, topic: string | undefined): () => Promise<boolean> {
     const job = readJob(this.#source, record);
     const number = this.countsOf(record.offset, job).attempt;
-    const error = this.#blocked.get(record.offset)?.error ?? new JobSkippedError();
+    const error = this.#blocked.errorOf(record.offset) ?? new JobSkippedError();
     if (topic !== undefined) return () => this.#bury({ record, job, number, error, duration: 0 }, topic);
     return () =>
       this.discard({ record, job, number, error: new Discard("it was skipped", { cause: error }), duration: 0 });
@@ -349,25 +342,9 @@ export class PartitionFailures {
     events.emit("failed", { job: info, error, duration });
   }
 
-  #blocks(failure: FailedAttempt): void {
-    const { offset } = failure.record;
-    const before = this.#blocked.get(offset);
-    this.#blocked.set(offset, {
-      ...{ since: before?.since ?? this.#context.clock.now(), toldAt: before?.toldAt ?? Number.NEGATIVE_INFINITY },
-      ...{ job: this.#info(failure), error: failure.error },
-    });
-    this.tellBlocked();
-  }
-
   /** Says of each job that blocks its partition that it does, if it is time for that. */
   tellBlocked(): void {
-    if (this.#blocked.size === 0) return;
-    const now = this.#context.clock.monotonic();
-    for (const blocked of this.#blocked.values()) {
-      if (now - blocked.toldAt < BLOCKED_EVERY) continue;
-      blocked.toldAt = now;
-      this.#context.events.emit("blocked", { job: blocked.job, error: blocked.error, since: new Date(blocked.since) });
-    }
+    this.#blocked.tell();
   }
 }
 
