@@ -1,6 +1,6 @@
 import type { Cluster } from "../client/cluster.ts";
 import { ErrorCode } from "../client/error-code.ts";
-import { KafkaError, ProtocolError } from "../client/errors.ts";
+import { KafkaError, type LogTruncationError, ProtocolError } from "../client/errors.ts";
 import { groupBy } from "../client/group-by.ts";
 import type { GroupMember } from "../client/group-member.ts";
 import { listOffsets } from "../client/list-offsets.ts";
@@ -9,7 +9,7 @@ import { sleep } from "../net/clock.ts";
 import { OwnedRecurring } from "./owned-recurring.ts";
 import { PartitionExecutor, type ReleaseOptions } from "./partition-executor.ts";
 import { placeText } from "./record-place.ts";
-import { loadCommitted, loadEarliest, type StartPoint } from "./start-point.ts";
+import { beforeCut, loadCommitted, loadEarliest, type StartPoint } from "./start-point.ts";
 import type { LoadedState } from "./state-reader.ts";
 import { TakeOver } from "./take-over.ts";
 import type { WorkSettings } from "./work-options.ts";
@@ -19,6 +19,7 @@ import { JobsExpiredError, OffsetBeyondLogError } from "./worker-errors.ts";
 /** Milliseconds before offsets that could not be loaded are asked for again. */
 const LOAD_RETRY = 1_000;
 const RANGE_TIMEOUT = 30_000;
+const CUT = "the log was cut";
 
 type Executors = readonly PartitionExecutor[];
 type StartPoints = ReadonlyMap<string, StartPoint | Error>;
@@ -31,6 +32,8 @@ export class OwnedExecutors {
   readonly #executors = new Map<string, PartitionExecutor>();
   /** By topic: what was let go of because the topic was gone, whether or not the group knows yet. */
   readonly #gone = new Map<string, readonly TopicPartition[]>();
+  /** Where the log was cut under what a partition's executor before this one had fetched. */
+  readonly #cuts = new WeakMap<PartitionExecutor, number>();
   readonly #recurring: OwnedRecurring;
   readonly #takeOver: TakeOver;
   readonly #stop = new AbortController();
@@ -139,15 +142,30 @@ export class OwnedExecutors {
       return;
     }
     if (executor.state !== "loading") return;
+    const cut = this.#cuts.get(executor);
+    const start = cut === undefined ? point : beforeCut(point, cut);
     if (point.committed === undefined) events.emit("startedAtEarliest", { topic, partition });
     committer.add(executor, point.committed);
-    flow.add(executor, point.offset);
-    executor.begin(point, loaded);
+    flow.add(executor, start.offset);
+    executor.begin(start, loaded);
     this.#recurring.begin(executor, loaded);
+    // What is committed may be beyond the log that there is now.
+    if (cut !== undefined) committer.touch(executor, true);
   }
 
   #byLeader(executors: Executors): Iterable<Executors> {
     return groupBy(executors, ({ topic, partition }) => this.#cluster.metadata.leaderOf(topic, partition)).values();
+  }
+
+  /** The log was cut below what was fetched (KIP-320). */
+  truncated(place: TopicPartition, error: LogTruncationError): void {
+    const executor = this.get(place);
+    if (executor === undefined) return;
+    const during = "fetching jobs";
+    if (this.#context.queueOf(place.topic).onDataLoss === "stop" || error.divergingOffset === undefined)
+      return executor.stop(error, during);
+    this.#context.events.emit("error", { error, during, topic: executor.topic, partition: executor.partition });
+    if (executor.state === "running") this.#beginAnew([executor], CUT, error.divergingOffset);
   }
 
   /** The offset it should read from is not in the log. */
@@ -170,6 +188,7 @@ export class OwnedExecutors {
         const during = "reading on from what is committed";
         if (this.#context.queueOf(topic).onDataLoss === "stop") return executor.stop(error, during);
         events.emit("error", { error, during, topic, partition });
+        if (offset > end && executor.buffered > 0) return this.#beginAnew([executor], CUT, end);
         return this.#goOnAt(executor, offset < start ? start : end);
       } catch (error) {
         if (this.#stop.signal.aborted) return;
@@ -196,13 +215,20 @@ export class OwnedExecutors {
 
   /** Another topic has this name now: what is known of its partitions is void, and their offsets are loaded anew. */
   topicMadeAgain(topic: string): void {
-    const partitions = [...this]
-      .filter((executor) => executor.topic === topic && executor.state !== "draining")
-      .map(({ partition }) => ({ topic, partition }));
-    if (partitions.length === 0) return;
+    const owned = [...this].filter((executor) => executor.topic === topic && executor.state !== "draining");
+    if (owned.length > 0) this.#beginAnew(owned, "the topic was made again");
+  }
+
+  /**
+   * Other jobs come, or have come, at the offsets of those that it has, from `cut` on: none of them may count for what is
+   * committed. What runs is left over.
+   */
+  #beginAnew(executors: Executors, reason: string, cut?: number): void {
+    const partitions = executors.map(({ topic, partition }) => ({ topic, partition }));
     this.#context.events.emit("lost", { partitions });
-    this.lose(partitions, new DOMException("the topic was made again", "AbortError"));
+    this.lose(partitions, new DOMException(reason, "AbortError"));
     this.assign(partitions);
+    if (cut !== undefined) for (const each of partitions) this.#cuts.set(this.get(each)!, cut);
   }
 
   /** Nothing of a topic that was deleted can be committed: it is let go before the group takes it away. */

@@ -63,6 +63,13 @@ export async function loadEarliest(
   );
 }
 
+/** The same where the log was cut at `cut`: what is known of jobs from there on says nothing of those that came since. */
+export function beforeCut(point: StartPoint, cut: number): StartPoint {
+  const failing = point.failing.filter(({ offset }) => offset < cut);
+  const finished = point.finished.filter((offset) => offset < cut);
+  return { ...point, offset: Math.min(point.offset, cut), failing, finished };
+}
+
 /** A topic that is not known for a moment must not be taken for one that was made again: it is asked for. */
 async function loadTopicIds(
   cluster: Cluster,

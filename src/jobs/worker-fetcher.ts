@@ -52,6 +52,11 @@ export function workerFetcher(cluster: Cluster, parts: FetcherParts): Fetcher {
         if (reader === undefined) void executors.outOfRange(place, offset);
         else reader.outOfRange(place);
       },
+      truncated: (place, error) => {
+        const reader = readerOf(place.topic);
+        if (reader === undefined) executors.truncated(place, error);
+        else reader.failed(place, error);
+      },
       failed: (place, error) => failed(parts, readerOf(place.topic), place, error),
     },
   );

@@ -252,3 +252,28 @@ underBoth("S3.1 a partition without a leader holds up no other at the first star
   await bench.broker.faults.start(2);
   await bench.until(() => drained(bench));
 });
+
+underBoth(
+  "S8.1 S4.9 where the log is cut below what was fetched, no commit passes the jobs that come there",
+  async (t) => {
+    const bench = await startWorkerBench(t);
+    const process = bench
+      .process("w", { queues: { q: { onDataLoss: "continue" } } })
+      .job("q", (payload, _job, { sleep }: WorkerProcess) => (payload === "old" ? sleep(1_000) : undefined));
+    for (let i = 0; i < 3; i++) await bench.produce("q", 0, new Array(10).fill("old"));
+    await process.work({ maxBatchJobs: 30 });
+    await bench.until(() => bench.starts.length === 14);
+    bench.broker.faults.truncate("q", 0, 10);
+    await bench.until(() => process.seen("error").length > 0);
+    assert.match(String(process.seen("error")[0]!.error), /LogTruncationError.*from offset 10 on/);
+    await bench.produce("q", 0, ["new", "new"]);
+    const cutAt = bench.time.elapsed;
+    const news = (): number => bench.starts.filter(({ at, offset }) => at >= cutAt && offset >= 10).length;
+    await bench.until(() => {
+      assert.ok(news() > 0 || bench.commits.every(({ at, offset }) => at < cutAt || offset <= 10));
+      return bench.committed("q", 0)?.offset === 12;
+    });
+    assert.deepEqual(bench.ran("q", 0).slice(-2), [10, 11]);
+    assert.equal(news(), 2);
+  },
+);
