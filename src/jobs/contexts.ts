@@ -98,8 +98,9 @@ function write(value: unknown, path: string): string {
 function read(text: string, header: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new UnreadableRecordError(`the header ${header} is not JSON: ${messageOf(error)}`, error);
+  } catch {
+    // Runtimes quote what they cannot parse: what is carried along must not get into logs.
+    throw new UnreadableRecordError(`the header ${header} is not JSON`);
   }
 }
 

@@ -88,7 +88,10 @@ export function decodePayload(serializer: Serializer, value: Uint8Array | null, 
 
 function unreadable(serializer: Serializer, { length }: Uint8Array, error: unknown): Error {
   if (error instanceof UnreadableHereError) return error;
-  const what = serializer === jsonSerializer ? "JSON in UTF-8" : "what the app's serializer reads";
+  // Runtimes quote what they cannot parse: payloads must not get into logs.
+  if (serializer === jsonSerializer)
+    return new UnreadableRecordError(`the value (${length} bytes) is not JSON in UTF-8`);
+  const what = "what the app's serializer reads";
   return new UnreadableRecordError(`the value (${length} bytes) is not ${what}: ${messageOf(error)}`, error);
 }
 
