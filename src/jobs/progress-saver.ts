@@ -71,15 +71,19 @@ export class ProgressSaver {
     const parts = group.map((partition) => ({ partition, saving: partition.saving }));
     try {
       await this.#moves.moveTogether(parts.map(({ partition, saving }) => ({ source: partition.source, ...saving })));
+      // One whose turn did not come was left out.
+      this.#keepDirty(group);
       return true;
     } catch (error) {
-      for (const { partition, saving } of parts) {
-        saving.failed();
-        if (partition.isDirty) this.#partitions.add(partition);
-      }
+      for (const { saving } of parts) saving.failed();
+      this.#keepDirty(group);
       const place = group.length === 1 ? { topic: group[0]!.source.topic, partition: group[0]!.source.partition } : {};
       this.#events.emit("error", { error, during: "saving how far jobs have got", ...place });
       return false;
     }
+  }
+
+  #keepDirty(group: readonly SavedPartition[]): void {
+    for (const partition of group) if (partition.isDirty) this.#partitions.add(partition);
   }
 }
