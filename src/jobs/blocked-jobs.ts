@@ -6,7 +6,7 @@ import { decodeCommitMetadata } from "./commit-metadata.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { ASK_TIMEOUT } from "./letter-partitions.ts";
 import { checkPlace, type RecordPlace } from "./record-place.ts";
-import { skipFromOutside } from "./skip-from-outside.ts";
+import { checkTarget, skipFromOutside } from "./skip-from-outside.ts";
 import { checkTopicName } from "./topic-name.ts";
 import { BLOCKED_FROM } from "./verdict.ts";
 
@@ -58,6 +58,7 @@ export async function skipJob(app: AppState, place: unknown, options: unknown): 
   const to = deadLetter === undefined ? undefined : checkTopicName(deadLetter, within("skip", "deadLetter"));
   if (to === from.topic || (to !== undefined && app.registry.queues.includes(to)))
     throw new InvalidOptionError("skip.deadLetter", `"${to}" is a queue of the app: the job would be run again`);
+  if (to !== undefined) await checkTarget(app, from, to);
   const worker = [...app.workers].find((each) => each.has(from));
   if (worker === undefined) await skipFromOutside(app, from, to);
   else await worker.skip(from, to);

@@ -1,4 +1,3 @@
-import type { KafkaError } from "../client/errors.ts";
 import type { ProducerRecord } from "../client/producer-record.ts";
 import type { Attempt } from "./attempt.ts";
 import { backoffWait } from "./backoff.ts";
@@ -6,14 +5,15 @@ import { FIND_TIMEOUT } from "./count-partitions.ts";
 import { findRule } from "./error-rules.ts";
 import { Discard, RetryLater } from "./job-controls.ts";
 import type { MoveSource } from "./moves.ts";
-import { TOO_LARGE } from "./named-error.ts";
-import type { FailedAttempt, PartitionFailures, Sequel } from "./partition-failures.ts";
+import { isTooLarge } from "./named-error.ts";
+import type { PartitionFailures } from "./partition-failures.ts";
 import type { PartitionSteps } from "./partition-steps.ts";
 import { jobInfo } from "./perform.ts";
 import type { Progress } from "./progress.ts";
 import type { ReceivedJob } from "./received-job.ts";
 import { reenqueued } from "./reenqueued-job.ts";
 import type { ResumeSettings } from "./resume-options.ts";
+import type { FailedAttempt, Sequel } from "./sequel.ts";
 import { TooManyResumptionsError } from "./step-errors.ts";
 import type { InterruptReason } from "./step-run.ts";
 import type { FailureCounts } from "./verdict.ts";
@@ -141,7 +141,6 @@ export class InterruptedRuns {
   #move({ record }: FailedAttempt, again: ProducerRecord): Promise<boolean> {
     const { move, records } = this.#failures.finishing(record.offset);
     // One that is too large with its progress goes on here: thrown, that is told of.
-    const isFinal = ({ code }: KafkaError): boolean => TOO_LARGE.has(code);
-    return this.#context.moves.move(this.#source, move, () => [again, ...records()], { isFinal });
+    return this.#context.moves.move(this.#source, move, () => [again, ...records()], { isFinal: isTooLarge });
   }
 }

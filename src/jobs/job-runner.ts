@@ -67,17 +67,39 @@ export interface RunnerParts {
   pump(): void;
 }
 
+/** What lets a job go; what comes of it is told to whoever asked for that. */
+export type Skip = (record: BufferedRecord) => () => Promise<boolean>;
+
 /**
- * Has a job let go once nothing is under way with it: `begin` begins that at once, since others may wait for the same, or
- * throws. Resolves once it is done. Throws a `NotBlockedError` where the partition does not run.
+ * Has a job let go, into `topic` where one is named, once nothing is under way with it: `begin` begins that at once, since
+ * others may wait for the same, or throws. Resolves once it is done. Throws a `NotBlockedError` where the partition does
+ * not run, and what keeps the job from being let go.
  */
-export async function skipWhenIdle(parts: RunnerParts, offset: number, begin: (place: string) => void): Promise<void> {
-  const { topic, partition, attempts, notRunning } = parts;
+export async function skipWhenIdle(
+  parts: RunnerParts,
+  offset: number,
+  topic: string | undefined,
+  begin: (place: string, skip: Skip) => void,
+): Promise<void> {
+  const { partition, attempts, notRunning } = parts;
   // Again, since whoever waited too and came first may have begun what this one knows nothing of.
   while (notRunning() === undefined && attempts.works(offset)) await attempts.idle(offset);
-  const place = placeText({ topic, partition, offset });
+  const place = placeText({ topic: parts.topic, partition, offset });
   const stopped = notRunning();
   if (stopped !== undefined) throw new NotBlockedError(place, `this worker does not run its partition (${stopped})`);
-  begin(place);
+  let isSkipped = false;
+  let problem: unknown = new NotBlockedError(place, "its partition was taken from this worker meanwhile");
+  begin(place, (record) => {
+    const end = parts.failures.skip(record, topic);
+    return async () => {
+      try {
+        isSkipped = await end();
+      } catch (error) {
+        problem = error;
+      }
+      return isSkipped;
+    };
+  });
   await attempts.idle(offset);
+  if (!isSkipped) throw problem;
 }

@@ -1,11 +1,12 @@
 import type { Timer } from "../net/clock.ts";
 import { MAX_FAILING, MAX_SPAN } from "./commit-metadata.ts";
-import { type JobRunner, type RunnerParts, skipWhenIdle } from "./job-runner.ts";
+import { type JobRunner, type RunnerParts, type Skip, skipWhenIdle } from "./job-runner.ts";
 import { type Lane, LaneBatch } from "./lane-batch.ts";
 import { placeInLanes } from "./lane-placement.ts";
 import type { Outcome } from "./partition-attempts.ts";
 import { type ReceivedJob, readJob } from "./received-job.ts";
 import { type BufferedRecord, RecordBuffer } from "./record-buffer.ts";
+import type { JobEnd, WaitInPlace } from "./sequel.ts";
 import type { VirtualPartitions } from "./virtual-partitions.ts";
 import { NotBlockedError } from "./worker-errors.ts";
 
@@ -99,9 +100,7 @@ export class LaneRunner implements JobRunner {
   /** Metadata tells of so many jobs at most: one that has not failed starts only where it could be told of, too (S3.8). */
   #nextLane({ ready }: LaneBatch): Lane | undefined {
     const { failures, attempts } = this.#parts;
-    if (failures.size === 0) return ready[0];
-    const fresh = [...attempts.running].filter(({ offset }) => !failures.has(offset)).length;
-    if (failures.size + fresh < MAX_FAILING) return ready[0];
+    if (failures.size === 0 || this.#room > 0) return ready[0];
     const begun = ready.find(({ first }) => failures.has(first!.record.offset));
     // Where nothing else could ever make room, one goes on.
     return begun ?? (attempts.isWorking || this.isWaiting ? undefined : ready[0]);
@@ -112,7 +111,7 @@ export class LaneRunner implements JobRunner {
     const { record, received } = lane.first!;
     const admission = gate.admit(record);
     if (admission === "later") return false;
-    if (admission === "note") return this.#note(batch);
+    if (admission === "note") return this.#note(batch, lane);
     batch.begin(lane);
     if (admission === "now") attempts.start(record, received, (outcome) => this.#ended(batch, lane, outcome));
     else if ("end" in admission) this.#settle(batch, lane, admission.end);
@@ -120,15 +119,22 @@ export class LaneRunner implements JobRunner {
     return true;
   }
 
-  /** What starts next in each lane is told of together. */
-  #note({ ready }: LaneBatch): false {
-    const { notes, failures, gate } = this.#parts;
-    const room = Math.max(1, MAX_FAILING - failures.size);
-    const records = ready
+  /** What starts next in each lane is told of together, as far as there is room for it: above all, that of `lane`. */
+  #note({ ready }: LaneBatch, lane: Lane): false {
+    const { notes, gate } = this.#parts;
+    const own = lane.first!.record;
+    const others = ready
       .map(({ first }) => first!.record)
-      .filter((record) => !notes.isNoted(record.offset) && gate.isDue(record));
-    notes.note(records.slice(0, room), () => this.#parts.pump());
+      .filter((record) => record !== own && !notes.isNoted(record.offset) && gate.isDue(record));
+    notes.note([own, ...others.slice(0, Math.max(0, this.#room - 1))], () => this.#parts.pump());
     return false;
+  }
+
+  /** Of so many more jobs metadata could tell, if all that run fail. */
+  get #room(): number {
+    const { failures, attempts } = this.#parts;
+    if (failures.size === 0) return MAX_FAILING - attempts.running.size;
+    return MAX_FAILING - failures.size - [...attempts.running].filter(({ offset }) => !failures.has(offset)).length;
   }
 
   #startSuspect(batch: LaneBatch): boolean {
@@ -159,7 +165,7 @@ export class LaneRunner implements JobRunner {
     else this.#parts.attempts.settle(offset, outcome.first, wait);
   }
 
-  #wait(batch: LaneBatch, lane: Lane, outcome: Extract<Outcome, { readonly wait: number }>): void {
+  #wait(batch: LaneBatch, lane: Lane, outcome: WaitInPlace): void {
     const { offset } = lane.first!.record;
     if (this.#parts.notRunning() !== undefined) {
       // It is not waited for, nor are those behind it run.
@@ -171,10 +177,11 @@ export class LaneRunner implements JobRunner {
     this.#haltFor(outcome.wait, offset);
   }
 
-  #settle(batch: LaneBatch, lane: Lane, end: () => Promise<boolean>): void {
-    this.#parts.attempts.settle(lane.first!.record.offset, end, (isFinished) => {
-      if (isFinished) this.#finished(batch, lane);
-      else batch.goOn(lane);
+  #settle(batch: LaneBatch, lane: Lane, end: JobEnd): void {
+    this.#parts.attempts.settle(lane.first!.record.offset, end, (how) => {
+      if (how === true) this.#finished(batch, lane);
+      else if (how === false) batch.goOn(lane);
+      else this.#wait(batch, lane, how);
     });
   }
 
@@ -253,10 +260,10 @@ export class LaneRunner implements JobRunner {
   }
 
   skip(offset: number, topic: string | undefined): Promise<void> {
-    return skipWhenIdle(this.#parts, offset, (place) => this.#beginSkip(offset, topic, place));
+    return skipWhenIdle(this.#parts, offset, topic, (place, skip) => this.#beginSkip(offset, place, skip));
   }
 
-  #beginSkip(offset: number, topic: string | undefined, place: string): void {
+  #beginSkip(offset: number, place: string, skip: Skip): void {
     const { failures } = this.#parts;
     const batch = this.#batch;
     const suspect = batch?.suspects.find((job) => job.record.offset === offset && !job.lane.isBusy);
@@ -267,6 +274,6 @@ export class LaneRunner implements JobRunner {
     if (suspect === undefined) batch.begin(lane);
     else batch.beginSuspect(suspect);
     this.#endHalt();
-    this.#settle(batch, lane, failures.skip(lane.first!.record, topic));
+    this.#settle(batch, lane, skip(lane.first!.record));
   }
 }

@@ -151,7 +151,8 @@ export class ParkedRunner {
         offset,
         // One that was parked again is read anew, whether or not somebody has asked for it meanwhile.
         async () =>
-          (await outcome.end()) && (!this.#store.has(offset) || key.loaded === undefined || this.#finish(offset)),
+          (await outcome.end()) === true &&
+          (!this.#store.has(offset) || key.loaded === undefined || this.#finish(offset)),
       );
     else {
       const { wait, counts, first } = outcome;
@@ -193,7 +194,7 @@ export class ParkedRunner {
     const { failures } = this.#parts;
     key.isSuspect = false;
     const end = failures.endOfKiller(record);
-    if (end !== undefined) return end();
+    if (end !== undefined) return (await end()) === true;
     const before = failures.countsOf(record.offset, job);
     return this.#store.rewrite(key, record, { counts: { ...before, attempt: before.attempt + 1 } });
   }

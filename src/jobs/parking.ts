@@ -2,17 +2,21 @@ import type { ProducerRecord, RecordMetadata } from "../client/producer-record.t
 import { uuidv7 } from "../net/clock.ts";
 import { partitionedBy } from "./lane-placement.ts";
 import { type FinishingMove, finishing, type Move } from "./moves.ts";
+import { isTooLarge, namedError } from "./named-error.ts";
 import { type ParkedKey, ParkedKeys } from "./parked-keys.ts";
 import { parkedBy, parkedRecord } from "./parked-record.ts";
 import { ParkedRunner, type ParkedStore, type ParkingParts } from "./parked-runner.ts";
-import type { FailedAttempt } from "./partition-failures.ts";
 import { jobInfo } from "./perform.ts";
 import { type ReceivedJob, readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
+import type { FailedAttempt, JobEnd, WaitInPlace } from "./sequel.ts";
 import type { LoadedState } from "./state-reader.ts";
 import type { StateRequest } from "./state-scan.ts";
 import { requestRecord, type StateKey, type StateKind, stateKey, tombstone } from "./state-topic.ts";
 import { type FailureCounts, NO_FAILURES } from "./verdict.ts";
+
+/** Milliseconds before a job that is too large to be parked is looked at again. */
+const PARK_RETRY = 10_000;
 
 /**
  * The jobs of one partition that are parked (S4.6): one that has failed for good, and every later one of its key, wait in
@@ -63,7 +67,7 @@ export class Parking implements ParkedStore {
   }
 
   /** What ends a job where jobs of its key are parked: it is parked behind them. Undefined: there are none. */
-  endOf(record: BufferedRecord): (() => Promise<boolean>) | undefined {
+  endOf(record: BufferedRecord): JobEnd | undefined {
     if (this.#keys.size === 0) return undefined;
     const by = this.#byOf(record, readJob(this, record));
     return this.#keys.get(by) === undefined ? undefined : () => this.#parkBehind(record, by);
@@ -116,18 +120,37 @@ export class Parking implements ParkedStore {
   }
 
   /** Parks a job behind those of its key. False: the partition was given up before. */
-  async #parkBehind(record: BufferedRecord, by: string): Promise<boolean> {
+  async #parkBehind(record: BufferedRecord, by: string): Promise<boolean | WaitInPlace> {
     const key = this.#keys.get(by);
+    const job = readJob(this, record);
     if (key !== undefined) key.arriving++;
-    const isParked = await this.#move(record, by, {});
+    let isParked: boolean | WaitInPlace;
+    try {
+      isParked = await this.#move(record, by, {});
+    } catch (error) {
+      isParked = this.#waitUnparked(record, job, error);
+    }
     if (key !== undefined) {
       key.arriving--;
       this.#keys.drop(key);
     }
-    if (!isParked) return false;
-    this.#tell(readJob(this, record), record, 0, undefined);
+    if (isParked !== true) return isParked;
+    this.#tell(job, record, 0, undefined);
     this.#parts.pump();
     return true;
+  }
+
+  /** It waits in its place until its key is parked no more, or it can be parked. */
+  #waitUnparked(record: BufferedRecord, job: ReceivedJob | undefined, error: unknown): WaitInPlace {
+    this.#tellTooLarge(job, error);
+    return { wait: PARK_RETRY, isError: false, counts: this.#parts.failures.countsOf(record.offset, job) };
+  }
+
+  #tellTooLarge(job: ReceivedJob | undefined, error: unknown): void {
+    if (!isTooLarge(error)) throw error;
+    const { context, state } = this.#parts;
+    const named = namedError(error, job?.name ?? "", state.topic);
+    context.events.emit("error", { error: named, during: "parking a job", ...this.#place });
   }
 
   /** Parks a job that has failed for good, or lets one that was released wait again. */
@@ -148,7 +171,7 @@ export class Parking implements ParkedStore {
     return true;
   }
 
-  /** Into the state topic, and out of the queue. */
+  /** Into the state topic, and out of the queue. Throws where it is too large for that. */
   #move(
     record: BufferedRecord,
     by: string,
@@ -173,7 +196,7 @@ export class Parking implements ParkedStore {
       renewed = this.#renewed(by);
       return renewed === undefined ? [kept] : [kept, requestRecord(renewed, by, place)];
     };
-    return context.moves.move(source, { ...move, moved }, records, { placed });
+    return context.moves.move(source, { ...move, moved }, records, { placed, isFinal: isTooLarge });
   }
 
   /** A key that is being released, and whose last job has just taken the request along, goes on being released. */
@@ -187,8 +210,8 @@ export class Parking implements ParkedStore {
     return { topic: this.topic, partition: this.partition };
   }
 
-  /** Writes the first job of a key anew, and takes back requests. */
-  rewrite(
+  /** Writes the first job of a key anew, and takes back requests. One that is too large for that stays as it is. */
+  async rewrite(
     key: ParkedKey,
     record: BufferedRecord,
     how: { readonly counts: FailureCounts; readonly error?: unknown },
@@ -205,13 +228,14 @@ export class Parking implements ParkedStore {
     const placed = ([written]: readonly RecordMetadata[]): void => {
       job.at = written?.offset;
     };
-    const records = [kept, ...requests.map((request) => tombstone(request, place))];
-    return context.moves.move(
-      source,
-      this.#stateMove(() => {}),
-      () => records,
-      { placed },
-    );
+    const move = this.#stateMove(() => {});
+    const done = requests.map((request) => tombstone(request, place));
+    try {
+      return await context.moves.move(source, move, () => [kept, ...done], { placed, isFinal: isTooLarge });
+    } catch (error) {
+      this.#tellTooLarge(readJob(this, record), error);
+      return done.length === 0 || context.moves.move(source, move, () => done);
+    }
   }
 
   #tell(job: ReceivedJob | undefined, { offset }: BufferedRecord, attempt: number, error: unknown): void {

@@ -1,12 +1,13 @@
 import { Attempt, type AttemptHost } from "./attempt.ts";
 import { InterruptedRuns } from "./interrupted-runs.ts";
 import type { MoveSource } from "./moves.ts";
-import type { PartitionFailures, Sequel } from "./partition-failures.ts";
+import type { PartitionFailures } from "./partition-failures.ts";
 import type { PartitionSteps } from "./partition-steps.ts";
 import { jobInfo, performReceived } from "./perform.ts";
 import type { QueueShare } from "./queue-share.ts";
 import { ReceivedJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
+import type { JobEnd, Sequel, WaitInPlace } from "./sequel.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /**
@@ -138,14 +139,14 @@ export class PartitionAttempts {
     return this.#interrupted.judge(attempt, { record, job, number, error, duration });
   }
 
-  /** Does what ends a job, and tells whether it is finished by that. */
-  settle(offset: number, work: () => Promise<boolean>, settled: (isFinished: boolean) => void): void {
+  /** Does what ends a job, and tells whether it is finished by that, or how it waits. */
+  settle(offset: number, work: JobEnd, settled: (how: boolean | WaitInPlace) => void): void {
     const ending = new Attempt(offset, this.#context.clock.monotonic());
     this.#ending.add(ending);
-    const over = (isFinished: boolean): void => {
+    const over = (how: boolean | WaitInPlace): void => {
       this.#ending.delete(ending);
       if (this.#isOver) this.#leftOver(ending);
-      else settled(isFinished);
+      else settled(how);
       this.#settled();
     };
     this.#steps.endWith(offset, work).then(over, (error: unknown) => {

@@ -1,7 +1,7 @@
 import type { OffsetToCommit } from "../client/group-offsets.ts";
 import { within } from "../client/within.ts";
 import type { Attempt } from "./attempt.ts";
-import { encodeCommitMetadata, type FailingJob } from "./commit-metadata.ts";
+import { encodeCommitMetadata, type FailingJob, MAX_FAILING } from "./commit-metadata.ts";
 import { Dedupe } from "./dedupe.ts";
 import type { TransactionWork } from "./enqueue-transaction.ts";
 import type { Buffered } from "./flow-control.ts";
@@ -204,7 +204,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     this.pump();
   }
 
-  /** Jobs before `offset`, or from it on where that is a step back, are not in the log any more. Those that were fetched are run all the same. */
+  /** Jobs before `offset` are not in the log any more: those that were fetched are run all the same. A step back: with nothing in hand. */
   jumpTo(offset: number): void {
     if (offset < this.#mark) this.#forgetAhead(offset);
     this.#fetchedTo = offset;
@@ -306,7 +306,7 @@ export class PartitionExecutor implements AttemptSource, Buffered {
     const offset = Math.max(this.#mark, this.#runner.standsAt(this.#fetchedTo, done));
     const isLeft = (job: FailingJob): boolean =>
       job.offset >= offset && job.offset !== done && !this.#finishedAhead.has(job.offset);
-    const failing = this.#failures.all.filter(isLeft);
+    const failing = this.#failures.all.filter(isLeft).slice(0, MAX_FAILING);
     const ahead = done === undefined ? [...this.#finishedAhead] : [...this.#finishedAhead, done];
     const finished = ahead.filter((each) => each >= offset);
     const open = this.#notes.isOpen && this.#state !== "draining" && this.#state !== "ended";

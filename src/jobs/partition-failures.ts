@@ -1,3 +1,4 @@
+import type { KafkaError } from "../client/errors.ts";
 import type { ProducerRecord } from "../client/producer-record.ts";
 import { afterDiscard } from "./after-discard.ts";
 import { backoffWait } from "./backoff.ts";
@@ -9,12 +10,14 @@ import { carriedFailures, FailureBook } from "./failure-book.ts";
 import { Discard, RetryLater } from "./job-controls.ts";
 import { deadLetter } from "./moved-record.ts";
 import { type FinishingMove, finishing, type MoveSource } from "./moves.ts";
+import { isTooLarge, namedError } from "./named-error.ts";
 import type { PartitionSteps } from "./partition-steps.ts";
 import { jobInfo } from "./perform.ts";
 import { type ReceivedJob, readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
 import { placeText, type RecordPlace } from "./record-place.ts";
 import { reenqueued } from "./reenqueued-job.ts";
+import type { FailedAttempt, JobEnd, Sequel, WaitInPlace } from "./sequel.ts";
 import {
   BLOCKED_FROM,
   type FailureContext,
@@ -27,36 +30,11 @@ import {
 import type { WorkerContext } from "./worker-context.ts";
 import { JobSkippedError, ProcessDiedError } from "./worker-errors.ts";
 
-/** An attempt that has ended with an error. */
-export interface FailedAttempt {
-  readonly record: BufferedRecord;
-  /** Undefined where the record names none. */
-  readonly job: ReceivedJob | undefined;
-  /** From 1. */
-  readonly number: number;
-  readonly error: unknown;
-  /** Milliseconds. */
-  readonly duration: number;
-}
-
-/**
- * What comes after a failure: a wait in place (ms), after what `first` does, or work after which the job is finished,
- * unless it gives false. `isError`: no rule asked for the wait, nor the job itself.
- */
-export type Sequel =
-  | {
-      readonly wait: number;
-      readonly isError: boolean;
-      readonly counts: FailureCounts;
-      readonly first?: (() => Promise<false>) | undefined;
-    }
-  | { readonly end: () => Promise<boolean> };
-
 /** Where the jobs of a queue go that parks what has failed for good (S4.6). */
 export interface ParkingPlace {
   /** Whether the job is parked: it was released, and runs from there. */
   has(offset: number): boolean;
-  /** Parks the job, once more where it was. False: the partition was given up before. */
+  /** Parks the job, once more where it was. False: the partition was given up before. Throws where it is too large for that. */
   park(failure: FailedAttempt): Promise<boolean>;
   /** How a job that is parked is finished; undefined: it is not parked. */
   finishing(offset: number): FinishingMove | undefined;
@@ -157,7 +135,7 @@ export class PartitionFailures {
   }
 
   /** What ends a job that was running, alone, when its process died, and now once too often. */
-  endOfKiller(record: BufferedRecord): (() => Promise<boolean>) | undefined {
+  endOfKiller(record: BufferedRecord): JobEnd | undefined {
     const job = readJob(this.#source, record);
     const before = this.countsOf(record.offset, job);
     const { maxRetries, deadLetterTopic } = this.#context.queueOf(this.#source.topic);
@@ -165,8 +143,10 @@ export class PartitionFailures {
     const error = new ProcessDiedError(before.attempt);
     const failure = { record, job, number: before.attempt, error, duration: 0 };
     const { parking } = this;
-    if (parking !== undefined) return () => parking.park(failure);
-    return deadLetterTopic === undefined ? undefined : () => this.#bury(failure, deadLetterTopic);
+    if (parking !== undefined) return () => this.#orBlock(failure, before, () => parking.park(failure));
+    return deadLetterTopic === undefined
+      ? undefined
+      : () => this.#orBlock(failure, before, () => this.#bury(failure, deadLetterTopic));
   }
 
   /**
@@ -203,27 +183,74 @@ export class PartitionFailures {
     if (verdict.outcome === "exhausted") {
       const isHopeless = error instanceof UnreadableRecordError;
       if (deadLetterTopic !== undefined && (isHopeless || whenExhausted === "skip"))
-        return { end: () => this.#bury(failure, deadLetterTopic) };
+        return { end: () => this.#orBlock(failure, verdict.counts, () => this.#bury(failure, deadLetterTopic)) };
       const { parking } = this;
-      if (parking !== undefined && !isHopeless) return { end: () => parking.park(failure) };
+      if (parking !== undefined && !isHopeless)
+        return { end: () => this.#orBlock(failure, verdict.counts, () => parking.park(failure)) };
     }
     const wait = verdict.outcome === "retry" ? verdict.wait : this.#backoff(verdict.counts.attempt);
     // What has no order to keep makes room for the others (S4.2).
     if (verdict.outcome === "retry" && verdict.why === "rule" && job !== undefined && job.key === undefined) {
       const progress = this.#steps.progressOf(record.offset);
       const again = reenqueued(this.#context.app, record, job, { wait, counts: verdict.counts, progress });
-      if (again !== undefined) return { end: () => this.#requeue(failure, again, wait) };
+      if (again !== undefined) return { end: () => this.#requeueOrWait(failure, again, verdict.counts, wait) };
     }
-    // Of a parked job its record tells, and not the partition's commit.
-    if (this.parking?.has(record.offset) !== true) {
-      this.#book.set(record.offset, verdict.counts, Math.ceil(this.#context.clock.now() + wait));
-      this.#context.committer.touch(this.#source, true);
-    }
-    this.#context.events.emit("retried", { job: this.#info(failure), wait });
     const isBlocked =
       verdict.outcome === "exhausted" || (verdict.why !== "rule" && unruled(verdict.counts) >= BLOCKED_FROM);
     if (isBlocked && whenExhausted === "block") this.#blocked.add(this.#info(failure), error);
-    return { wait, isError: verdict.outcome === "exhausted" || verdict.why === "error", counts: verdict.counts };
+    const isError = verdict.outcome === "exhausted" || verdict.why === "error";
+    return this.#waits(failure, verdict.counts, wait, isError);
+  }
+
+  /** The job is tried again in its place, in `wait` ms. */
+  #waits(failure: FailedAttempt, counts: FailureCounts, wait: number, isError: boolean): WaitInPlace {
+    const { offset } = failure.record;
+    const { clock, committer, events } = this.#context;
+    // Of a parked job its record tells, and not the partition's commit.
+    if (this.parking?.has(offset) !== true) {
+      const isStillSuspect = failure.error instanceof ProcessDiedError;
+      this.#book.set(offset, counts, Math.ceil(clock.now() + wait), isStillSuspect);
+      committer.touch(this.#source, true);
+    }
+    events.emit("retried", { job: this.#info(failure), wait });
+    return { wait, isError, counts };
+  }
+
+  /** Ends the job by a move. One that is too large for where it should go blocks its partition (S4.4). */
+  async #orBlock(
+    failure: FailedAttempt,
+    counts: FailureCounts,
+    end: () => Promise<boolean>,
+  ): Promise<boolean | WaitInPlace> {
+    try {
+      return await end();
+    } catch (error) {
+      this.#blocked.add(this.#info(failure), this.#tellTooLarge(failure, error));
+      return this.#waits(failure, counts, this.#backoff(counts.attempt), true);
+    }
+  }
+
+  /** Behind the other jobs. One that is too large with what it takes along waits in its place. */
+  async #requeueOrWait(
+    failure: FailedAttempt,
+    again: ProducerRecord,
+    counts: FailureCounts,
+    wait: number,
+  ): Promise<boolean | WaitInPlace> {
+    try {
+      return await this.#requeue(failure, again, wait);
+    } catch (error) {
+      this.#tellTooLarge(failure, error);
+      return this.#waits(failure, counts, wait, false);
+    }
+  }
+
+  #tellTooLarge({ job }: FailedAttempt, error: unknown): unknown {
+    if (!isTooLarge(error)) throw error;
+    const { topic, partition } = this.#source;
+    const named = namedError(error, job?.name ?? "", error.topic ?? topic);
+    this.#context.events.emit("error", { error: named, during: "moving a job", topic, partition });
+    return named;
   }
 
   #judge(failure: FailedAttempt): Verdict {
@@ -274,14 +301,16 @@ export class PartitionFailures {
     return true;
   }
 
-  /** Into the dead letter topic. */
+  /** Into the dead letter topic. Throws where that takes no record as large. */
   async #bury(failure: FailedAttempt, topic: string): Promise<boolean> {
     const { record, job, number, error } = failure;
     const { app, events, moves } = this.#context;
     const source = this.#source;
     const letter = deadLetter(record, placeOf(source, record), topic, error);
     const { move, records } = this.finishing(record.offset);
-    if (!(await moves.move(source, move, () => [letter, ...records()]))) return false;
+    // What is parked holds up its key alone: it is moved again and again.
+    const isFinal = (failure: KafkaError): boolean => isTooLarge(failure) && this.parking?.has(record.offset) !== true;
+    if (!(await moves.move(source, move, () => [letter, ...records()], { isFinal }))) return false;
     const info = this.#info(failure);
     const to = { topic, partition: source.partition };
     if (!events.has("dead"))
@@ -301,7 +330,7 @@ export class PartitionFailures {
     const { record } = failure;
     const { events, moves } = this.#context;
     const { move, records } = this.finishing(record.offset);
-    if (!(await moves.move(this.#source, move, () => [again, ...records()]))) return false;
+    if (!(await moves.move(this.#source, move, () => [again, ...records()], { isFinal: isTooLarge }))) return false;
     events.emit("retried", { job: this.#info(failure), wait });
     return true;
   }
@@ -312,12 +341,17 @@ export class PartitionFailures {
     return this.#steps.finishing(offset, own);
   }
 
-  /** Lets a job go that blocks its partition. */
+  /** Lets a job go that blocks its partition. Rejects where it is too large for `topic`. */
   skip(record: BufferedRecord, topic: string | undefined): () => Promise<boolean> {
     const job = readJob(this.#source, record);
     const number = this.countsOf(record.offset, job).attempt;
     const error = this.#blocked.errorOf(record.offset) ?? new JobSkippedError();
-    if (topic !== undefined) return () => this.#bury({ record, job, number, error, duration: 0 }, topic);
+    if (topic !== undefined) {
+      return () =>
+        this.#bury({ record, job, number, error, duration: 0 }, topic).catch((refusal: unknown) => {
+          throw namedError(refusal, job?.name ?? "", topic);
+        });
+    }
     return () =>
       this.discard({ record, job, number, error: new Discard("it was skipped", { cause: error }), duration: 0 });
   }
@@ -360,14 +394,6 @@ export function infoOf(
   attempt: number,
 ): JobInfo {
   if (job !== undefined) return jobInfo(job, attempt);
-  return {
-    id: placeText({ topic, partition, offset }),
-    name: "",
-    queue: topic,
-    key: undefined,
-    topic,
-    partition,
-    offset,
-    attempt,
-  };
+  const id = placeText({ topic, partition, offset });
+  return { id, name: "", queue: topic, key: undefined, topic, partition, offset, attempt };
 }

@@ -1,9 +1,8 @@
-import type { KafkaError } from "../client/errors.ts";
 import type { ProducerRecord } from "../client/producer-record.ts";
 import type { Attempt } from "./attempt.ts";
 import { JobError } from "./errors.ts";
 import { type FinishingMove, finishing, type Move, type MoveSource } from "./moves.ts";
-import { TOO_LARGE } from "./named-error.ts";
+import { isTooLarge } from "./named-error.ts";
 import { jobInfo } from "./perform.ts";
 import { NO_PROGRESS, type Progress } from "./progress.ts";
 import {
@@ -15,6 +14,7 @@ import {
 } from "./progress-record.ts";
 import type { ReceivedJob } from "./received-job.ts";
 import { holdsPlace } from "./resume-options.ts";
+import type { JobEnd, WaitInPlace } from "./sequel.ts";
 import type { StateReader } from "./state-reader.ts";
 import { tombstone } from "./state-topic.ts";
 import { type InterruptReason, StepRun } from "./step-run.ts";
@@ -197,8 +197,9 @@ export class PartitionSteps {
   }
 
   /** Does what ends a job, and then ends its progress where that has not. Whether the job is finished. */
-  async endWith(offset: number, work: () => Promise<boolean>): Promise<boolean> {
-    if (!(await work())) return false;
+  async endWith(offset: number, work: JobEnd): Promise<boolean | WaitInPlace> {
+    const how = await work();
+    if (how !== true) return how;
     if (!this.isSaved(offset) || this.#host.isParked(offset)) return true;
     const plain = { move: finishing(this.source, offset), records: () => [] };
     const { move, records } = this.finishing(offset, plain);
@@ -284,9 +285,8 @@ export class PartitionSteps {
   async save(): Promise<void> {
     if (!this.isDirty) return;
     const { move, records, failed } = this.saving;
-    const isFinal = ({ code }: KafkaError): boolean => TOO_LARGE.has(code);
     try {
-      await this.#context.moves.move(this.source, move, records, { isFinal });
+      await this.#context.moves.move(this.source, move, records, { isFinal: isTooLarge });
     } catch (error) {
       failed();
       const { topic, partition } = this.source;

@@ -1,7 +1,8 @@
 import type { Timer } from "../net/clock.ts";
-import { type JobRunner, type RunnerParts, skipWhenIdle } from "./job-runner.ts";
+import { type JobRunner, type RunnerParts, type Skip, skipWhenIdle } from "./job-runner.ts";
 import type { Outcome } from "./partition-attempts.ts";
 import { type BufferedRecord, RecordBuffer } from "./record-buffer.ts";
+import type { JobEnd, WaitInPlace } from "./sequel.ts";
 import { NotBlockedError } from "./worker-errors.ts";
 
 /** Runs the jobs of a partition in offset order, one at a time (S3.3). A job that has failed is waited for in place. */
@@ -61,16 +62,19 @@ export class SerialRunner implements JobRunner {
     if (outcome === "aborted") return;
     const { offset } = this.#buffer.first!;
     if ("end" in outcome) return this.#settle(offset, outcome.end);
-    const wait = (): void => {
-      if (this.#parts.notRunning() === undefined) this.#waitFor(outcome.wait, offset);
-    };
+    const wait = (): void => this.#failed(outcome, offset);
     if (outcome.first === undefined) wait();
     else this.#parts.attempts.settle(offset, outcome.first, wait);
   };
 
-  #settle(offset: number, end: () => Promise<boolean>): void {
-    this.#parts.attempts.settle(offset, end, (isFinished) => {
-      if (isFinished) this.#shift();
+  #failed({ wait }: WaitInPlace, offset: number): void {
+    if (this.#parts.notRunning() === undefined) this.#waitFor(wait, offset);
+  }
+
+  #settle(offset: number, end: JobEnd): void {
+    this.#parts.attempts.settle(offset, end, (how) => {
+      if (how === true) this.#shift();
+      else if (how !== false) this.#failed(how, offset);
     });
   }
 
@@ -100,10 +104,10 @@ export class SerialRunner implements JobRunner {
   }
 
   skip(offset: number, topic: string | undefined): Promise<void> {
-    return skipWhenIdle(this.#parts, offset, (place) => this.#beginSkip(offset, topic, place));
+    return skipWhenIdle(this.#parts, offset, topic, (place, skip) => this.#beginSkip(offset, place, skip));
   }
 
-  #beginSkip(offset: number, topic: string | undefined, place: string): void {
+  #beginSkip(offset: number, place: string, skip: Skip): void {
     const { failures } = this.#parts;
     const { first } = this.#buffer;
     if (first?.offset !== offset) {
@@ -112,6 +116,6 @@ export class SerialRunner implements JobRunner {
     }
     if (failures.countsOf(offset, undefined).attempt === 0) throw new NotBlockedError(place, "it has not failed");
     this.cancelWaits();
-    this.#settle(offset, failures.skip(first, topic));
+    this.#settle(offset, skip(first));
   }
 }

@@ -27,7 +27,6 @@ export async function skipFromOutside(app: AppState, place: RecordPlace, to: str
   const { group } = app.settings;
   if (group === undefined) throw new InvalidOptionError("group", "missing: app.skip() needs createApp({ group })");
   await checkNobody(app, group, place);
-  if (to !== undefined) await checkTarget(app, place, to);
   const stop = new AbortController();
   const closer = async (): Promise<void> => stop.abort();
   const visit = new GroupVisit(app, group, [place.topic], stop.signal);
@@ -51,7 +50,7 @@ async function checkNobody(app: AppState, group: string, place: RecordPlace): Pr
 }
 
 /** A dead letter keeps its partition (S1.3). */
-async function checkTarget(app: AppState, { partition }: RecordPlace, to: string): Promise<void> {
+export async function checkTarget(app: AppState, { partition }: RecordPlace, to: string): Promise<void> {
   const found = (await findTopics(app, [to])).get(to);
   if (found === undefined) throw new TopicMissingError([to]);
   if (partition < found.partitions) return;

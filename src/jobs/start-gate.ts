@@ -4,6 +4,7 @@ import type { PartitionFailures } from "./partition-failures.ts";
 import type { PartitionSteps } from "./partition-steps.ts";
 import type { SlotUser } from "./queue-share.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
+import type { JobEnd } from "./sequel.ts";
 import type { StartNotes } from "./start-notes.ts";
 import { type Hindrance, StartRules } from "./start-rules.ts";
 import type { WorkerContext } from "./worker-context.ts";
@@ -12,7 +13,7 @@ import type { WorkerContext } from "./worker-context.ts";
  * Whether a job may start. "now": a slot was taken for it. "later": whatever keeps it calls `pump` once it is over.
  * "note": Kafka has to be told of it first. `wait`: so many ms must pass. `end`: what ends it in place of a start.
  */
-export type Admission = "now" | "later" | "note" | { readonly wait: number } | { readonly end: () => Promise<boolean> };
+export type Admission = "now" | "later" | "note" | { readonly wait: number } | { readonly end: JobEnd };
 
 /** Judges when the jobs of one partition may start. */
 export class StartGate {
@@ -27,7 +28,7 @@ export class StartGate {
   /** What ends a job that is a duplicate. */
   duplicate: ((record: BufferedRecord) => (() => Promise<boolean>) | undefined) | undefined;
   /** What ends a job that may not run, as jobs before it are parked. */
-  parked: ((record: BufferedRecord) => (() => Promise<boolean>) | undefined) | undefined;
+  parked: ((record: BufferedRecord) => JobEnd | undefined) | undefined;
 
   constructor(
     context: WorkerContext,

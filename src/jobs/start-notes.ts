@@ -1,6 +1,7 @@
 import type { MoveSource } from "./moves.ts";
 import type { PartitionFailures } from "./partition-failures.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
+import type { JobEnd } from "./sequel.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /**
@@ -57,7 +58,7 @@ export class StartNotes {
   }
 
   /** Work that ends the job in place of a start, where it has killed too often. */
-  endOf(record: BufferedRecord): (() => Promise<boolean>) | undefined {
+  endOf(record: BufferedRecord): JobEnd | undefined {
     return this.#failures.isSuspect(record.offset) && !this.isNotedSuspect(record.offset)
       ? this.#failures.endOfKiller(record)
       : undefined;

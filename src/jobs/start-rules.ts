@@ -5,11 +5,12 @@ import type { PartitionFailures } from "./partition-failures.ts";
 import { isReenqueued } from "./progress-record.ts";
 import { readJob } from "./received-job.ts";
 import type { BufferedRecord } from "./record-buffer.ts";
+import type { JobEnd } from "./sequel.ts";
 import type { Throttle } from "./throttle.ts";
 import type { WorkerContext } from "./worker-context.ts";
 
 /** What keeps a job from being started: so many ms have to pass, or it is ended in place of a start. */
-export type Hindrance = { readonly wait: number } | { readonly end: () => Promise<boolean> };
+export type Hindrance = { readonly wait: number } | { readonly end: JobEnd };
 
 /** What a queue's options say of when the jobs of one partition may start (S3.12). */
 export class StartRules {

@@ -247,3 +247,44 @@ test("S4.8 S3.8 a job that failed under a dead owner waits on, though what is in
   assert.ok(bench.starts.every(({ offset, at }) => at - now >= 20_000 === (offset === 1)));
   assert.equal(bench.starts.find(({ offset }) => offset === 1)!.attempt, 2);
 });
+
+test("S3.8 a successor notes no more jobs than metadata can tell of, whichever lane they are in", async (t) => {
+  const bench = await startWorkerBench(t);
+  await produce(
+    bench,
+    range(192).map((i) => ({ key: `k${i}`, takes: 500 })),
+  );
+  const topicId = bench.broker.topics()[0]!.id;
+  // Two that failed share a lane of 64 for their successor: with what the other lanes begin, they are one too many.
+  const failing = [63, 127].map((offset) => ({ offset, attempt: 1, counters: [], nextRetryAt: 0, suspect: false }));
+  bench.commit("q", 0, 0, encodeCommitMetadata(0, { topicId, open: true, finished: [], failing }));
+  const process = lanes(bench, "w", { virtualPartitions: { max: 64 } });
+  watched(process);
+  await process.work({ concurrency: 200 });
+  await bench.until(() => drained(bench));
+  assert.deepEqual(process.seen("error"), []);
+  assert.equal(bench.starts.length, 192);
+});
+
+test("S3.8 more failing jobs than metadata can tell of stop nothing: it tells of the first ones", async (t) => {
+  const bench = await startWorkerBench(t);
+  await produce(
+    bench,
+    range(80).map((i) => ({ key: `k${i}`, does: i === 1 ? "fails" : "" })),
+  );
+  const topicId = bench.broker.topics()[0]!.id;
+  const failing = range(64).map((i) => ({
+    ...{ offset: 16 + i, attempt: 1, counters: [], nextRetryAt: 0, suspect: false },
+  }));
+  bench.commit("q", 0, 0, encodeCommitMetadata(0, { topicId, open: false, finished: [], failing }));
+  const process = lanes(bench, "w");
+  watched(process, ({ does }, attempt) => {
+    if (does === "fails" && attempt < 3) throw new Error("not yet");
+  });
+  await process.work({ maxBatchJobs: 4 });
+  await bench.until(() => drained(bench));
+  assert.deepEqual(process.seen("error"), []);
+  assert.ok(
+    bench.commits.some(({ metadata }) => metadata!.failing.length === 64 && metadata!.failing[0]!.offset === 1),
+  );
+});

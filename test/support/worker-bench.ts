@@ -225,6 +225,11 @@ export class WorkerBench {
     );
   }
 
+  /** Gives a topic other settings from here on. */
+  async configure(topic: string, set: Readonly<Record<string, string>>): Promise<void> {
+    await this.run(this.#producer.kafka.admin().alterConfigs([{ type: "topic", name: topic, set }]));
+  }
+
   async produceRecords(records: Parameters<Producer["sendMany"]>[0]): Promise<void> {
     await this.run(this.#producer.producer.sendMany(records));
   }
