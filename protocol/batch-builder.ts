@@ -2,7 +2,7 @@ import { type CompressionType, codecIds, compress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import type { ProducerId } from "./producer-id.ts";
 import { attributesOf, BATCH_HEADER_BYTES, BATCH_LENGTH_END, CRC_START, FIELD_AT } from "./record-batch.ts";
-import { encodeUtf8 } from "./writer.ts";
+import { encodeUtf8 } from "./utf8.ts";
 
 /** Who writes a batch, and where it stands in that producer's sequence on the partition (KIP-98). */
 export interface ProducerStamp {

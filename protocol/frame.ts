@@ -1,7 +1,8 @@
 import type { Api } from "./api.ts";
 import type { Draft } from "./field.ts";
 import { DecodeError, Reader } from "./reader.ts";
-import { encodeUtf8, Writer } from "./writer.ts";
+import { encodeUtf8 } from "./utf8.ts";
+import { Writer } from "./writer.ts";
 
 const API_VERSIONS = 18;
 

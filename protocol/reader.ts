@@ -1,5 +1,6 @@
 import { CodecError } from "./codec-error.ts";
 import { type ProducerId, producerIdOf } from "./producer-id.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 /** Bytes that are not what the protocol says they are: cut short, out of range, or malformed. */
 export class DecodeError extends CodecError {
@@ -7,8 +8,6 @@ export class DecodeError extends CodecError {
   readonly code = "DECODE_ERROR";
 }
 
-// Kafka strings may begin with U+FEFF: a decoder that strips it would not give back what was written.
-const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
 
 /**
@@ -152,18 +151,4 @@ export class Reader {
     }
     return text;
   }
-}
-
-/** Bytes as text. Short ASCII, which most protocol strings are, skips the decoder's call overhead. */
-export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start < 24) {
-    let text = "";
-    for (let i = start; i < end; i++) {
-      const byte = bytes[i]!;
-      if (byte > 0x7f) return utf8.decode(bytes.subarray(start, end));
-      text += String.fromCharCode(byte);
-    }
-    return text;
-  }
-  return utf8.decode(bytes.subarray(start, end));
 }

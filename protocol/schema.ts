@@ -2,7 +2,8 @@ import { CodecError } from "./codec-error.ts";
 import { defaultOf, type Field, isDefault, type Kind, type Primitive } from "./field.ts";
 import type { ProducerId } from "./producer-id.ts";
 import { DecodeError, type Reader } from "./reader.ts";
-import { type ByteSource, EncodeError, encodeUtf8, Writer } from "./writer.ts";
+import { encodeUtf8 } from "./utf8.ts";
+import { type ByteSource, EncodeError, Writer } from "./writer.ts";
 
 /** Reads and writes one version of a message. */
 export interface Codec {

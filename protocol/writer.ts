@@ -14,7 +14,6 @@ export interface ByteSource {
   writeTo(target: Uint8Array, offset: number): void;
 }
 
-const encoder = new TextEncoder();
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** From this many bytes on, sending bytes from where they lie costs less than copying them into the frame. */
@@ -148,22 +147,6 @@ export class Writer {
     const at = this.reserve(16);
     for (let i = 0; i < 16; i++) this.bytes[at + i] = Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16);
   }
-}
-
-/** Up to here, a loop over ASCII is several times faster than a call of the runtime's encoder. */
-const SHORT_TEXT = 40;
-
-/** Text as UTF-8 bytes. */
-export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
-  const { length } = text;
-  if (length > SHORT_TEXT) return encoder.encode(text);
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit > 0x7f) return encoder.encode(text);
-    bytes[i] = unit;
-  }
-  return bytes;
 }
 
 function check(value: number, min: number, max: number, type: string): void {

@@ -1,5 +1,5 @@
 import { crc32c } from "../../protocol/crc32c.ts";
-import { encodeUtf8 } from "../../protocol/writer.ts";
+import { encodeUtf8 } from "../../protocol/utf8.ts";
 import { decodeJournalValue, encodeJournalValue, type JournalValue } from "./journal-value.ts";
 import type { EpochStart } from "./leader-epochs.ts";
 import type { ChunkIndex } from "./log-chunk.ts";

@@ -1,6 +1,6 @@
 import { concatBytes } from "../../protocol/byte-copy.ts";
 import { crc32c } from "../../protocol/crc32c.ts";
-import { encodeUtf8 } from "../../protocol/writer.ts";
+import { encodeUtf8 } from "../../protocol/utf8.ts";
 import { decodeJournalValue, encodeJournalValue, type JournalValue } from "./journal-value.ts";
 import { type Storage, StorageError, type StoredFile } from "./storage.ts";
 

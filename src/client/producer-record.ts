@@ -1,5 +1,5 @@
 import type { HeaderToWrite } from "../../protocol/batch-builder.ts";
-import { encodeUtf8 } from "../../protocol/writer.ts";
+import { encodeUtf8 } from "../../protocol/utf8.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
 /** A header's key and value; a value as text is sent as UTF-8. */

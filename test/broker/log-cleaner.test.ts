@@ -5,7 +5,7 @@ import { BatchBuilder, NO_PRODUCER, type ProducerStamp } from "../../protocol/ba
 import { type CompressionType, codecIds } from "../../protocol/compression.ts";
 import { checkCrc, codecIdOf, isControl, lastOffsetOf } from "../../protocol/record-batch.ts";
 import { readFetched, readRecords } from "../../protocol/records.ts";
-import { encodeUtf8 } from "../../protocol/writer.ts";
+import { encodeUtf8 } from "../../protocol/utf8.ts";
 import type { PartitionStore } from "../../src/broker/cluster-store.ts";
 import { ClusterStore } from "../../src/broker/cluster-store.ts";
 import { cleaningRange, cleanLog } from "../../src/broker/log-cleaner.ts";

@@ -3,7 +3,7 @@ import { BatchBuilder } from "../../protocol/batch-builder.ts";
 import { CodecUnavailableError } from "../../protocol/compression.ts";
 import { DecodeError } from "../../protocol/reader.ts";
 import { type KafkaRecord, readFetched } from "../../protocol/records.ts";
-import { encodeUtf8 } from "../../protocol/writer.ts";
+import { encodeUtf8 } from "../../protocol/utf8.ts";
 import { decodeCommitMetadata, encodeCommitMetadata } from "../../src/jobs/commit-metadata.ts";
 import { Contexts } from "../../src/jobs/contexts.ts";
 import { readLetter, readLetterContent } from "../../src/jobs/dead-letter.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BatchBuilder } from "../../protocol/batch-builder.ts";
 import { type KafkaRecord, readFetched } from "../../protocol/records.ts";
-import { encodeUtf8 } from "../../protocol/writer.ts";
+import { encodeUtf8 } from "../../protocol/utf8.ts";
 import { ApartTargets } from "../../src/jobs/apart-targets.ts";
 import { ScheduleContents } from "../../src/jobs/schedule-contents.ts";
 import { ScheduleIndex } from "../../src/jobs/schedule-index.ts";

@@ -1,8 +1,8 @@
 import { strict as assert } from "node:assert";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { DecodeError, decodeUtf8, Reader } from "../../protocol/reader.ts";
-import { encodeUtf8, Writer } from "../../protocol/writer.ts";
+import { DecodeError, Reader } from "../../protocol/reader.ts";
+import { Writer } from "../../protocol/writer.ts";
 
 const fromHex = (hex: string): Reader => new Reader(Uint8Array.from(Buffer.from(hex, "hex")));
 
@@ -109,16 +109,5 @@ describe("Reader", () => {
     const view = Uint8Array.of(9, 9, 0, 0, 1, 0).subarray(2);
     assert.equal(new Reader(view).int32(), 256);
     assert.deepEqual(new Reader(view, 2).slice(2), Uint8Array.of(1, 0));
-  });
-
-  test("decodeUtf8 gives back text of every length, with a leading U+FEFF", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => {
-        const bytes = encodeUtf8(text);
-        assert.equal(decodeUtf8(bytes, 0, bytes.length), text);
-      }),
-    );
-    const marked = encodeUtf8("\ufeffkey");
-    assert.equal(decodeUtf8(marked, 0, marked.length), "\ufeffkey");
   });
 });

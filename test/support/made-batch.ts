@@ -1,6 +1,6 @@
 import { type CompressionType, codecIds, compress } from "../../protocol/compression.ts";
 import { crc32c } from "../../protocol/crc32c.ts";
-import { encodeUtf8 } from "../../protocol/writer.ts";
+import { encodeUtf8 } from "../../protocol/utf8.ts";
 
 /** A record in a batch that is made by hand. */
 export interface MadeRecord {

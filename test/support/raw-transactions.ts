@@ -9,7 +9,7 @@ import { addOffsetsToTxn } from "../../protocol/messages/25-add-offsets-to-txn.t
 import { type EndTxnResponse, endTxn } from "../../protocol/messages/26-end-txn.ts";
 import { type TxnOffsetCommitRequest, txnOffsetCommit } from "../../protocol/messages/28-txn-offset-commit.ts";
 import type { ProducerId } from "../../protocol/producer-id.ts";
-import { encodeUtf8 } from "../../protocol/writer.ts";
+import { encodeUtf8 } from "../../protocol/utf8.ts";
 
 /** Requests to those who are responsible, in exactly the version that is asked for. */
 export interface Wire {

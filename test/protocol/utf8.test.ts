@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { decodeUtf8, encodeUtf8 } from "../../protocol/utf8.ts";
+
+const text = fc.oneof(fc.string({ maxLength: 60 }), fc.string({ unit: "binary", maxLength: 60 }));
+
+test("text of every length comes back as it was, with a leading U+FEFF", () => {
+  fc.assert(
+    fc.property(text, (given) => {
+      const bytes = encodeUtf8(given);
+      assert.deepEqual(bytes, new TextEncoder().encode(given));
+      assert.equal(decodeUtf8(bytes, 0, bytes.length), given);
+    }),
+  );
+  const marked = encodeUtf8("\ufeffkey");
+  assert.equal(decodeUtf8(marked, 0, marked.length), "\ufeffkey");
+});
