@@ -2,7 +2,7 @@ import { type CompressionType, codecIds, compress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import type { ProducerId } from "./producer-id.ts";
 import { attributesOf, BATCH_HEADER_BYTES, BATCH_LENGTH_END, CRC_START, FIELD_AT } from "./record-batch.ts";
-import { encodeUtf8 } from "./utf8.ts";
+import { encodeUtf8, writeAscii } from "./utf8.ts";
 
 /** Who writes a batch, and where it stands in that producer's sequence on the partition (KIP-98). */
 export interface ProducerStamp {
@@ -15,10 +15,14 @@ export interface ProducerStamp {
 
 export const NO_PRODUCER: ProducerStamp = { producerId: -1, producerEpoch: -1, baseSequence: -1, transactional: false };
 
-/** A header as written: its key as text, its value as bytes or null. */
-export type HeaderToWrite = readonly [key: string, value: Uint8Array | null];
+/** A part of a record; text is written as UTF-8. */
+export type PartToWrite = string | Uint8Array | null;
+/** A header as written. */
+export type HeaderToWrite = readonly [key: string, value: PartToWrite];
 
-const NO_HEADERS: readonly HeaderToWrite[] = [];
+type Headers = readonly (readonly [key: string | Uint8Array, value: PartToWrite])[];
+
+const NO_HEADERS: Headers = [];
 /** What is asked for at first: most batches of single sends are smaller. */
 const FIRST_CAPACITY = 1024;
 
@@ -60,14 +64,28 @@ export class BatchBuilder {
 
   /** Adds a record; false where it belongs into another batch. `timestamp` in milliseconds since 1970. */
   append(
-    key: Uint8Array | null,
-    value: Uint8Array | null,
+    key: PartToWrite,
+    value: PartToWrite,
     timestamp: number,
-    headers: readonly HeaderToWrite[] = NO_HEADERS,
+    headers: readonly HeaderToWrite[] | undefined = undefined,
   ): boolean {
+    // Nearly all text is ASCII, whose bytes need not be made to be counted.
+    return (
+      this.#append(key, value, timestamp, headers ?? NO_HEADERS) ??
+      this.#append(
+        bytesOf(key),
+        bytesOf(value),
+        timestamp,
+        headers === undefined ? NO_HEADERS : headers.map(([name, part]) => [encodeUtf8(name), bytesOf(part)]),
+      )!
+    );
+  }
+
+  /** As {@link append}, for text that is ASCII. Undefined: some is not, and nothing was added. */
+  #append(key: PartToWrite, value: PartToWrite, timestamp: number, headers: Headers): boolean | undefined {
+    const start = this.#position;
     const first = this.recordCount === 0;
     const timestampDelta = first ? 0 : timestamp - this.#baseTimestamp;
-    const keys = headers.length === 0 ? undefined : headers.map(([name]) => encodeUtf8(name));
     const length =
       1 +
       varlongSize(timestampDelta) +
@@ -75,25 +93,24 @@ export class BatchBuilder {
       fieldSize(key) +
       fieldSize(value) +
       varintSize(headers.length) +
-      (keys === undefined ? 0 : headersSize(keys, headers));
-    const needed = this.#position + varintSize(length) + length;
+      headersSize(headers);
+    const needed = start + varintSize(length) + length;
     if (needed > this.#maxBytes && !first) return false;
     this.#ensure(needed);
-    if (first) this.#baseTimestamp = timestamp;
-    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp;
     this.#varint(length);
     this.#bytes[this.#position++] = 0;
     this.#varlong(timestampDelta);
     this.#varint(this.recordCount);
-    this.#field(key);
-    this.#field(value);
+    let isWritten = this.#field(key) && this.#field(value);
     this.#varint(headers.length);
-    if (keys !== undefined) {
-      for (let i = 0; i < keys.length; i++) {
-        this.#field(keys[i]!);
-        this.#field(headers[i]![1]);
-      }
+    for (let i = 0; isWritten && i < headers.length; i++)
+      isWritten = this.#field(headers[i]![0]) && this.#field(headers[i]![1]);
+    if (!isWritten) {
+      this.#position = start;
+      return undefined;
     }
+    if (first) this.#baseTimestamp = timestamp;
+    if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp;
     this.recordCount++;
     return true;
   }
@@ -149,11 +166,15 @@ export class BatchBuilder {
     this.#view = new DataView(grown.buffer);
   }
 
-  #field(value: Uint8Array | null): void {
-    if (value === null) return this.#varint(-1);
-    this.#varint(value.length);
-    this.#bytes.set(value, this.#position);
+  /** False: it is text that is not ASCII. */
+  #field(value: PartToWrite): boolean {
+    this.#varint(value === null ? -1 : value.length);
+    if (value === null) return true;
+    const at = this.#position;
     this.#position += value.length;
+    if (typeof value === "string") return writeAscii(this.#bytes, at, value);
+    this.#bytes.set(value, at);
+    return true;
   }
 
   #varint(value: number): void {
@@ -189,13 +210,18 @@ function isSame(a: ProducerStamp, b: ProducerStamp): boolean {
   );
 }
 
-function fieldSize(value: Uint8Array | null): number {
+function bytesOf(part: PartToWrite): Uint8Array | null {
+  return typeof part === "string" ? encodeUtf8(part) : part;
+}
+
+/** Text is taken for ASCII. */
+function fieldSize(value: PartToWrite): number {
   return value === null ? 1 : varintSize(value.length) + value.length;
 }
 
-function headersSize(keys: readonly Uint8Array[], headers: readonly HeaderToWrite[]): number {
+function headersSize(headers: Headers): number {
   let size = 0;
-  for (let i = 0; i < keys.length; i++) size += fieldSize(keys[i]!) + fieldSize(headers[i]![1]);
+  for (let i = 0; i < headers.length; i++) size += fieldSize(headers[i]![0]) + fieldSize(headers[i]![1]);
   return size;
 }
 

@@ -1,6 +1,12 @@
 /** The wire protocol of Apache Kafka: messages, frames, record batches, error codes. Pure functions over bytes. */
 export { type Api, type ApiDeclaration, api, decodeBody, encodeBody, type Message, message } from "./api.ts";
-export { BatchBuilder, type HeaderToWrite, NO_PRODUCER, type ProducerStamp } from "./batch-builder.ts";
+export {
+  BatchBuilder,
+  type HeaderToWrite,
+  NO_PRODUCER,
+  type PartToWrite,
+  type ProducerStamp,
+} from "./batch-builder.ts";
 export { CodecError } from "./codec-error.ts";
 export {
   CodecUnavailableError,

@@ -18,6 +18,27 @@ export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** Up to here, a loop beats the runtime's encoder where that is told to write into a part of a buffer. */
+const SHORT_PART = 40;
+
+/**
+ * Writes text at `at`, where as many bytes are free as it has UTF-16 units: no buffer is made for it. False: it is not
+ * ASCII, and needs more; what lies there then is undefined.
+ */
+export function writeAscii(target: Uint8Array, at: number, text: string): boolean {
+  const { length } = text;
+  if (length > SHORT_PART) {
+    const { read, written } = encoder.encodeInto(text, target.subarray(at, at + length));
+    return read === length && written === length;
+  }
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return false;
+    target[at + i] = unit;
+  }
+  return true;
+}
+
 /** Bytes as text. Short ASCII, which most protocol strings are, skips the decoder's call overhead. */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
   if (end - start < 24) {

@@ -1,5 +1,3 @@
-import type { HeaderToWrite } from "../../protocol/batch-builder.ts";
-import { encodeUtf8 } from "../../protocol/utf8.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
 /** A header's key and value; a value as text is sent as UTF-8. */
@@ -30,49 +28,42 @@ export interface RecordMetadata {
   readonly timestamp: number;
 }
 
-/** A record's parts as bytes. */
-export interface EncodedRecord {
-  readonly topic: string;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly headers: readonly HeaderToWrite[] | undefined;
-  readonly partition: number | undefined;
-  readonly timestamp: number | undefined;
-}
-
 /** Throws an {@link InvalidArgumentError} that names the part that cannot be sent. */
-export function encodeRecord(record: ProducerRecord): EncodedRecord {
+export function checkRecord(record: ProducerRecord): void {
   if (typeof record !== "object" || record === null) {
     throw new InvalidArgumentError(`a record is ${record === null ? "null" : typeof record}: an object is wanted`);
   }
-  const { topic, partition, timestamp } = record;
+  const { topic, key, value, timestamp } = record;
   if (typeof topic !== "string" || topic === "") throw new InvalidArgumentError("a record needs a topic");
   if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
     throw new InvalidArgumentError(`record timestamp ${timestamp}: milliseconds since 1970 are wanted`, { topic });
   }
-  return {
-    topic,
-    key: toBytes(record.key, "key", topic),
-    value: toBytes(record.value, "value", topic),
-    headers: record.headers === undefined ? undefined : encodeHeaders(record.headers, topic),
-    partition,
-    timestamp,
-  };
+  if (!isPart(key)) throw wrongPart("key", key, topic);
+  if (!isPart(value)) throw wrongPart("value", value, topic);
 }
 
-function toBytes(part: string | Uint8Array | null | undefined, name: string, topic: string): Uint8Array | null {
-  if (part === null || part === undefined) return null;
-  if (typeof part === "string") return encodeUtf8(part);
-  if (part instanceof Uint8Array) return part;
-  throw new InvalidArgumentError(`record ${name} is ${typeof part}: a string, a Uint8Array or null is wanted`, {
-    topic,
-  });
-}
-
-function encodeHeaders(headers: NonNullable<ProducerRecord["headers"]>, topic: string): HeaderToWrite[] {
+/** A record's headers as pairs. Throws as {@link checkRecord} does. */
+export function headersOf({ topic, headers }: ProducerRecord): readonly HeaderInput[] | undefined {
+  if (headers === undefined) return undefined;
   const pairs = Array.isArray(headers) ? (headers as readonly HeaderInput[]) : Object.entries(headers);
-  return pairs.map(([key, value]): HeaderToWrite => {
+  for (const [key, value] of pairs) {
     if (typeof key !== "string") throw new InvalidArgumentError("a header's key must be a string", { topic });
-    return [key, toBytes(value, `header ${key}`, topic)];
-  });
+    if (!isPart(value)) throw wrongPart(`header ${key}`, value, topic);
+  }
+  return pairs;
+}
+
+/** The part with bytes of its own. */
+export function copyOf(part: string | Uint8Array | null | undefined): string | Uint8Array | null {
+  // Not by `slice`: a Buffer's is a view.
+  return part instanceof Uint8Array ? new Uint8Array(part) : (part ?? null);
+}
+
+function isPart(part: unknown): boolean {
+  return typeof part === "string" || part === null || part === undefined || part instanceof Uint8Array;
+}
+
+function wrongPart(name: string, part: unknown, topic: string): InvalidArgumentError {
+  const problem = `record ${name} is ${typeof part}: a string, a Uint8Array or null is wanted`;
+  return new InvalidArgumentError(problem, { topic });
 }

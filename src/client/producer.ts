@@ -5,7 +5,7 @@ import { asKafkaError, ClosedError, KafkaError, TimeoutError } from "./errors.ts
 import type { PartitionQueue } from "./partition-queue.ts";
 import type { IdentitySource } from "./producer-identity.ts";
 import { type ProducerOptions, type ProducerSettings, producerSettings } from "./producer-options.ts";
-import { type EncodedRecord, encodeRecord, type ProducerRecord, type RecordMetadata } from "./producer-record.ts";
+import { checkRecord, headersOf, type ProducerRecord, type RecordMetadata } from "./producer-record.ts";
 import { ProducerSender } from "./producer-sender.ts";
 import type { QueuedBatch } from "./queued-batch.ts";
 import { ManyOwner, SingleOwner } from "./record-owners.ts";
@@ -61,10 +61,10 @@ export class Producer {
    */
   send(record: ProducerRecord): Promise<RecordMetadata> {
     try {
-      const encoded = this.#admit(record);
-      const owner = new SingleOwner(encoded.topic);
+      const headers = this.#admit(record);
+      const owner = new SingleOwner(record.topic);
       const { clock } = this.#cluster;
-      this.#arrive({ given: record, record: encoded, owner, slot: 0, at: clock.monotonic(), now: clock.now() });
+      this.#arrive({ record, headers, owner, slot: 0, at: clock.monotonic(), now: clock.now() });
       return owner.promise;
     } catch (error) {
       return Promise.reject(error);
@@ -78,8 +78,8 @@ export class Producer {
     const owner = new ManyOwner(records.map((record) => record?.topic));
     for (let slot = 0; slot < records.length; slot++) {
       try {
-        const given = records[slot]!;
-        this.#arrive({ given, record: this.#admit(given), owner, slot, at, now });
+        const record = records[slot]!;
+        this.#arrive({ record, headers: this.#admit(record), owner, slot, at, now });
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error;
         owner.failed(slot, error);
@@ -88,9 +88,11 @@ export class Producer {
     return owner.promise;
   }
 
-  #admit(record: ProducerRecord): EncodedRecord {
+  /** The headers of a record that can be sent. */
+  #admit(record: ProducerRecord): Arrival["headers"] {
     if (this.#closing !== undefined) throw new ClosedError("the producer");
-    return encodeRecord(record);
+    checkRecord(record);
+    return headersOf(record);
   }
 
   /** How many partitions the topic has. Rejects with UNKNOWN_TOPIC_OR_PARTITION where there is no such topic. */
@@ -186,7 +188,8 @@ export class Producer {
   }
 
   #append(arrival: Arrival, outbox: TopicOutbox, partitionCount: number): void {
-    const { record, owner, slot, at, now } = arrival;
+    const { record, headers, owner, slot, at, now } = arrival;
+    const { key = null, value } = record;
     let queue: PartitionQueue;
     try {
       queue = outbox.queueFor(arrival, partitionCount);
@@ -196,9 +199,9 @@ export class Producer {
     const timestamp = record.timestamp ?? now;
     const { batchSize, maxRequestSize } = this.#settings;
     let batch = queue.openBatch(batchSize, at);
-    if (!batch.builder.append(record.key, record.value, timestamp, record.headers)) {
+    if (!batch.builder.append(key, value, timestamp, headers)) {
       batch = queue.startBatch(batchSize, at);
-      batch.builder.append(record.key, record.value, timestamp, record.headers);
+      batch.builder.append(key, value, timestamp, headers);
     }
     if (batch.builder.byteLength > maxRequestSize) return this.#tooLarge(queue, batch, arrival);
     batch.owners.push(owner);

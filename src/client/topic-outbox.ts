@@ -1,18 +1,19 @@
-import { partitionForKey } from "../../protocol/murmur2.ts";
 import type { BatchMemory } from "./batch-memory.ts";
 import type { Cluster } from "./cluster.ts";
+import { defaultPartition } from "./default-partitioner.ts";
 import { InvalidArgumentError, KafkaError } from "./errors.ts";
 import { PartitionQueue } from "./partition-queue.ts";
 import type { ProducerSettings } from "./producer-options.ts";
-import type { EncodedRecord, ProducerRecord } from "./producer-record.ts";
+import { copyOf, type HeaderInput, type ProducerRecord } from "./producer-record.ts";
 import type { RecordOwner } from "./queued-batch.ts";
 import { StickyPartitioner } from "./sticky-partitioner.ts";
 
 /** A record on its way into a batch. */
 export interface Arrival {
-  /** As it was given. */
-  readonly given: ProducerRecord;
-  readonly record: EncodedRecord;
+  /** As it was given, and found to be one that can be sent. */
+  readonly record: ProducerRecord;
+  /** Its headers as pairs. */
+  readonly headers: readonly HeaderInput[] | undefined;
   readonly owner: RecordOwner;
   readonly slot: number;
   /** When it was given (monotonic ms), and the same in milliseconds since 1970. */
@@ -24,19 +25,9 @@ export interface Arrival {
 
 /** The same arrival with bytes of its own: it will wait, and the caller's bytes may change once the call has returned. */
 export function detached(arrival: Arrival): Arrival {
-  const { key, value, headers } = arrival.record;
-  const record: EncodedRecord = {
-    ...arrival.record,
-    key: copied(key),
-    value: copied(value),
-    headers: headers?.map(([name, bytes]) => [name, copied(bytes)]),
-  };
-  return { ...arrival, record };
-}
-
-/** Not by `slice`: a Buffer's is a view. */
-function copied(bytes: Uint8Array | null): Uint8Array | null {
-  return bytes === null ? null : new Uint8Array(bytes);
+  const { key, value } = arrival.record;
+  const headers = arrival.headers?.map(([name, part]): HeaderInput => [name, copyOf(part)]);
+  return { ...arrival, record: { ...arrival.record, key: copyOf(key), value: copyOf(value) }, headers };
 }
 
 /** Key, value and the record's own fields, roughly, in bytes. */
@@ -45,8 +36,8 @@ const RECORD_OVERHEAD = 32;
 const STICKY_SHARE = 16_384;
 
 /** About as many bytes as an arrival keeps while it waits. */
-export function keptBytes({ record: { key, value, headers = [] } }: Arrival): number {
-  const ofHeaders = headers.reduce((sum, [name, bytes]) => sum + name.length + (bytes?.length ?? 0), 0);
+export function keptBytes({ record: { key, value }, headers = [] }: Arrival): number {
+  const ofHeaders = headers.reduce((sum, [name, part]) => sum + name.length + (part?.length ?? 0), 0);
   return RECORD_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0) + ofHeaders;
 }
 
@@ -100,12 +91,12 @@ export class TopicOutbox {
     return queue;
   }
 
-  #partitionOf({ given, record }: Arrival, partitionCount: number): number {
+  #partitionOf({ record }: Arrival, partitionCount: number): number {
     const { key, value, partition } = record;
     if (partition !== undefined) return partition;
     const { partitioner } = this.#settings;
-    if (partitioner !== undefined) return this.#ask(partitioner, given, partitionCount);
-    if (key !== null) return partitionForKey(key, partitionCount);
+    if (partitioner !== undefined) return this.#ask(partitioner, record, partitionCount);
+    if (key !== null && key !== undefined) return defaultPartition(key, partitionCount);
     return this.#sticky.choose(partitionCount, RECORD_OVERHEAD + (value?.length ?? 0));
   }
 

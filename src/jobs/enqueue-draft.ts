@@ -19,6 +19,8 @@ import { NoScheduleTopicError } from "./schedule-errors.ts";
 import { encodePayload, jsonSerializer, roundTrip, type SerializedPayload, type Serializer } from "./serializer.ts";
 import { isPromise, type StandardSchemaV1, validate } from "./standard-schema.ts";
 
+const NO_HEADERS: JobHeaders = Object.freeze({});
+
 /** What a draft is made with. */
 export interface DraftTools {
   readonly clock: Clock;
@@ -58,16 +60,14 @@ export function draftEnqueue(tools: DraftTools, { definition, settings, payload 
   const { name, partitionKeyType: type } = definition;
   const queue = settings.queue ?? definition.queue;
   const id = settings.id ?? uuidv7(tools.clock);
-  const seen: EnqueuingJob = { id, name, queue, payload, headers: settings.headers ?? {} };
+  const seen: EnqueuingJob = { id, name, queue, payload, headers: settings.headers ?? NO_HEADERS };
   const key = definition.partitioner === undefined ? undefined : keyText(name, type, definition.partitioner(seen));
   const producer = chooseProducer(tools, seen, definition);
   const schedule = scheduleOf(tools.clock, definition, settings);
   const { schema } = definition;
   const checked = schema === undefined && tools.serializer === jsonSerializer;
   const { value: written, isVoid } = encodePayload(tools.serializer, payload, checked);
-  const judge = (value: SerializedPayload): SerializedPayload | Promise<SerializedPayload> =>
-    schema === undefined ? value : judged(schema, roundTrip(tools.serializer, value, isVoid), name, value);
-  const value = isPromise(written) ? written.then(judge) : judge(written);
+  const value = schema === undefined ? written : judgedBy(schema, tools.serializer, written, isVoid, name);
   const pendingValue = isPromise(value) ? value : undefined;
   // Whoever sends the draft hears of it; one that is never sent is nobody's failure.
   pendingValue?.catch(() => {});
@@ -108,6 +108,18 @@ function scheduleOf(clock: Clock, definition: JobDefinition, settings: CheckedSe
 }
 
 /** The value, once the schema has let pass what a worker will read from it. */
+function judgedBy(
+  schema: StandardSchemaV1,
+  serializer: Serializer,
+  written: SerializedPayload | Promise<SerializedPayload>,
+  isVoid: boolean,
+  job: string,
+): SerializedPayload | Promise<SerializedPayload> {
+  const judge = (value: SerializedPayload): SerializedPayload | Promise<SerializedPayload> =>
+    judged(schema, roundTrip(serializer, value, isVoid), job, value);
+  return isPromise(written) ? written.then(judge) : judge(written);
+}
+
 function judged(
   schema: StandardSchemaV1,
   read: unknown,

@@ -1,6 +1,6 @@
 import { defaultPartition } from "../client/default-partitioner.ts";
 import { InvalidArgumentError } from "../client/errors.ts";
-import { encodeRecord, type HeaderInput, type ProducerRecord } from "../client/producer-record.ts";
+import { checkRecord, copyOf, type HeaderInput, headersOf, type ProducerRecord } from "../client/producer-record.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import { uuidv7 } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
@@ -86,13 +86,13 @@ function checkMessage(app: AppState, message: MessageToSchedule): CheckedMessage
       within(PATH, "topic"),
       `"${topic}" is a schedule topic: it says where messages wait, not where they go`,
     );
-  const { key, value, headers } = encode(message);
-  for (const [name] of headers ?? [])
+  const { key, value, headers } = check(message);
+  for (const [name] of headers)
     if (OF_ENTRIES.has(name)) throw new InvalidOptionError(`${PATH}.headers.${name}`, "the name is taken");
   return {
     record: {
-      ...{ topic, key: key?.slice() ?? null, value: value?.slice() ?? null },
-      headers: (headers ?? []).map(([name, bytes]): HeaderInput => [name, bytes?.slice() ?? null]),
+      ...{ topic, key: copyOf(key), value: copyOf(value) },
+      headers: headers.map(([name, part]): HeaderInput => [name, copyOf(part)]),
       partition: optionalInteger(options.partition, within(PATH, "partition"), 0, 2 ** 31 - 1),
     },
     at: checkInstant(options.at, within(PATH, "at")),
@@ -100,9 +100,11 @@ function checkMessage(app: AppState, message: MessageToSchedule): CheckedMessage
   };
 }
 
-function encode(message: MessageToSchedule): ReturnType<typeof encodeRecord> {
+function check(message: MessageToSchedule): ProducerRecord & { readonly headers: readonly HeaderInput[] } {
+  const record = { ...message, timestamp: undefined } as ProducerRecord;
   try {
-    return encodeRecord({ ...message, timestamp: undefined } as ProducerRecord);
+    checkRecord(record);
+    return { ...record, headers: headersOf(record) ?? [] };
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error;
     throw new InvalidOptionError(PATH, error.message);

@@ -89,8 +89,17 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal | undefined
   });
 }
 
+let lastTime = Number.NaN;
+/** How those made at that time begin: many are made in one millisecond. */
+let beginning = "";
+
 /** A UUID of version 7 (RFC 9562): sorts by the millisecond in which it was made. */
 export function uuidv7(clock: Clock): string {
-  const time = Math.max(0, Math.floor(clock.now())).toString(16).padStart(12, "0");
-  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${clock.uuid().slice(15)}`;
+  const time = Math.max(0, Math.floor(clock.now()));
+  if (time !== lastTime) {
+    const digits = time.toString(16).padStart(12, "0");
+    beginning = `${digits.slice(0, 8)}-${digits.slice(8, 12)}-7`;
+    lastTime = time;
+  }
+  return beginning + clock.uuid().slice(15);
 }

@@ -1,34 +1,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InvalidArgumentError } from "../../src/client/errors.ts";
-import { encodeRecord, type ProducerRecord } from "../../src/client/producer-record.ts";
+import { checkRecord, copyOf, headersOf, type ProducerRecord } from "../../src/client/producer-record.ts";
 
-const text = (bytes: Uint8Array | null): string | null => bytes && new TextDecoder().decode(bytes);
+test("headers are pairs, whichever way they are given", () => {
+  const pairs = [
+    ["a", "1"],
+    ["a", null],
+  ] as const;
+  const record = { topic: "t", value: null };
+  assert.deepEqual(headersOf({ ...record, headers: pairs }), pairs);
+  assert.deepEqual(headersOf({ ...record, headers: { a: "1", b: null } }), [
+    ["a", "1"],
+    ["b", null],
+  ]);
+  assert.equal(headersOf(record), undefined);
+});
 
-test("text is sent as UTF-8, bytes as they are, and nothing as null", () => {
-  const bytes = new Uint8Array([0, 255]);
-  const one = encodeRecord({ topic: "t", key: "Zürich", value: bytes, headers: { a: "1", b: null } });
-  assert.deepEqual(
-    [text(one.key), one.value, one.headers!.map(([name, value]) => [name, text(value)])],
-    [
-      "Zürich",
-      bytes,
-      [
-        ["a", "1"],
-        ["b", null],
-      ],
-    ],
-  );
-  const two = encodeRecord({
-    topic: "t",
-    value: null,
-    headers: [
-      ["a", "1"],
-      ["a", "2"],
-    ],
-  });
-  assert.deepEqual([two.key, two.value, two.headers!.map(([, value]) => text(value))], [null, null, ["1", "2"]]);
-  assert.equal(encodeRecord({ topic: "t", key: "", value: "" }).key!.length, 0, "an empty key is a key");
+test("a copy has bytes of its own, of a Buffer too", () => {
+  const bytes = Buffer.from("ab");
+  const copy = copyOf(bytes);
+  bytes[0] = 0;
+  assert.deepEqual(copy, new TextEncoder().encode("ab"));
+  assert.deepEqual([copyOf("text"), copyOf(undefined), copyOf(null)], ["text", null, null]);
 });
 
 test("what cannot be sent is refused by its name", () => {
@@ -46,7 +40,10 @@ test("what cannot be sent is refused by its name", () => {
   ];
   for (const [record, pattern] of wrong) {
     assert.throws(
-      () => encodeRecord(record as ProducerRecord),
+      () => {
+        checkRecord(record as ProducerRecord);
+        headersOf(record as ProducerRecord);
+      },
       (error: unknown) => error instanceof InvalidArgumentError && pattern.test(error.message),
     );
   }

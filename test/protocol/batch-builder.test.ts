@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
 import { describe, test } from "node:test";
+import fc from "fast-check";
 import { BatchBuilder, NO_PRODUCER, type ProducerStamp } from "../../protocol/batch-builder.ts";
 import { readBatchHeader } from "../../protocol/record-batch.ts";
 import { readFetched } from "../../protocol/records.ts";
@@ -46,6 +47,30 @@ describe("BatchBuilder", () => {
     assert.deepEqual(
       records.map(({ value }) => value?.length),
       [200],
+    );
+  });
+
+  test("a record given as text has the bytes of the same given as UTF-8, whatever the text", () => {
+    const part = fc.option(fc.oneof(fc.string({ maxLength: 80 }), fc.string({ unit: "binary", maxLength: 80 })));
+    const header = fc.tuple(fc.string({ unit: "binary", maxLength: 30 }), part);
+    const record = fc.tuple(part, part, fc.array(header, { maxLength: 4 }));
+    const bytes = (given: string | null): Uint8Array | null => (given === null ? null : text.encode(given));
+    fc.assert(
+      fc.property(
+        fc.array(record, { minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 100, max: 3_000 }),
+        (all, max) => {
+          const [asText, asBytes] = [new BatchBuilder(max), new BatchBuilder(max)];
+          for (const [i, [key, value, headers]] of all.entries()) {
+            const encoded = headers.map(([name, given]) => [name, bytes(given)] as const);
+            assert.equal(
+              asText.append(key, value, 1_000 + i, headers),
+              asBytes.append(bytes(key), bytes(value), 1_000 + i, encoded),
+            );
+          }
+          assert.deepEqual(asText.stamped(first), asBytes.stamped(first));
+        },
+      ),
     );
   });
 });
