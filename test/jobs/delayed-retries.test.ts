@@ -160,3 +160,32 @@ test("S3.9 the entry and the mark are one: whoever dies in between loses and dou
   assert.equal(seen.filter(({ job }) => job.attempt === 2).length, 1);
   assert.equal(process.seen("completed").length, 1);
 });
+
+for (const [partitionKeyType, given] of [
+  ["partitionKey", "k"],
+  ["partition", 0],
+] as const) {
+  test(`S4.2 S8.2 a job whose key is not its record's is ordered all the same: a rule has it wait in its place (${partitionKeyType})`, async (t) => {
+    const bench = await startWorkerBench(t);
+    await ScheduleScene.topics(bench);
+    const options = {
+      ...{ partitionKeyType, partitioner: () => given },
+      retryOn: [{ errors: [Flaky], wait: 0, jitter: 0 }],
+    };
+    const fails = (payload: string, { attempt }: RunningJob<string>): void => {
+      if (payload === "flaky" && attempt === 1) throw new Flaky();
+    };
+    const { seen, enqueue } = await start(bench, fails, options);
+    await enqueue("flaky");
+    await enqueue("good");
+    await bench.until(() => drained(bench));
+    assert.deepEqual(
+      seen.map(({ payload, job }) => [payload, job.offset, job.attempt]),
+      [
+        ["flaky", 0, 1],
+        ["flaky", 0, 2],
+        ["good", 1, 1],
+      ],
+    );
+  });
+}

@@ -288,3 +288,24 @@ test("S3.8 more failing jobs than metadata can tell of stop nothing: it tells of
     bench.commits.some(({ metadata }) => metadata!.failing.length === 64 && metadata!.failing[0]!.offset === 1),
   );
 });
+
+test("S8.4 S5.4 of a batch whose partition is revoked nothing starts any more", async (t) => {
+  const bench = await startWorkerBench(t, { topics: { q: 2 } });
+  const first = lanes(bench, "first");
+  watched(first);
+  for (const partition of range(2)) {
+    const jobs = range(40).map((i) => ({ key: `k${i}`, takes: 1_000 }));
+    await produce(bench, jobs, partition);
+  }
+  await first.work();
+  await bench.until(() => bench.starts.length >= 16);
+  const second = lanes(bench, "second");
+  watched(second);
+  await second.work();
+  await bench.until(() => second.seen("assigned").length > 0);
+  const { at } = first.events.find(({ name }) => name === "revoked")!;
+  const { partition } = first.seen("revoked")[0]!.partitions[0]!;
+  const after = bench.starts.filter((start) => start.by === "first" && start.partition === partition && start.at > at);
+  assert.deepEqual(after, []);
+  await bench.until(() => drained(bench));
+});

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drained, keyed, produce, Scene, STATE } from "../support/parking-scene.ts";
-import { startWorkerBench } from "../support/worker-bench.ts";
+import { ErrorCode } from "../../protocol/errors.ts";
+import { drained, keyed, produce, range, Scene, STATE } from "../support/parking-scene.ts";
+import { HEARTBEAT_API, startWorkerBench, underBoth } from "../support/worker-bench.ts";
 
 test("S4.6 S7.9 the next owner knows what is parked, whether the last one closed or died", async (t) => {
   for (const ends of ["closes", "dies"]) {
@@ -167,4 +168,62 @@ test("S7.9 a worker whose queues park nothing needs no state topic", async (t) =
   await process.work();
   assert.ok(!bench.broker.topics().some(({ name }) => name === STATE));
   assert.deepEqual(await bench.run(process.app.parked.list()), []);
+});
+
+underBoth("S8.4 S3.5 a worker that is not heard any more starts no released job once its lease is over", async (t) => {
+  const bench = await startWorkerBench(t);
+  const scene = new Scene(bench);
+  let heardAt = 0;
+  let isHeard = true;
+  const api = HEARTBEAT_API[t.protocol];
+  bench.broker.observe((request) => {
+    if (isHeard && request.api === api) heardAt = bench.time.elapsed;
+  });
+  const first = scene.process("first");
+  await produce(
+    bench,
+    range(60).map((i) => ({ key: `k${i}`, n: 0, does: "fails" }) as const),
+  );
+  await first.work();
+  await bench.until(() => drained(bench), 600_000);
+  const before = bench.starts.length;
+  scene.isBroken = false;
+  scene.takes = 200;
+  await bench.run(first.app.parked.release({ queue: "q" }));
+  await bench.until(() => bench.starts.length >= before + 4);
+  bench.broker.faults.drop({ api, times: Number.POSITIVE_INFINITY, where: () => !isHeard });
+  isHeard = false;
+  await bench.time.advance(15_000);
+  const late = bench.starts.filter(({ at }) => at > heardAt + 4_000).map(({ at }) => at - heardAt);
+  assert.ok(late.length > 0, "it goes on while its lease holds");
+  assert.deepEqual(
+    late.filter((after) => after >= 5_000),
+    [],
+  );
+});
+
+test("S8.2 S3.7 a partition that comes back while what was kept of it is being loaded has one owner here", async (t) => {
+  const bench = await startWorkerBench(t);
+  const scene = new Scene(bench);
+  const first = scene.process("first");
+  await first.work();
+  await produce(bench, keyed("a", 3, undefined));
+  await bench.until(() => drained(bench));
+  first.crash();
+  await produce(bench, keyed("b", 5, undefined));
+  const second = scene.process("second");
+  const isLoading = (): boolean => second.seen("lost").length === 0;
+  // The first load is asked for again and again, ever more rarely; the one after it is answered at once.
+  const failing = bench.broker.faults.fail({
+    ...{ api: "ListOffsets", errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, times: Number.POSITIVE_INFINITY },
+    where: ({ clientId }) => clientId === "second" && isLoading(),
+  });
+  await second.work();
+  await bench.until(() => failing.used > 6);
+  bench.broker.faults.expireSession("workers");
+  await bench.until(() => !isLoading() && drained(bench));
+  await bench.time.advance(30_000);
+  await produce(bench, keyed("c", 3, undefined));
+  await bench.until(() => drained(bench));
+  assert.deepEqual(bench.ran("q", 0, "second"), [3, 4, 5, 6, 7, 8, 9, 10]);
 });

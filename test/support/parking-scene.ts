@@ -28,6 +28,8 @@ export class Scene {
   readonly options: Partial<QueueOptions>;
   /** Jobs that fail do so while it is true. */
   isBroken = true;
+  /** How long each run takes, in ms. */
+  takes = 5;
   readonly done: string[] = [];
 
   constructor(bench: WorkerBench, options: Partial<QueueOptions> = {}) {
@@ -39,7 +41,7 @@ export class Scene {
     const process = this.bench.process(name, { queues: { q: { whenExhausted: "park", ...this.options } } });
     return process.job("q", async (payload, { key }) => {
       const { does, n } = payload as Work;
-      await process.sleep(5);
+      await process.sleep(this.takes);
       if (this.isBroken && does === "kills") {
         process.crash();
         await new Promise(() => {});
