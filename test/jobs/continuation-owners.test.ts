@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { ErrorCode } from "../../protocol/errors.ts";
 import { stateOf } from "../../src/jobs/app.ts";
 import { encodeProgress, NO_PROGRESS } from "../../src/jobs/progress.ts";
+import type { Worker } from "../../src/jobs/worker.ts";
 import { drained, overRows, produceKeys, QUEUE, STATE, savedProgress, saves } from "../support/steps-scene.ts";
 import {
   GROUP,
@@ -24,14 +26,19 @@ function rowWorker(bench: WorkerBench, name: string, rows: string[]): WorkerProc
 async function startAtRow(
   t: ProtocolTest,
   row: number,
-): Promise<{ readonly bench: WorkerBench; readonly rows: string[]; readonly first: WorkerProcess }> {
+): Promise<{
+  readonly bench: WorkerBench;
+  readonly rows: string[];
+  readonly first: WorkerProcess;
+  readonly worker: Worker;
+}> {
   const bench = await startWorkerBench(t);
   const rows: string[] = [];
   await produceKeys(bench, ["a"]);
   const first = rowWorker(bench, "first", rows);
-  await first.work({ checkpointInterval: "1s" });
+  const worker = await first.work({ checkpointInterval: "1s" });
   await bench.until(() => rows.length === row);
-  return { bench, rows, first };
+  return { bench, rows, first, worker };
 }
 
 const rowsOf = (rows: readonly string[], by: string): number[] =>
@@ -177,6 +184,44 @@ underBoth(
     assert.deepEqual(rowsOf(rows, "second"), ALL.slice(cursor));
   },
 );
+
+underBoth("S8.8 S7.9 what was saved behind somebody's open transaction is known to the next owner", async (t) => {
+  const { bench, rows, first } = await startAtRow(t, 60);
+  const outside = bench.process("outside");
+  const { partition } = savedPlace(bench);
+  const producer = stateOf(outside.app)
+    .slot.use()
+    .kafka.producer({ transactionalId: "somebody", transactionTimeout: 20_000 });
+  const open = await bench.run(producer.begin());
+  await bench.run(open.send({ topic: STATE, partition, key: "progress/none/0/0", value: null }));
+  await bench.until(() => rows.length >= 160);
+  first.crash();
+  await rowWorker(bench, "second", rows).work({ checkpointInterval: "1s" });
+  await bench.until(() => drained(bench), 240_000);
+  const began = rowsOf(rows, "second")[0]!;
+  assert.ok(began > 100, `saved every second, and resumed at ${began} of 160`);
+});
+
+underBoth("S8.8 S7.9 what is saved as a worker closes is saved though its transaction aborts once", async (t) => {
+  const { bench, rows, worker } = await startAtRow(t, 30);
+  const failed = bench.broker.faults.fail({ api: "TxnOffsetCommit", errorCode: ErrorCode.GROUP_AUTHORIZATION_FAILED });
+  await bench.run(worker.close());
+  assert.equal(failed.used, 1);
+  const done = rows.length;
+  await rowWorker(bench, "second", rows).work();
+  await bench.until(() => drained(bench));
+  assert.deepEqual(rowsOf(rows, "second"), ALL.slice(done));
+});
+
+underBoth("S8.9 S6.4 a worker closes in time though what its job has done cannot be saved", async (t) => {
+  const { bench, worker } = await startAtRow(t, 30);
+  const errorCode = ErrorCode.COORDINATOR_NOT_AVAILABLE;
+  for (const api of ["InitProducerId", "TxnOffsetCommit", "AddOffsetsToTxn", "EndTxn"])
+    bench.broker.faults.fail({ api, errorCode, times: Number.POSITIVE_INFINITY });
+  const began = bench.time.elapsed;
+  await bench.run(worker.close().catch(() => {}));
+  assert.ok(bench.time.elapsed - began <= 25_000, `it took ${bench.time.elapsed - began} ms of 10,000 and 15,000`);
+});
 
 function savedPlace(bench: WorkerBench): {
   readonly partition: number;

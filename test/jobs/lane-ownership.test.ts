@@ -309,3 +309,15 @@ test("S8.4 S5.4 of a batch whose partition is revoked nothing starts any more", 
   assert.deepEqual(after, []);
   await bench.until(() => drained(bench));
 });
+
+test("S8.9 S6.4 a batch that does not end takes no more than the time that closing has", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = lanes(bench, "w");
+  watched(process, ({ does }) => (does === "hangs" ? new Promise(() => {}) : undefined));
+  await produce(bench, [{ key: "a", does: "hangs" }, { key: "b" }]);
+  const worker = await process.work();
+  await bench.until(() => bench.starts.length === 2);
+  const began = bench.time.elapsed;
+  await assert.rejects(bench.run(worker.close()), { name: "ShutdownTimeoutError" });
+  assert.ok(bench.time.elapsed - began <= 11_000, `it took ${bench.time.elapsed - began} ms of 10,000`);
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ErrorCode } from "../../protocol/errors.ts";
+import { stateOf } from "../../src/jobs/app.ts";
 import { ScheduleTopicSharedError } from "../../src/jobs/schedule-errors.ts";
 import { SCHEDULE, type ScheduleScene, startScheduleScene } from "../support/schedule-scene.ts";
 import { HEARTBEAT_API, underBoth, type WorkerBench, type WorkerProcess } from "../support/worker-bench.ts";
@@ -365,3 +366,23 @@ underBoth(
     assertEachOnce(scene, 40, () => 0, 2);
   },
 );
+
+underBoth("S7.3 S8.7 what was dispatched behind somebody's open transaction is dispatched once", async (t) => {
+  const { bench, scene } = await startScheduleScene(t);
+  const [first, outside] = [scene.process("first"), scene.process("outside")];
+  await scene.remindMany(outside, 20, { from: 5_000, to: 6_000 });
+  await first.work();
+  await bench.until(() => loads(first) === 1);
+  const { kafka } = stateOf(outside.app).slot.use();
+  const open = await bench.run(kafka.producer({ transactionalId: "somebody", transactionTimeout: 40_000 }).begin());
+  await bench.run(
+    open.send({ topic: SCHEDULE, partition: 0, key: "00000000-0000-7000-8000-000000000000", value: null }),
+  );
+  await bench.until(() => scene.ran.length === 20);
+  first.crash();
+  const second = scene.process("second");
+  await second.work();
+  await bench.until(() => loads(second) === 1);
+  await bench.time.advance(10_000);
+  assertEachOnce(scene, 20);
+});
