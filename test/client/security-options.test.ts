@@ -49,6 +49,8 @@ describe("the option sasl", () => {
     refuse({ sasl: { mechanism: "plain", username: "a" } }, /sasl\.password/);
     refuse({ sasl: { mechanism: "plain", username: "a", password: "" } }, /sasl\.password/);
     refuse({ sasl: { mechanism: "plain", username: "a", password: `${SECRET}\0` } }, /sasl\.password.*NUL/);
+    for (const password of [[SECRET], { value: SECRET }, new TextEncoder().encode(SECRET)])
+      refuse({ sasl: { mechanism: "plain", username: "a", password } }, /sasl\.password/);
     refuse({ sasl: { mechanism: "plain", username: "a", password: SECRET, allowPlainText: "yes" } }, /allowPlainText/);
     refuse({ sasl: { mechanism: "oauthbearer", token: SECRET } }, /sasl\.token: a function/);
     refuse({ sasl: { mechanism: {} } }, /a mechanism of your own/);

@@ -81,6 +81,26 @@ test("a commit without an answer in time is unknown, and asking again tells", as
   }
 });
 
+for (const code of [E.NOT_COORDINATOR, E.COORDINATOR_NOT_AVAILABLE])
+  test(`a commit that a coordinator has answered with ${nameOf(code)} may have been made before it lost its place`, async () => {
+    for (const level of LEVELS) {
+      const script = await startTransactionScript({ level, producer: { coordinatorTimeout: 5_000 } });
+      const transaction = await script.run(script.producer.begin());
+      await script.run(transaction.sendMany(RECORDS));
+      script.fates("EndTxn", code);
+      script.asked();
+      const commit = transaction.commit();
+      commit.catch(() => {});
+      await script.bench.time.advance(5);
+      assert.match(script.asked().join(), /EndTxn commit/);
+      // Nobody is there to say more in time.
+      script.transport.isolate();
+      const error = await script.failure(commit);
+      assert.ok(error instanceof TransactionOutcomeUnknownError, String(error));
+      await script.run(script.kafka.close());
+    }
+  });
+
 test("the next transaction begins only when the last one's end is known; its commit can still be asked about", async () => {
   for (const level of LEVELS) {
     const script = await startTransactionScript({ level, producer: { coordinatorTimeout: 5_000 } });

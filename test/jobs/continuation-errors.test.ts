@@ -143,3 +143,18 @@ test("S7.7 beyond maxResumptions an interruption is a failure as any other", asy
     assert.equal((await savedProgress(bench)).size, 0);
   }
 });
+
+test("S7.8 S4.1 a job that is interrupted and goes on at once keeps the failures that it had", async (t) => {
+  const bench = await startWorkerBench(t);
+  const seen: number[] = [];
+  const process = bench.process("w", { queues: { q: QUEUE } }).job("q", async (_payload, job) => {
+    seen.push(job.attempt);
+    if (seen.length <= 2) throw new Error("before it got anywhere");
+    await job.step("a", () => {}, { isolated: true });
+    await job.step("b", () => {}, { isolated: true });
+  });
+  await produceKeys(bench, ["a"]);
+  await process.work();
+  await bench.until(() => drained(bench));
+  assert.deepEqual(seen, [1, 2, 3, 3]);
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { stateOf } from "../../src/jobs/app.ts";
 import { encodeCommitMetadata, type FailingJob } from "../../src/jobs/commit-metadata.ts";
 import { RetryLater } from "../../src/jobs/job-controls.ts";
 import { drained, lanes, produce, range, type Work, watched } from "../support/lane-bench.ts";
@@ -320,4 +321,26 @@ test("S8.9 S6.4 a batch that does not end takes no more than the time that closi
   const began = bench.time.elapsed;
   await assert.rejects(bench.run(worker.close()), { name: "ShutdownTimeoutError" });
   assert.ok(bench.time.elapsed - began <= 11_000, `it took ${bench.time.elapsed - began} ms of 10,000`);
+});
+
+test("S3.8 a batch spans no more offsets than metadata can tell of, however far its jobs lie apart", async (t) => {
+  const bench = await startWorkerBench(t);
+  const process = lanes(bench, "w");
+  let isFixed = false;
+  watched(process, ({ does }) => {
+    if (does === "fails" && !isFixed) throw new RetryLater({ wait: "5s" });
+  });
+  await produce(bench, [{ key: "a", does: "fails" }]);
+  const { kafka } = stateOf(process.app).slot.use();
+  const aborted = await bench.run(kafka.producer({ transactionalId: "somebody" }).begin());
+  const records = range(9_000).map(() => ({ topic: "q", partition: 0, value: "" }));
+  await bench.run(aborted.sendMany(records));
+  await bench.run(aborted.abort());
+  await produce(bench, [{ key: "b" }]);
+  await process.work();
+  await bench.until(() => process.seen("retried").length >= 2);
+  isFixed = true;
+  await bench.until(() => drained(bench));
+  assert.deepEqual(process.seen("error"), []);
+  assert.deepEqual([...new Set(bench.ran("q", 0))], [0, 9_002]);
 });
