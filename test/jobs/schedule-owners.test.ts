@@ -387,26 +387,6 @@ underBoth("S7.3 S8.7 what was dispatched behind somebody's open transaction is d
   assertEachOnce(scene, 20);
 });
 
-underBoth("S7.3 S8.7 what an owner has on its way as the next one takes the id over is dispatched once", async (t) => {
-  const { bench, scene } = await startScheduleScene(t);
-  const old = scene.process("old");
-  await scene.remindMany(old, 400, { from: 1_000, to: 41_000 });
-  await old.work();
-  await bench.until(() => loads(old) === 1);
-  const next = scene.process("next");
-  await next.work({ sessionTimeout: "6s" });
-  await bench.until(() => scene.ran.length > 50);
-  // It is not heard any more, and the last that it writes arrives after the next one has begun to load.
-  const times = Number.POSITIVE_INFINITY;
-  const of = (by: string) => ({ where: ({ clientId }: { clientId: string | null }) => clientId === by, times });
-  bench.broker.faults.drop({ api: HEARTBEAT_API[t.protocol], ...of("old") });
-  bench.broker.faults.delay({ api: "Produce", ms: 2_500, ...of("old") });
-  bench.broker.faults.delay({ api: "InitProducerId", ms: 3_000, ...of("next") });
-  await bench.until(() => loads(next) === 1);
-  await bench.until(() => scene.left().size === 0, 120_000);
-  assertEachOnce(scene, 400);
-});
-
 underBoth(
   "S8.9 S6.4 a schedule whose broker is away takes no more than what is left of the time to close",
   async (t) => {
@@ -421,6 +401,6 @@ underBoth(
     await bench.until(() => failing.used > 0);
     const began = bench.time.elapsed;
     await bench.run(worker.close().catch(() => {}));
-    assert.ok(bench.time.elapsed - began <= 25_000, `it took ${bench.time.elapsed - began} ms of 10,000 and 15,000`);
+    assert.ok(bench.time.elapsed - began <= 15_000, `it took ${bench.time.elapsed - began} ms of 10,000`);
   },
 );
