@@ -1,4 +1,5 @@
 import { decompress } from "./compression.ts";
+import { KnownTexts } from "./known-texts.ts";
 import type { AbortedTransaction } from "./messages/01-fetch.ts";
 import type { ProducerId } from "./producer-id.ts";
 import { DecodeError, Reader } from "./reader.ts";
@@ -135,6 +136,8 @@ function isAt(bytes: Uint8Array, at: number, length: number, text: Uint8Array): 
   return true;
 }
 
+const names = new KnownTexts();
+
 function readHeaders(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): RecordHeader[] {
   const reader = new Reader(bytes, start, end);
   const count = reader.varint();
@@ -143,7 +146,8 @@ function readHeaders(bytes: Uint8Array<ArrayBuffer>, start: number, end: number)
   const headers: RecordHeader[] = [];
   for (let i = 0; i < count; i++) {
     const keyLength = reader.varint();
-    const key = reader.utf8(keyLength);
+    const at = reader.take(keyLength);
+    const key = names.read(bytes, at, at + keyLength);
     const length = reader.varint();
     headers.push([key, length < 0 ? null : (reader.slice(length) as Uint8Array<ArrayBuffer>)]);
   }

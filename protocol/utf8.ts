@@ -39,9 +39,12 @@ export function writeAscii(target: Uint8Array, at: number, text: string): boolea
   return true;
 }
 
-/** Bytes as text. Short ASCII, which most protocol strings are, skips the decoder's call overhead. */
+/** Up to here, a loop over ASCII beats the runtime's decoder; beyond, it makes more garbage than a view of the bytes. */
+const SHORT_BYTES = 10;
+
+/** Bytes as text. */
 export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start < 24) {
+  if (end - start <= SHORT_BYTES) {
     let text = "";
     for (let i = start; i < end; i++) {
       const byte = bytes[i]!;

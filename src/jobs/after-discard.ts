@@ -2,7 +2,7 @@ import type { AppState } from "./app-state.ts";
 import { TransactionEndedError } from "./calling-errors.ts";
 import type { JobDefinition } from "./job-options.ts";
 import { JobRun, type RunHost } from "./job-run.ts";
-import { jobInfo, readPayload } from "./perform.ts";
+import { readPayload } from "./perform.ts";
 import type { ReceivedJob } from "./received-job.ts";
 import { StepError } from "./step-errors.ts";
 
@@ -27,8 +27,7 @@ export async function afterDiscard(
   const { topic, partition } = job;
   try {
     const payload = await readPayload(app, definition, job).catch(() => undefined);
-    const fields = { ...jobInfo(job, attempt), headers: job.headers, enqueuedAt: job.enqueuedAt };
-    await definition.afterDiscard(new JobRun(fields, payload, app.settings.logger, HOST), error);
+    await definition.afterDiscard(new JobRun(job, attempt, payload, app.settings.logger, HOST), error);
   } catch (cause) {
     app.events.emit("error", { error: cause, during: `afterDiscard of job "${definition.name}"`, topic, partition });
   }

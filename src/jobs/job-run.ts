@@ -14,40 +14,61 @@ export interface RunHost {
   readonly tick: Date | undefined;
 }
 
-/** Everything about a run but its payload, its log, and what its host does. */
-export type RunFields = Omit<RunningJob, "payload" | "log" | keyof RunHost>;
+/** Where a run's job comes from: its record, for most. Its parts are made when they are asked for, as few jobs look at all. */
+export type RunOrigin = Pick<
+  RunningJob,
+  "id" | "name" | "key" | "enqueuedAt" | "headers" | "topic" | "partition" | "offset"
+>;
+
+const NOT_ASKED = null;
 
 /** What `perform` gets as its second argument. */
 export class JobRun implements RunningJob {
-  readonly id: string;
   readonly name: string;
   readonly queue: string;
-  readonly key: string | undefined;
   readonly attempt: number;
-  readonly enqueuedAt: Date;
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
-  readonly headers: JobHeaders;
   readonly payload: unknown;
+  readonly #origin: RunOrigin;
   readonly #host: RunHost;
   readonly #logger: Logger;
+  #id: string | undefined;
+  #key: string | undefined | typeof NOT_ASKED = NOT_ASKED;
+  #enqueuedAt: Date | undefined;
+  #headers: JobHeaders | undefined;
   #log: Logger | undefined;
 
-  constructor(fields: RunFields, payload: unknown, logger: Logger, host: RunHost) {
-    this.id = fields.id;
-    this.name = fields.name;
-    this.queue = fields.queue;
-    this.key = fields.key;
-    this.attempt = fields.attempt;
-    this.enqueuedAt = fields.enqueuedAt;
-    this.topic = fields.topic;
-    this.partition = fields.partition;
-    this.offset = fields.offset;
-    this.headers = fields.headers;
+  /** `attempt`: from 1. */
+  constructor(origin: RunOrigin, attempt: number, payload: unknown, logger: Logger, host: RunHost) {
+    this.name = origin.name;
+    this.queue = origin.topic;
+    this.attempt = attempt;
+    this.topic = origin.topic;
+    this.partition = origin.partition;
+    this.offset = origin.offset;
     this.payload = payload;
+    this.#origin = origin;
     this.#logger = logger;
     this.#host = host;
+  }
+
+  get id(): string {
+    this.#id ??= this.#origin.id;
+    return this.#id;
+  }
+  get key(): string | undefined {
+    if (this.#key === NOT_ASKED) this.#key = this.#origin.key;
+    return this.#key;
+  }
+  get enqueuedAt(): Date {
+    this.#enqueuedAt ??= this.#origin.enqueuedAt;
+    return this.#enqueuedAt;
+  }
+  get headers(): JobHeaders {
+    this.#headers ??= this.#origin.headers;
+    return this.#headers;
   }
 
   get signal(): AbortSignal {

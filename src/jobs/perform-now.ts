@@ -1,4 +1,4 @@
-import { type Clock, uuidv7, whenSettled } from "../net/clock.ts";
+import { type Clock, uuidv7 } from "../net/clock.ts";
 import type { AppState } from "./app-state.ts";
 import { enqueueTogether } from "./app-transaction.ts";
 import { Attempt, type AttemptHost } from "./attempt.ts";
@@ -35,18 +35,20 @@ export async function performNow(app: AppState, { definition, settings, payload 
   const encoded = encodePayload(serializer, payload, schema === undefined && serializer === jsonSerializer);
   const value = await encoded.value;
   const headers = await enqueueHeaders(app.middleware, seen);
-  const fields = {
-    ...{ id, name, queue, key, headers },
-    ...{ topic: queue, partition: -1, offset: -1, attempt: 1 },
-    enqueuedAt: new Date(clock.now()),
+  const origin = {
+    ...{ id, name, key, headers, enqueuedAt: new Date(clock.now()) },
+    ...{ topic: queue, partition: -1, offset: -1 },
   };
   const perform = async (): Promise<void> => {
     const read = await roundTrip(serializer, value, encoded.isVoid);
     const handOver = <T>(_attempt: Attempt, work: TransactionWork<T>): Promise<T> =>
       enqueueTogether(app, new Dispatcher(app), work);
     const attempt = new Attempt(-1, clock.monotonic(), { handOver, steps: straightSteps(name, clock) });
-    const run = performPayload(app, definition, read, fields, attempt);
-    return whenSettled(run, () => attempt.settled(clock.monotonic()));
+    try {
+      await performPayload(app, definition, read, origin, 1, attempt);
+    } finally {
+      attempt.settled(clock.monotonic());
+    }
   };
   await (contexts === undefined ? perform() : app.contexts.runCaptured(contexts, perform));
 }

@@ -2,25 +2,33 @@ import type { AppState } from "./app-state.ts";
 import { NewerVersionError } from "./errors.ts";
 import type { JobInfo } from "./events.ts";
 import type { JobDefinition } from "./job-options.ts";
-import { JobRun, type RunFields, type RunHost } from "./job-run.ts";
+import { JobRun, type RunHost, type RunOrigin } from "./job-run.ts";
 import { runAround } from "./middleware.ts";
 import type { ReceivedJob } from "./received-job.ts";
 import { decodePayload } from "./serializer.ts";
 import { isPromise, validate } from "./standard-schema.ts";
 
-/** Lets the schema judge a payload as it was read, and performs the job with what comes out, within the middleware. */
-export async function performPayload(
+/**
+ * Lets the schema judge a payload as it was read, and performs the job with what comes out, within the middleware. Gives
+ * what is to be awaited, or throws: a promise of its own for each run would be one too many.
+ */
+export function performPayload(
   { settings, middleware }: AppState,
   definition: JobDefinition,
   read: unknown,
-  fields: RunFields,
+  origin: RunOrigin,
+  attempt: number,
   host: RunHost,
-): Promise<void> {
+): unknown {
   const { schema, name } = definition;
-  const payload = schema === undefined ? read : await validate(schema, read, name);
-  const run = new JobRun(fields, payload, settings.logger, host);
-  if (middleware.perform.length === 0) await definition.perform(payload, run);
-  else await runAround(middleware.perform, run, () => definition.perform(payload, run));
+  const perform = (payload: unknown): unknown => {
+    const run = new JobRun(origin, attempt, payload, settings.logger, host);
+    if (middleware.perform.length === 0) return definition.perform(payload, run);
+    return runAround(middleware.perform, run, () => definition.perform(payload, run));
+  };
+  if (schema === undefined) return perform(read);
+  const judged = validate(schema, read, name);
+  return isPromise(judged) ? judged.then(perform) : perform(judged);
 }
 
 /** The payload as `perform` would get it. */
@@ -49,17 +57,16 @@ export async function performReceived(app: AppState, job: ReceivedJob, attempt: 
   else await app.contexts.runReceived(job, () => performRead(app, definition, job, attempt, host));
 }
 
-async function performRead(
+function performRead(
   app: AppState,
   definition: JobDefinition,
   job: ReceivedJob,
   attempt: number,
   host: RunHost,
-): Promise<void> {
-  let read = upgraded(app, definition, job);
-  if (isPromise(read)) read = await read;
-  const { headers, enqueuedAt } = job;
-  await performPayload(app, definition, read, { ...jobInfo(job, attempt), headers, enqueuedAt }, host);
+): unknown {
+  const read = upgraded(app, definition, job);
+  if (!isPromise(read)) return performPayload(app, definition, read, job, attempt, host);
+  return read.then((payload) => performPayload(app, definition, payload, job, attempt, host));
 }
 
 /** What events tell of an attempt (from 1). */

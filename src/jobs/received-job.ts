@@ -47,7 +47,8 @@ export class ReceivedJob {
   readonly offset: number;
   readonly name: string;
   readonly #record: JobRecord;
-  readonly #own: ReadonlyMap<string, Uint8Array>;
+  /** Read once: a record makes them anew each time. */
+  readonly #headers: JobRecord["headers"];
 
   /** Throws an {@link UnreadableRecordError} where the record names no job. */
   constructor(topic: string, partition: number, record: JobRecord) {
@@ -55,12 +56,8 @@ export class ReceivedJob {
     this.partition = partition;
     this.offset = record.offset;
     this.#record = record;
-    const own = new Map<string, Uint8Array>();
-    // A later header of one name replaces an earlier one, as Kafka's lastHeader has it.
-    for (const [name, value] of record.headers)
-      if (value !== null && name.startsWith(RESERVED_PREFIX)) own.set(name, value);
-    this.#own = own;
-    const job = own.get(JOB_HEADER);
+    this.#headers = record.headers;
+    const job = this.#value(JOB_HEADER);
     if (job === undefined || job.length === 0) {
       throw new UnreadableRecordError(`the record at ${placeText(this)} has no ${JOB_HEADER} header`);
     }
@@ -74,8 +71,9 @@ export class ReceivedJob {
   /** What order is kept for. Undefined: the job is not ordered. */
   get key(): string | undefined {
     const own = this.text(KEY_HEADER);
-    if (own !== undefined || this.#record.key === null) return own;
-    return decoder.decode(this.#record.key);
+    if (own !== undefined) return own;
+    const { key } = this.#record;
+    return key === null ? undefined : decoder.decode(key);
   }
   get enqueuedAt(): Date {
     const text = this.text(ENQUEUED_AT_HEADER);
@@ -90,7 +88,7 @@ export class ReceivedJob {
   /** The user's headers. One without a value is left out. */
   get headers(): JobHeaders {
     const entries: [string, string][] = [];
-    for (const [name, value] of this.#record.headers) {
+    for (const [name, value] of this.#headers) {
       if (value !== null && !name.startsWith(RESERVED_PREFIX)) entries.push([name, decoder.decode(value)]);
     }
     return Object.fromEntries(entries);
@@ -100,21 +98,31 @@ export class ReceivedJob {
   }
   /** The payload is undefined. */
   get isVoid(): boolean {
-    return this.#own.has(PAYLOAD_HEADER) && this.text(PAYLOAD_HEADER) === NO_PAYLOAD;
+    return this.text(PAYLOAD_HEADER) === NO_PAYLOAD;
   }
 
   /** Of the job's definition where it was enqueued. Throws an {@link UnreadableRecordError} where it is no version. */
   get version(): number {
-    if (!this.#own.has(VERSION_HEADER)) return 1;
-    const text = this.text(VERSION_HEADER)!;
+    const text = this.text(VERSION_HEADER);
+    if (text === undefined) return 1;
     if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
     throw new UnreadableRecordError(`the header ${VERSION_HEADER} is ${describe(text)}: a whole number is expected`);
   }
 
   /** One of Ottla's own headers. */
   text(name: string): string | undefined {
-    const value = this.#own.get(name);
+    const value = this.#value(name);
     return value === undefined ? undefined : decoder.decode(value);
+  }
+
+  /** Of several headers with one name the last that has a value. */
+  #value(name: string): Uint8Array | undefined {
+    const headers = this.#headers;
+    for (let i = headers.length - 1; i >= 0; i--) {
+      const [own, value] = headers[i]!;
+      if (value !== null && own === name) return value;
+    }
+    return undefined;
   }
 }
 

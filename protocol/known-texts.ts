@@ -1,0 +1,33 @@
+import { decodeUtf8 } from "./utf8.ts";
+
+/** A power of two. */
+const PLACES = 64;
+const LONGEST = 64;
+
+/**
+ * Texts that were read last, by their bytes: for what is the same from record to record, as the names of headers are. It
+ * keeps 64 of them, none longer than 64 bytes.
+ */
+export class KnownTexts {
+  readonly #bytes: (Uint8Array | undefined)[] = new Array(PLACES).fill(undefined);
+  readonly #texts: string[] = new Array(PLACES).fill("");
+
+  /** The text of `bytes` from `start` up to `end`. */
+  read(bytes: Uint8Array, start: number, end: number): string {
+    const length = end - start;
+    if (length === 0 || length > LONGEST) return decodeUtf8(bytes, start, end);
+    const place = (31 * length + 7 * bytes[end - 1]! + bytes[start + (length >> 1)]!) & (PLACES - 1);
+    const known = this.#bytes[place];
+    if (known !== undefined && isSame(known, bytes, start, length)) return this.#texts[place]!;
+    const text = decodeUtf8(bytes, start, end);
+    this.#bytes[place] = bytes.slice(start, end);
+    this.#texts[place] = text;
+    return text;
+  }
+}
+
+function isSame(known: Uint8Array, bytes: Uint8Array, start: number, length: number): boolean {
+  if (known.length !== length) return false;
+  for (let i = 0; i < length; i++) if (known[i] !== bytes[start + i]) return false;
+  return true;
+}
