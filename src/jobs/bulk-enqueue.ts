@@ -80,8 +80,10 @@ class BulkEnqueue {
 
   #dispatch(draft: EnqueueDraft): Dispatch {
     const dispatch = this.#dispatcher.dispatch(draft, draft.definition.dispatchManyMethod);
-    this.#results.push(dispatch.result.catch(toError));
-    this.#acknowledged.push(dispatch.acknowledged.catch(() => {}));
+    const result = dispatch.result.catch(toError);
+    this.#results.push(result);
+    // One promise less for each job that is waited for.
+    this.#acknowledged.push(dispatch.acknowledged === dispatch.result ? result : dispatch.acknowledged.catch(() => {}));
     return dispatch;
   }
 

@@ -228,9 +228,13 @@ underBoth("S8.9 S6.4 a worker closes in time though what its jobs have done cann
   const errorCode = ErrorCode.COORDINATOR_NOT_AVAILABLE;
   for (const api of ["InitProducerId", "TxnOffsetCommit", "AddOffsetsToTxn", "EndTxn"])
     bench.broker.faults.fail({ api, errorCode, times: Number.POSITIVE_INFINITY });
-  const began = bench.time.elapsed;
-  await assert.rejects(bench.run(worker.close()), { name: "ShutdownTimeoutError" });
-  assert.ok(bench.time.elapsed - began <= 25_000, `it took ${bench.time.elapsed - began} ms of 10,000 and 15,000`);
+  let error: unknown;
+  void worker.close().catch((thrown: unknown) => {
+    error = thrown;
+  });
+  // What jobs have, and what brokers have that do not answer.
+  await bench.until(() => error !== undefined, 10_000 + 15_000);
+  assert.equal((error as Error).name, "ShutdownTimeoutError");
 });
 
 function savedPlace(bench: WorkerBench): {
