@@ -3,7 +3,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { numberOption } from "../support/number-option.ts";
-import { MUTATIONS, type Mutation } from "./mutations.ts";
+import type { Mutation } from "./mutation.ts";
+import { MUTATIONS } from "./mutations.ts";
 import { ProjectCopy, ROOT } from "./project-copy.ts";
 import { tryRandom } from "./try-random.ts";
 
