@@ -14,7 +14,7 @@ import type { JobOptions, RunningJob } from "../../src/jobs/job-options.ts";
 import type { AppOptions } from "../../src/jobs/options.ts";
 import type { WorkOptions } from "../../src/jobs/work-options.ts";
 import type { Worker } from "../../src/jobs/worker.ts";
-import { type Clock, sleep } from "../../src/net/clock.ts";
+import { type Clock, sleep, type Timer } from "../../src/net/clock.ts";
 import type { MemoryNetwork, MemoryTransport } from "../../src/net/memory.ts";
 import { type InstanceClock, VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { MemoryCluster } from "./memory-cluster.ts";
@@ -66,6 +66,8 @@ export const GROUP = "workers";
 export const BENCH_START = 1_800_000_000_000;
 /** Of both protocols, in ms. */
 const SESSION = 6_000;
+/** What has not settled after that (virtual ms) never does: workers have timers for ever. */
+const LONGEST_RUN = 12 * 3_600_000;
 
 /** A process that may run a worker: its own clock, its own way into the network, and a ledger of its events. */
 export class WorkerProcess {
@@ -203,8 +205,16 @@ export class WorkerBench {
   }
 
   /** Lets virtual time pass until the work is done. */
-  run<T>(work: Promise<T>): Promise<T> {
-    return this.time.run(work);
+  async run<T>(work: Promise<T>): Promise<T> {
+    let limit: Timer | undefined;
+    const late = new Promise<never>((_, reject) => {
+      limit = this.time.instance().timer(LONGEST_RUN, () => reject(new Error("not settled after 12 virtual hours")));
+    });
+    try {
+      return await this.time.run(Promise.race([work, late]));
+    } finally {
+      limit?.cancel();
+    }
   }
 
   /** Lets virtual time pass until `holds`, at most `limit` milliseconds. */
