@@ -32,6 +32,8 @@ export class QueueLine {
   readonly line: EnqueueLine;
   /** The topic has as many partitions as declared, or nobody declared any. */
   #checked: boolean;
+  /** Asked for by a call of this moment. */
+  #counting: Promise<number> | undefined;
 
   constructor(clock: Clock, queue: QueueSettings, sink: RecordSink, deliveryTimeout: number) {
     this.queue = queue;
@@ -60,9 +62,15 @@ export class QueueLine {
     });
   }
 
-  /** How many partitions the topic has. Rejects where they are not as many as declared. */
-  async partitionCount(): Promise<number> {
-    return this.#check(await this.sink.partitionsFor(this.queue.name));
+  /** How many partitions the topic has. Rejects where they are not as many as declared. The calls of a moment ask once. */
+  partitionCount(): Promise<number> {
+    if (this.#counting === undefined) {
+      this.#counting = this.sink.partitionsFor(this.queue.name).then((count) => this.#check(count));
+      queueMicrotask(() => {
+        this.#counting = undefined;
+      });
+    }
+    return this.#counting;
   }
 
   /** The same, where it is known without asking. */
