@@ -89,17 +89,30 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal | undefined
   });
 }
 
-let lastTime = Number.NaN;
-/** How those made at that time begin: many are made in one millisecond. */
-let beginning = "";
+/** All but the last 32 bits of the UUIDs of one clock and millisecond, and these bits of the last one. */
+interface UuidSeries {
+  readonly clock: Clock;
+  readonly time: number;
+  readonly stem: string;
+  last: number;
+}
 
-/** A UUID of version 7 (RFC 9562): sorts by the millisecond in which it was made. */
+let series: UuidSeries | undefined;
+
+/**
+ * A UUID of version 7: sorts by the millisecond in which it was made, and those of one process and millisecond as they were
+ * made. They are at random but for the last 32 bits, which are counted up from a random number (RFC 9562, section 6.2).
+ */
 export function uuidv7(clock: Clock): string {
   const time = Math.max(0, Math.floor(clock.now()));
-  if (time !== lastTime) {
-    const digits = time.toString(16).padStart(12, "0");
-    beginning = `${digits.slice(0, 8)}-${digits.slice(8, 12)}-7`;
-    lastTime = time;
-  }
-  return beginning + clock.uuid().slice(15);
+  if (series?.clock === clock && series.time === time && series.last < 0xffff_ffff) series.last++;
+  else series = newSeries(clock, time);
+  return series.stem + series.last.toString(16).padStart(8, "0");
+}
+
+function newSeries(clock: Clock, time: number): UuidSeries {
+  const digits = time.toString(16).padStart(12, "0");
+  const random = clock.uuid();
+  const stem = `${digits.slice(0, 8)}-${digits.slice(8, 12)}-7${random.slice(15, 28)}`;
+  return { clock, time, stem, last: Number.parseInt(random.slice(28), 16) };
 }

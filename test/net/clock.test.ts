@@ -82,6 +82,26 @@ test("uuidv7 sorts by the time it was made, and is of version 7", async () => {
   assert.equal(Number.parseInt(made[0]!.slice(0, 13).replace("-", ""), 16), 1_800_000_000_000);
 });
 
+test("uuidv7 gives a thousand of one millisecond in their order, whichever of two clocks makes them, and none twice", () => {
+  const time = new VirtualClock(7);
+  const [one, other] = [time.instance(), time.instance()];
+  const made = Array.from({ length: 1_000 }, () => uuidv7(one));
+  assert.deepEqual([...made].sort(), made);
+  const mixed = Array.from({ length: 1_000 }, (_, i) => uuidv7(i % 2 === 0 ? one : other));
+  assert.equal(new Set([...made, ...mixed]).size, 2_000);
+});
+
+test("uuidv7 begins another series where the last one has come to its end", () => {
+  let asked = 0;
+  const uuids = ["00000000-0000-4000-8000-0000fffffffe", "00000000-0000-4000-9000-000000000001"];
+  const clock = { ...systemClock, now: () => 1_800_000_000_000, uuid: () => uuids[asked++]! };
+  const made = Array.from({ length: 4 }, () => uuidv7(clock));
+  assert.deepEqual(
+    made.map((id) => id.slice(19)),
+    ["8000-0000fffffffe", "8000-0000ffffffff", "9000-000000000001", "9000-000000000002"],
+  );
+});
+
 test("the machine's clock gives fresh ids and chances within bounds", () => {
   assert.notEqual(systemClock.uuid(), systemClock.uuid());
   for (let i = 0; i < 100; i++) {
