@@ -18,7 +18,7 @@ export class KnownTexts {
     if (length === 0 || length > LONGEST) return decodeUtf8(bytes, start, end);
     const place = (31 * length + 7 * bytes[end - 1]! + bytes[start + (length >> 1)]!) & (PLACES - 1);
     const known = this.#bytes[place];
-    if (known !== undefined && isSame(known, bytes, start, length)) return this.#texts[place]!;
+    if (known !== undefined && isAt(bytes, start, length, known)) return this.#texts[place]!;
     const text = decodeUtf8(bytes, start, end);
     this.#bytes[place] = bytes.slice(start, end);
     this.#texts[place] = text;
@@ -26,8 +26,9 @@ export class KnownTexts {
   }
 }
 
-function isSame(known: Uint8Array, bytes: Uint8Array, start: number, length: number): boolean {
-  if (known.length !== length) return false;
-  for (let i = 0; i < length; i++) if (known[i] !== bytes[start + i]) return false;
+/** Whether the `length` bytes at `at` are those of `text`. */
+export function isAt(bytes: Uint8Array, at: number, length: number, text: Uint8Array): boolean {
+  if (length !== text.length) return false;
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== text[i]) return false;
   return true;
 }

@@ -1,5 +1,5 @@
 import { decompress } from "./compression.ts";
-import { KnownTexts } from "./known-texts.ts";
+import { isAt, KnownTexts } from "./known-texts.ts";
 import type { AbortedTransaction } from "./messages/01-fetch.ts";
 import type { ProducerId } from "./producer-id.ts";
 import { DecodeError, Reader } from "./reader.ts";
@@ -128,12 +128,6 @@ function skip(cursor: Cursor, length: number): number {
     throw new DecodeError(`${length} bytes wanted at ${at}, ${cursor.end - at} left in the record`);
   cursor.at += length;
   return at;
-}
-
-function isAt(bytes: Uint8Array, at: number, length: number, text: Uint8Array): boolean {
-  if (length !== text.length) return false;
-  for (let i = 0; i < length; i++) if (bytes[at + i] !== text[i]) return false;
-  return true;
 }
 
 const names = new KnownTexts();

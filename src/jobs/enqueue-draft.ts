@@ -16,7 +16,14 @@ import type { MiddlewareList } from "./middleware.ts";
 import type { Route } from "./queue-line.ts";
 import { type EntryRoute, entryRecord } from "./schedule-entry.ts";
 import { NoScheduleTopicError } from "./schedule-errors.ts";
-import { encodePayload, jsonSerializer, roundTrip, type SerializedPayload, type Serializer } from "./serializer.ts";
+import {
+  type EncodedPayload,
+  encodePayload,
+  jsonSerializer,
+  roundTrip,
+  type SerializedPayload,
+  type Serializer,
+} from "./serializer.ts";
 import { isPromise, type StandardSchemaV1, validate } from "./standard-schema.ts";
 
 const NO_HEADERS: JobHeaders = Object.freeze({});
@@ -67,7 +74,7 @@ export function draftEnqueue(tools: DraftTools, { definition, settings, payload 
   const { schema } = definition;
   const checked = schema === undefined && tools.serializer === jsonSerializer;
   const { value: written, isVoid } = encodePayload(tools.serializer, payload, checked);
-  const value = schema === undefined ? written : judgedBy(schema, tools.serializer, written, isVoid, name);
+  const value = schema === undefined ? written : judged(schema, tools.serializer, { value: written, isVoid }, name);
   const pendingValue = isPromise(value) ? value : undefined;
   // Whoever sends the draft hears of it; one that is never sent is nobody's failure.
   pendingValue?.catch(() => {});
@@ -108,28 +115,20 @@ function scheduleOf(clock: Clock, definition: JobDefinition, settings: CheckedSe
 }
 
 /** The value, once the schema has let pass what a worker will read from it. */
-function judgedBy(
-  schema: StandardSchemaV1,
-  serializer: Serializer,
-  written: SerializedPayload | Promise<SerializedPayload>,
-  isVoid: boolean,
-  job: string,
-): SerializedPayload | Promise<SerializedPayload> {
-  const judge = (value: SerializedPayload): SerializedPayload | Promise<SerializedPayload> =>
-    judged(schema, roundTrip(serializer, value, isVoid), job, value);
-  return isPromise(written) ? written.then(judge) : judge(written);
-}
-
 function judged(
   schema: StandardSchemaV1,
-  read: unknown,
+  serializer: Serializer,
+  { value: written, isVoid }: EncodedPayload,
   job: string,
-  value: SerializedPayload,
-): SerializedPayload | Promise<SerializedPayload> {
-  const verdict = isPromise(read)
-    ? read.then((payload) => validate(schema, payload, job))
-    : validate(schema, read, job);
-  return isPromise(verdict) ? verdict.then(() => value) : value;
+): EncodedPayload["value"] {
+  const judge = (value: SerializedPayload): EncodedPayload["value"] => {
+    const read = roundTrip(serializer, value, isVoid);
+    const verdict = isPromise(read)
+      ? read.then((payload) => validate(schema, payload, job))
+      : validate(schema, read, job);
+    return isPromise(verdict) ? verdict.then(() => value) : value;
+  };
+  return isPromise(written) ? written.then(judge) : judge(written);
 }
 
 /** Runs the enqueue middleware, if there is any. From here on a draft has to be seen through. */

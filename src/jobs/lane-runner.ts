@@ -133,7 +133,6 @@ export class LaneRunner implements JobRunner {
   /** Of so many more jobs metadata could tell, if all that run fail. */
   get #room(): number {
     const { failures, attempts } = this.#parts;
-    if (failures.size === 0) return MAX_FAILING - attempts.running.size;
     return MAX_FAILING - failures.size - [...attempts.running].filter(({ offset }) => !failures.has(offset)).length;
   }
 

@@ -59,12 +59,18 @@ export class OwnedExecutors {
     return this.#executors.get(partitionKey(topic, partition));
   }
 
-  /** Takes new partitions: loads where to begin, then reads them. A worker that is closing leaves them alone. */
-  assign(partitions: readonly TopicPartition[]): void {
+  /**
+   * Takes new partitions: loads where to begin, then reads them. A worker that is closing leaves them alone. `cut`: from
+   * there on their logs have other jobs than what is committed may tell of.
+   */
+  assign(partitions: readonly TopicPartition[], cut?: number): void {
     if (this.#stop.signal.aborted) return;
     this.#takeOver.assigned();
     const executors = partitions.map(({ topic, partition }) => new PartitionExecutor(this.#context, topic, partition));
-    for (const executor of executors) this.#executors.set(partitionKey(executor.topic, executor.partition), executor);
+    for (const executor of executors) {
+      this.#executors.set(partitionKey(executor.topic, executor.partition), executor);
+      if (cut !== undefined) this.#cuts.set(executor, cut);
+    }
     this.#context.events.emit("assigned", { partitions });
     void this.#begin(executors);
   }
@@ -227,8 +233,7 @@ export class OwnedExecutors {
     const partitions = executors.map(({ topic, partition }) => ({ topic, partition }));
     this.#context.events.emit("lost", { partitions });
     this.lose(partitions, new DOMException(reason, "AbortError"));
-    this.assign(partitions);
-    if (cut !== undefined) for (const each of partitions) this.#cuts.set(this.get(each)!, cut);
+    this.assign(partitions, cut);
   }
 
   /** Nothing of a topic that was deleted can be committed: it is let go before the group takes it away. */

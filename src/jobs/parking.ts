@@ -2,7 +2,7 @@ import type { ProducerRecord, RecordMetadata } from "../client/producer-record.t
 import { uuidv7 } from "../net/clock.ts";
 import { partitionedBy } from "./lane-placement.ts";
 import { type FinishingMove, finishing, type Move } from "./moves.ts";
-import { isTooLarge, namedError } from "./named-error.ts";
+import { isTooLarge } from "./named-error.ts";
 import { type ParkedKey, ParkedKeys } from "./parked-keys.ts";
 import { parkedBy, parkedRecord } from "./parked-record.ts";
 import { ParkedRunner, type ParkedStore, type ParkingParts } from "./parked-runner.ts";
@@ -17,6 +17,7 @@ import { type FailureCounts, NO_FAILURES } from "./verdict.ts";
 
 /** Milliseconds before a job that is too large to be parked is looked at again. */
 const PARK_RETRY = 10_000;
+const PARKING = "parking a job";
 
 /**
  * The jobs of one partition that are parked (S4.6): one that has failed for good, and every later one of its key, wait in
@@ -142,15 +143,9 @@ export class Parking implements ParkedStore {
 
   /** It waits in its place until its key is parked no more, or it can be parked. */
   #waitUnparked(record: BufferedRecord, job: ReceivedJob | undefined, error: unknown): WaitInPlace {
-    this.#tellTooLarge(job, error);
-    return { wait: PARK_RETRY, isError: false, counts: this.#parts.failures.countsOf(record.offset, job) };
-  }
-
-  #tellTooLarge(job: ReceivedJob | undefined, error: unknown): void {
-    if (!isTooLarge(error)) throw error;
-    const { context, state } = this.#parts;
-    const named = namedError(error, job?.name ?? "", state.topic);
-    context.events.emit("error", { error: named, during: "parking a job", ...this.#place });
+    const { failures } = this.#parts;
+    failures.tellTooLarge(job, error, PARKING);
+    return { wait: PARK_RETRY, isError: false, counts: failures.countsOf(record.offset, job) };
   }
 
   /** Parks a job that has failed for good, or lets one that was released wait again. */
@@ -233,7 +228,7 @@ export class Parking implements ParkedStore {
     try {
       return await context.moves.move(source, move, () => [kept, ...done], { placed, isFinal: isTooLarge });
     } catch (error) {
-      this.#tellTooLarge(readJob(this, record), error);
+      this.#parts.failures.tellTooLarge(readJob(this, record), error, PARKING);
       return done.length === 0 || context.moves.move(source, move, () => done);
     }
   }

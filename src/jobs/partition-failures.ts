@@ -143,10 +143,10 @@ export class PartitionFailures {
     const error = new ProcessDiedError(before.attempt);
     const failure = { record, job, number: before.attempt, error, duration: 0 };
     const { parking } = this;
-    if (parking !== undefined) return () => this.#orBlock(failure, before, () => parking.park(failure));
+    if (parking !== undefined) return () => this.#orWait(failure, before, () => parking.park(failure));
     return deadLetterTopic === undefined
       ? undefined
-      : () => this.#orBlock(failure, before, () => this.#bury(failure, deadLetterTopic));
+      : () => this.#orWait(failure, before, () => this.#bury(failure, deadLetterTopic));
   }
 
   /**
@@ -183,17 +183,20 @@ export class PartitionFailures {
     if (verdict.outcome === "exhausted") {
       const isHopeless = error instanceof UnreadableRecordError;
       if (deadLetterTopic !== undefined && (isHopeless || whenExhausted === "skip"))
-        return { end: () => this.#orBlock(failure, verdict.counts, () => this.#bury(failure, deadLetterTopic)) };
+        return { end: () => this.#orWait(failure, verdict.counts, () => this.#bury(failure, deadLetterTopic)) };
       const { parking } = this;
       if (parking !== undefined && !isHopeless)
-        return { end: () => this.#orBlock(failure, verdict.counts, () => parking.park(failure)) };
+        return { end: () => this.#orWait(failure, verdict.counts, () => parking.park(failure)) };
     }
     const wait = verdict.outcome === "retry" ? verdict.wait : this.#backoff(verdict.counts.attempt);
     // What has no order to keep makes room for the others (S4.2).
     if (verdict.outcome === "retry" && verdict.why === "rule" && job !== undefined && job.key === undefined) {
       const progress = this.#steps.progressOf(record.offset);
       const again = reenqueued(this.#context.app, record, job, { wait, counts: verdict.counts, progress });
-      if (again !== undefined) return { end: () => this.#requeueOrWait(failure, again, verdict.counts, wait) };
+      if (again !== undefined) {
+        const requeue = (): Promise<boolean> => this.#requeue(failure, again, wait);
+        return { end: () => this.#orWait(failure, verdict.counts, requeue, wait) };
+      }
     }
     const isBlocked =
       verdict.outcome === "exhausted" || (verdict.why !== "rule" && unruled(verdict.counts) >= BLOCKED_FROM);
@@ -216,40 +219,32 @@ export class PartitionFailures {
     return { wait, isError, counts };
   }
 
-  /** Ends the job by a move. One that is too large for where it should go blocks its partition (S4.4). */
-  async #orBlock(
+  /**
+   * Ends the job by a move. One that is too large for where it should go waits in its place: for the `ruled` ms that a rule
+   * asks for, or else it blocks its partition (S4.4).
+   */
+  async #orWait(
     failure: FailedAttempt,
     counts: FailureCounts,
     end: () => Promise<boolean>,
+    ruled?: number,
   ): Promise<boolean | WaitInPlace> {
     try {
       return await end();
     } catch (error) {
-      this.#blocked.add(this.#info(failure), this.#tellTooLarge(failure, error));
+      const named = this.tellTooLarge(failure.job, error, "moving a job");
+      if (ruled !== undefined) return this.#waits(failure, counts, ruled, false);
+      this.#blocked.add(this.#info(failure), named);
       return this.#waits(failure, counts, this.#backoff(counts.attempt), true);
     }
   }
 
-  /** Behind the other jobs. One that is too large with what it takes along waits in its place. */
-  async #requeueOrWait(
-    failure: FailedAttempt,
-    again: ProducerRecord,
-    counts: FailureCounts,
-    wait: number,
-  ): Promise<boolean | WaitInPlace> {
-    try {
-      return await this.#requeue(failure, again, wait);
-    } catch (error) {
-      this.#tellTooLarge(failure, error);
-      return this.#waits(failure, counts, wait, false);
-    }
-  }
-
-  #tellTooLarge({ job }: FailedAttempt, error: unknown): unknown {
+  /** Tells of a job that is too large for where it was to go; gives the error that says so. Throws what is another one. */
+  tellTooLarge(job: ReceivedJob | undefined, error: unknown, during: string): unknown {
     if (!isTooLarge(error)) throw error;
     const { topic, partition } = this.#source;
     const named = namedError(error, job?.name ?? "", error.topic ?? topic);
-    this.#context.events.emit("error", { error: named, during: "moving a job", topic, partition });
+    this.#context.events.emit("error", { error: named, during, topic, partition });
     return named;
   }
 

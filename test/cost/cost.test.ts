@@ -14,7 +14,9 @@ const JOBS = 1_000;
 
 test("what is done very often allocates no more than it may", { skip: RUNTIME !== "node" }, async () => {
   const script = fileURLToPath(new URL("measure.ts", import.meta.url));
-  const { output, code } = await runProgram(process.execPath, [...FLAGS, ...RUNTIME_ARGUMENTS, script]);
+  const { output, code } = await runProgram(process.execPath, [...FLAGS, ...RUNTIME_ARGUMENTS, script], {
+    env: { ...process.env, KAFKA_BROKERS: "" },
+  });
   assert.equal(code, 0, output);
   const costs = JSON.parse(output) as Record<string, Cost>;
   assert.deepEqual(Object.keys(costs).sort(), Object.keys(BYTES).sort());

@@ -2,9 +2,8 @@ import { randomUUID } from "node:crypto";
 import { PerformanceObserver } from "node:perf_hooks";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
 import { createApp } from "ottla";
-import { Kafka } from "ottla/kafka";
+import { openBenchCluster } from "../../bench/bench-cluster.ts";
 
 /*
  * Prints as JSON how many bytes each thing that is done very often allocates, on Node: of objects, and of buffers beside them.
@@ -54,21 +53,14 @@ async function costOf(count: number, prepare: () => Promise<() => Promise<unknow
   return found.sort((a, b) => a.heap - b.heap)[ROUNDS >> 1]!;
 }
 
-const thread = new Worker(new URL("../../bench/broker-thread.ts", import.meta.url));
-const address = await new Promise<string>((resolve) => void thread.once("message", resolve));
-const kafka = new Kafka({ brokers: [address] });
-
-async function topic(): Promise<string> {
-  const name = randomUUID();
-  await kafka.admin().createTopics([{ name, partitions: PARTITIONS }]);
-  return name;
-}
+const cluster = await openBenchCluster();
+const { kafka } = cluster;
 
 async function jobCosts(): Promise<Record<string, Cost>> {
-  const app = createApp({ kafka: { brokers: [address] }, group: randomUUID() });
+  const app = createApp({ kafka: { brokers: cluster.brokers }, group: randomUUID() });
   let left = 0;
   let over = (): void => {};
-  const queue = await topic();
+  const queue = await cluster.topic(PARTITIONS);
   const job = app.job<{ readonly customer: string; readonly amount: number }>({
     name: "order",
     queue,
@@ -113,9 +105,9 @@ async function clientCosts(): Promise<Record<string, Cost>> {
   const producer = kafka.producer();
   const recordsFor = (name: string) =>
     Array.from({ length: COUNT }, (_, i) => ({ topic: name, key: `key-${i % 1_000}`, value: new Uint8Array(100) }));
-  const records = recordsFor(await topic());
+  const records = recordsFor(await cluster.topic(PARTITIONS));
   const produce = await costOf(COUNT, async () => () => producer.sendMany(records));
-  const name = await topic();
+  const name = await cluster.topic(PARTITIONS);
   await producer.sendMany(recordsFor(name));
   await producer.close();
   const consume = await costOf(COUNT, async () => async () => {
@@ -130,6 +122,5 @@ async function clientCosts(): Promise<Record<string, Cost>> {
 }
 
 const costs = { ...(await jobCosts()), ...(await clientCosts()) };
-await kafka.close();
-await thread.terminate();
+await cluster.close();
 console.log(JSON.stringify(costs));
