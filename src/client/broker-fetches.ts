@@ -32,10 +32,12 @@ export interface FetchesOwner {
 const LAST_VERSION_WITH_NAMES = 12;
 /** With less than this (ms) left of a long poll, what comes back waits for its end. */
 const NEARLY_OVER = 20;
+/** A fetch beside a long poll waits for this part of it: whatever comes back next has to wait as long. */
+const BESIDE_PART = 1 / 50;
 
 /**
- * The fetches of one broker: a long poll in a session, and beside it, on a connection of its own, one for partitions
- * that came back meanwhile. Each ends when the poll does, so that the next poll has all of them again.
+ * The fetches of one broker: a long poll in a session, and beside it, on a connection of its own, short ones for
+ * partitions that came back meanwhile. They end when the poll does, so that the next poll has all of them again.
  */
 export class BrokerFetches {
   readonly #nodeId: number;
@@ -158,7 +160,8 @@ export class BrokerFetches {
     const { maxWait, maxBytes, isolationLevel, rackId } = this.#owner.terms();
     const now = clock.monotonic();
     if (isPoll) this.#pollEnd = now + maxWait;
-    const maxWaitMs = isPoll ? maxWait : Math.max(0, Math.floor(this.#pollEnd - now) - NEARLY_OVER);
+    const pollLeft = Math.max(0, this.#pollEnd - now - NEARLY_OVER);
+    const maxWaitMs = isPoll ? maxWait : Math.floor(Math.min(pollLeft, maxWait * BESIDE_PART));
     const isFull = !isPoll || session.isFull;
     const partitions = isPoll ? session.request(version) : session.requestOnce(version);
     const response = await connection.send(

@@ -66,6 +66,22 @@ test("a paused partition is not asked for, and comes back beside a long poll of 
   bench.fetcher.resume("t", 9);
 });
 
+test("a partition that comes back while others are waited for in a poll and beside it waits for neither", async (t) => {
+  const bench = await startFetcher(t, { fetcher: { maxWait: 500 } });
+  for (const partition of [0, 1, 2]) bench.fetcher.add("t", partition, 0);
+  for (const partition of [1, 2]) bench.fetcher.pause("t", partition);
+  await bench.time.advance(50);
+  bench.fetcher.resume("t", 1);
+  await bench.time.advance(5);
+  await bench.send(2, "a");
+  bench.fetcher.resume("t", 2);
+  await bench.time.advance(15);
+  assert.deepEqual(bench.came(2), ["a"]);
+  await bench.send(1, "b");
+  await bench.time.advance(15);
+  assert.deepEqual(bench.came(1), ["b"], "nor do those that came back before");
+});
+
 test("what is on its way when a partition is paused still comes, and no more", async (t) => {
   const bench = await startFetcher(t, { fetcher: { maxWait: 20_000 } });
   bench.fetcher.add("t", 0, 0);
