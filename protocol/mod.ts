@@ -361,6 +361,7 @@ export {
 } from "./messages/consumer-protocol.ts";
 export type { LeaderIdAndEpoch, NodeEndpoint } from "./messages/leader-hints.ts";
 export { murmur2, partitionForKey } from "./murmur2.ts";
+export type { RecordHeader } from "./named-headers.ts";
 export type { ProducerId } from "./producer-id.ts";
 export { DecodeError, Reader } from "./reader.ts";
 export {
@@ -376,5 +377,5 @@ export {
   readBatchHeader,
   readBatchHeaders,
 } from "./record-batch.ts";
-export { type FetchedRecords, KafkaRecord, type RecordHeader, readFetched, readRecords } from "./records.ts";
+export { type FetchedRecords, KafkaRecord, readFetched, readRecords } from "./records.ts";
 export { type ByteSource, EncodeError, Writer } from "./writer.ts";

@@ -18,13 +18,18 @@ export class Reader {
   readonly bytes: Uint8Array;
   readonly end: number;
   position: number;
-  readonly #view: DataView;
+  #numbers: DataView | undefined;
 
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
     this.bytes = bytes;
     this.position = start;
     this.end = end;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Made once it is needed: records have none but varints, and it costs more than to read one. */
+  get #view(): DataView {
+    this.#numbers ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+    return this.#numbers;
   }
 
   get remaining(): number {

@@ -1,6 +1,7 @@
 import { decompress } from "./compression.ts";
-import { isAt, KnownTexts } from "./known-texts.ts";
+import { isAt } from "./known-texts.ts";
 import type { AbortedTransaction } from "./messages/01-fetch.ts";
+import { NamedHeaders, type RecordHeader } from "./named-headers.ts";
 import type { ProducerId } from "./producer-id.ts";
 import { DecodeError, Reader } from "./reader.ts";
 import {
@@ -14,9 +15,6 @@ import {
   readBatchHeader,
   UnreadableBatchError,
 } from "./record-batch.ts";
-
-/** A header of a record. Keys may repeat; their order is kept. */
-export type RecordHeader = readonly [key: string, value: Uint8Array<ArrayBuffer> | null];
 
 /**
  * A record as read. It holds the batch's bytes and where its parts lie in them: key, value and headers are cut when
@@ -62,7 +60,11 @@ export class KafkaRecord {
     return this.#valueLength < 0 ? null : this.#bytes.subarray(this.#value, this.#value + this.#valueLength);
   }
   get headers(): readonly RecordHeader[] {
-    return readHeaders(this.#bytes, this.#value + Math.max(0, this.#valueLength), this.#end);
+    return this.namedHeaders.all();
+  }
+  /** @internal The headers, made anew each time, for who looks at few of them. */
+  get namedHeaders(): NamedHeaders {
+    return new NamedHeaders(this.#bytes, this.#value + Math.max(0, this.#valueLength), this.#end);
   }
   /** Whether it has no value, without one being cut. */
   get isTombstone(): boolean {
@@ -128,24 +130,6 @@ function skip(cursor: Cursor, length: number): number {
     throw new DecodeError(`${length} bytes wanted at ${at}, ${cursor.end - at} left in the record`);
   cursor.at += length;
   return at;
-}
-
-const names = new KnownTexts();
-
-function readHeaders(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): RecordHeader[] {
-  const reader = new Reader(bytes, start, end);
-  const count = reader.varint();
-  if (count < 0 || count > reader.remaining)
-    throw new DecodeError(`${count} record headers in ${reader.remaining} bytes`);
-  const headers: RecordHeader[] = [];
-  for (let i = 0; i < count; i++) {
-    const keyLength = reader.varint();
-    const at = reader.take(keyLength);
-    const key = names.read(bytes, at, at + keyLength);
-    const length = reader.varint();
-    headers.push([key, length < 0 ? null : (reader.slice(length) as Uint8Array<ArrayBuffer>)]);
-  }
-  return headers;
 }
 
 /** The records of one batch, which must have passed {@link checkCrc}. `maxBytes` bounds what decompression may give. */

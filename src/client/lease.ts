@@ -42,7 +42,12 @@ export class Lease {
   }
 
   get isValid(): boolean {
-    return this.#clock.monotonic() < this.#until.monotonic && this.#clock.now() < this.#until.wall;
+    return this.isValidAt(this.#clock.monotonic());
+  }
+
+  /** The same, for who has just read the monotonic clock: it is asked before each job. */
+  isValidAt(monotonic: number): boolean {
+    return monotonic < this.#until.monotonic && this.#clock.now() < this.#until.wall;
   }
 
   /**

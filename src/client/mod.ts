@@ -4,7 +4,8 @@
  * @module
  */
 export type { CompressionType } from "../../protocol/compression.ts";
-export { KafkaRecord, type RecordHeader } from "../../protocol/records.ts";
+export type { RecordHeader } from "../../protocol/named-headers.ts";
+export { KafkaRecord } from "../../protocol/records.ts";
 export type { ScramDigest, ScramHash } from "../../protocol/scram.ts";
 export { type Clock, systemClock, type Timer } from "../net/clock.ts";
 export type { AuthenticationErrorCode } from "../net/errors.ts";

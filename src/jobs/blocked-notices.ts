@@ -37,6 +37,10 @@ export class BlockedNotices {
     return this.#notices.get(offset)?.error;
   }
 
+  get size(): number {
+    return this.#notices.size;
+  }
+
   forget(offset: number): void {
     this.#notices.delete(offset);
   }

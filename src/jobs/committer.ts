@@ -55,7 +55,7 @@ export class Committer {
   readonly #clock: Clock;
   readonly #interval: number;
   readonly #troubled: CommitTrouble;
-  readonly #chains = new Map<string, Chain>();
+  readonly #chains = new Map<CommitSource, Chain>();
   readonly #due = new Set<Chain>();
   readonly #urgent = new Set<Chain>();
   #timer: Timer | undefined;
@@ -74,14 +74,14 @@ export class Committer {
       ...{ source, sent: committed, unresolved: false },
       ...{ failures: 0, retry: undefined, waiting: [], turns: [] },
     };
-    this.#chains.set(partitionKey(source.topic, source.partition), chain);
+    this.#chains.set(source, chain);
   }
 
   /** Ends a chain: nothing more is sent for the partition. */
   remove(source: CommitSource): void {
     const chain = this.#find(source);
     if (chain === undefined) return;
-    this.#chains.delete(partitionKey(source.topic, source.partition));
+    this.#chains.delete(source);
     this.#due.delete(chain);
     this.#urgent.delete(chain);
     chain.retry?.cancel();
@@ -90,8 +90,7 @@ export class Committer {
   }
 
   #find(source: CommitSource): Chain | undefined {
-    const chain = this.#chains.get(partitionKey(source.topic, source.partition));
-    return chain?.source === source ? chain : undefined;
+    return this.#chains.get(source);
   }
 
   /** There is something new to commit, at the next interval or at once. */

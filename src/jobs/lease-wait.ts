@@ -11,9 +11,9 @@ export class LeaseWait {
     this.#renewed = renewed;
   }
 
-  /** Whether a job may start now. */
-  get isValid(): boolean {
-    if (this.#lease.isValid) return true;
+  /** Whether a job may start now. `monotonic`: the clock, read just before. */
+  isValidAt(monotonic: number): boolean {
+    if (this.#lease.isValidAt(monotonic)) return true;
     if (!this.#isWaiting) {
       this.#isWaiting = true;
       this.#lease.onRenewal(() => {

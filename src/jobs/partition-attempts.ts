@@ -78,7 +78,7 @@ export class PartitionAttempts {
     this.#lastStarted = attempt;
     let number = this.#failures.countsOf(offset, undefined).attempt + 1;
     let job: ReceivedJob | undefined;
-    let promise: Promise<void>;
+    let promise: Promise<unknown>;
     try {
       job = received ?? new ReceivedJob(topic, partition, record);
       number = this.#failures.countsOf(offset, job).attempt + 1;
@@ -86,7 +86,7 @@ export class PartitionAttempts {
       attempt.received = job;
       if (events.has("started")) events.emit("started", { job: jobInfo(job, number) });
       attempt.limitTo(app.registry.find(job.name)?.timeout, clock);
-      promise = performReceived(app, job, number, attempt);
+      promise = Promise.resolve(performReceived(app, job, number, attempt));
     } catch (error) {
       promise = Promise.reject(error);
     }

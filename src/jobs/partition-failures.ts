@@ -127,6 +127,7 @@ export class PartitionFailures {
   }
 
   forgetBelow(offset: number): void {
+    if (this.#book.size + this.#unknown.size + this.#blocked.size === 0) return;
     this.#book.forgetBelow(offset);
     // One that is parked runs from there, wherever the partition stands.
     const isOver = (each: number): boolean => each < offset && this.parking?.has(each) !== true;

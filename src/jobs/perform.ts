@@ -46,15 +46,16 @@ function upgraded({ settings }: AppState, { upgrade, version }: JobDefinition, j
 }
 
 /**
- * One attempt (from 1) at a job from a record. Rejects with whatever fails: an `UnknownJobError`, a `NewerVersionError`,
- * an `UnreadableRecordError`, an `UnreadableHereError`, a `PayloadRefusedError`, or what the job throws.
+ * One attempt (from 1) at a job from a record: gives what is to be awaited. Throws, or rejects with, whatever fails: an
+ * `UnknownJobError`, a `NewerVersionError`, an `UnreadableRecordError`, an `UnreadableHereError`, a `PayloadRefusedError`, or
+ * what the job throws.
  */
-export async function performReceived(app: AppState, job: ReceivedJob, attempt: number, host: RunHost): Promise<void> {
+export function performReceived(app: AppState, job: ReceivedJob, attempt: number, host: RunHost): unknown {
   const definition = app.registry.get(job.name);
   const { version } = job;
   if (version > definition.version) throw new NewerVersionError(job.name, version, definition.version);
-  if (app.contexts.isEmpty) await performRead(app, definition, job, attempt, host);
-  else await app.contexts.runReceived(job, () => performRead(app, definition, job, attempt, host));
+  if (app.contexts.isEmpty) return performRead(app, definition, job, attempt, host);
+  return app.contexts.runReceived(job, () => performRead(app, definition, job, attempt, host));
 }
 
 function performRead(

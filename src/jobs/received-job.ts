@@ -16,6 +16,13 @@ import {
 import { dateOf } from "./iso-time.ts";
 import { placeText } from "./record-place.ts";
 
+/** Headers by their names: of several with one name the last that has a value. */
+export interface HeaderTexts {
+  text(name: string): string | undefined;
+  /** Of one that says the same in many records. */
+  knownText(name: string): string | undefined;
+}
+
 /** As much of a record as makes a job of it. */
 export interface JobRecord {
   readonly offset: number;
@@ -23,9 +30,30 @@ export interface JobRecord {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly headers: readonly (readonly [string, Uint8Array | null])[];
+  /** The same, of a record that need not cut all of them to give one. */
+  readonly namedHeaders?: HeaderTexts | undefined;
 }
 
-const decoder = new TextDecoder();
+// What begins with U+FEFF is written with it, and has to be read so.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Of a record that has them as they are. */
+class GivenHeaders implements HeaderTexts {
+  readonly #all: JobRecord["headers"];
+
+  constructor(all: JobRecord["headers"]) {
+    this.#all = all;
+  }
+
+  text(name: string): string | undefined {
+    const found = this.#all.findLast((header) => header[1] !== null && header[0] === name);
+    return found === undefined ? undefined : decoder.decode(found[1]!);
+  }
+
+  knownText(name: string): string | undefined {
+    return this.text(name);
+  }
+}
 
 /** Of several headers with one name the last, as Kafka's lastHeader has it. Undefined: there is none, or it has no value. */
 export function headerOf({ headers }: JobRecord, name: string): Uint8Array | undefined {
@@ -48,7 +76,7 @@ export class ReceivedJob {
   readonly name: string;
   readonly #record: JobRecord;
   /** Read once: a record makes them anew each time. */
-  readonly #headers: JobRecord["headers"];
+  readonly #headers: HeaderTexts;
 
   /** Throws an {@link UnreadableRecordError} where the record names no job. */
   constructor(topic: string, partition: number, record: JobRecord) {
@@ -56,12 +84,11 @@ export class ReceivedJob {
     this.partition = partition;
     this.offset = record.offset;
     this.#record = record;
-    this.#headers = record.headers;
-    const job = this.#value(JOB_HEADER);
-    if (job === undefined || job.length === 0) {
+    this.#headers = record.namedHeaders ?? new GivenHeaders(record.headers);
+    this.name = this.#headers.knownText(JOB_HEADER) ?? "";
+    if (this.name === "") {
       throw new UnreadableRecordError(`the record at ${placeText(this)} has no ${JOB_HEADER} header`);
     }
-    this.name = decoder.decode(job);
   }
 
   /** What its enqueue returned; `topic/partition/offset` where the record has none. */
@@ -88,7 +115,7 @@ export class ReceivedJob {
   /** The user's headers. One without a value is left out. */
   get headers(): JobHeaders {
     const entries: [string, string][] = [];
-    for (const [name, value] of this.#headers) {
+    for (const [name, value] of this.#record.headers) {
       if (value !== null && !name.startsWith(RESERVED_PREFIX)) entries.push([name, decoder.decode(value)]);
     }
     return Object.fromEntries(entries);
@@ -109,20 +136,9 @@ export class ReceivedJob {
     throw new UnreadableRecordError(`the header ${VERSION_HEADER} is ${describe(text)}: a whole number is expected`);
   }
 
-  /** One of Ottla's own headers. */
+  /** One of Ottla's own headers: of several the last that has a value. */
   text(name: string): string | undefined {
-    const value = this.#value(name);
-    return value === undefined ? undefined : decoder.decode(value);
-  }
-
-  /** Of several headers with one name the last that has a value. */
-  #value(name: string): Uint8Array | undefined {
-    const headers = this.#headers;
-    for (let i = headers.length - 1; i >= 0; i--) {
-      const [own, value] = headers[i]!;
-      if (value !== null && own === name) return value;
-    }
-    return undefined;
+    return this.#headers.text(name);
   }
 }
 

@@ -51,14 +51,13 @@ export class StartGate {
     const { offset } = record;
     // Before it could be parked: nobody would know later that it is one.
     const duplicate = this.duplicate?.(record);
-    if (duplicate !== undefined) return this.#mayEnd() ? this.#hindered({ end: duplicate }) : "later";
+    if (duplicate !== undefined) return this.#mayGoOn() ? this.#hindered({ end: duplicate }) : "later";
     const parked = this.parked?.(record);
-    if (parked !== undefined) return this.#lease.isValid ? this.#hindered({ end: parked }) : "later";
+    if (parked !== undefined) return this.#lease.isValidAt(this.#now) ? this.#hindered({ end: parked }) : "later";
     const wait = this.#waitOf(offset);
     if (wait > 0) return { wait };
-    if (!this.#lease.isValid) return "later";
-    const { turn, slots } = this.#context;
-    if (turn.isOver(this.#user)) return "later";
+    if (!this.#mayGoOn()) return "later";
+    const { slots } = this.#context;
     const hindrance = this.#rules?.judge(record);
     if (hindrance !== undefined) return this.#hindered(hindrance);
     if (!this.#notes.isNoted(offset)) {
@@ -73,8 +72,14 @@ export class StartGate {
     return "now";
   }
 
-  #mayEnd(): boolean {
-    return this.#lease.isValid && !this.#context.turn.isOver(this.#user);
+  get #now(): number {
+    return this.#context.clock.monotonic();
+  }
+
+  /** Whether the partition is surely still owned, and others have had their turn. */
+  #mayGoOn(): boolean {
+    const now = this.#now;
+    return this.#lease.isValidAt(now) && !this.#context.turn.isOver(this.#user, now);
   }
 
   /** It may have asked for all slots before that came up: others would wait for it. */
@@ -97,12 +102,12 @@ export class StartGate {
 
   /** Whether a job that was parked, and released, may start. Its age is nothing to go by: somebody wants it run. */
   admitParked(offset: number): "now" | "later" | "note" | { readonly wait: number } {
-    const { turn, slots } = this.#context;
+    const { slots } = this.#context;
     if (!this.#notes.isOpen) {
       this.#notes.note([], () => this.#user.slotFree());
       return "note";
     }
-    if (!this.#lease.isValid || turn.isOver(this.#user)) return "later";
+    if (!this.#mayGoOn()) return "later";
     const wait = this.#rules?.throttled ?? 0;
     if (wait > 0) return { wait };
     if (!slots.take(this.#user)) return "later";

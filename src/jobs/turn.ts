@@ -17,9 +17,9 @@ export class Turn {
     this.#slots = slots;
   }
 
-  /** True: `user` is told when to ask again. */
-  isOver(user: SlotUser): boolean {
-    if (this.#waiting.size === 0 && this.#clock.monotonic() - this.#startedAt < TURN_MS) return false;
+  /** True: `user` is told when to ask again. `now`: the monotonic clock, read just before. */
+  isOver(user: SlotUser, now: number): boolean {
+    if (this.#waiting.size === 0 && now - this.#startedAt < TURN_MS) return false;
     this.#waiting.add(user);
     if (this.#waiting.size === 1) this.#clock.soon(() => this.#next());
     return true;

@@ -26,7 +26,7 @@ function received(version: string | undefined, payload: string): ReceivedJob {
   });
 }
 
-const run = (app: ReturnType<typeof createApp>, job: ReceivedJob): Promise<void> =>
+const run = async (app: ReturnType<typeof createApp>, job: ReceivedJob): Promise<unknown> =>
   performReceived(stateOf(app), job, 1, new Attempt(0, 0));
 
 test("S1.2 a record says which version it is of, where that is not the first", async (t) => {
