@@ -7,7 +7,7 @@ import type { IdentitySource } from "./producer-identity.ts";
 import { type ProducerOptions, type ProducerSettings, producerSettings } from "./producer-options.ts";
 import { checkRecord, headersOf, type ProducerRecord, type RecordMetadata } from "./producer-record.ts";
 import { ProducerSender } from "./producer-sender.ts";
-import type { QueuedBatch } from "./queued-batch.ts";
+import type { QueuedBatch, RecordOwner } from "./queued-batch.ts";
 import { ManyOwner, SingleOwner } from "./record-owners.ts";
 import { type Arrival, detached, keptBytes, TopicOutbox } from "./topic-outbox.ts";
 
@@ -61,14 +61,21 @@ export class Producer {
    */
   send(record: ProducerRecord): Promise<RecordMetadata> {
     try {
-      const headers = this.#admit(record);
-      const owner = new SingleOwner(record.topic);
       const { clock } = this.#cluster;
-      this.#arrive({ record, headers, owner, slot: 0, at: clock.monotonic(), now: clock.now() });
+      const owner = new SingleOwner(record?.topic);
+      this.post(record, owner, 0, clock.monotonic(), clock.now());
       return owner.promise;
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * @internal Sends a record whose `owner` is told of its fate, under `slot`, by a call: for whoever has very many. `at` and
+   * `now`: monotonic ms and ms since 1970, as they have just been. Throws, and tells nobody, where it cannot be sent.
+   */
+  post(record: ProducerRecord, owner: RecordOwner, slot: number, at: number, now: number): void {
+    this.#arrive({ record, headers: this.#admit(record), owner, slot, at, now });
   }
 
   /** Sends records, with one result for each, in order. If any fails it rejects with a `SendManyError` that holds all. */
@@ -78,8 +85,7 @@ export class Producer {
     const owner = new ManyOwner(records.map((record) => record?.topic));
     for (let slot = 0; slot < records.length; slot++) {
       try {
-        const record = records[slot]!;
-        this.#arrive({ record, headers: this.#admit(record), owner, slot, at, now });
+        this.post(records[slot]!, owner, slot, at, now);
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error;
         owner.failed(slot, error);

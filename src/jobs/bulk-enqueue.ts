@@ -1,11 +1,12 @@
 import { describe } from "./check-options.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
-import type { Dispatch, Dispatcher } from "./dispatcher.ts";
+import type { Dispatcher, Moment } from "./dispatcher.ts";
 import type { EnqueueDraft } from "./enqueue-draft.ts";
 import { BulkEnqueueError, InvalidOptionError } from "./errors.ts";
 import { preparedCall } from "./job.ts";
 import type { LazyProducer } from "./lazy-producer.ts";
 import { namedError } from "./named-error.ts";
+import type { JobTaker } from "./posted-job.ts";
 import type { PreparedJob } from "./prepared-job.ts";
 import { partitionOf } from "./queue-line.ts";
 import type { RuntimeSlot } from "./runtime.ts";
@@ -13,6 +14,8 @@ import { entryRoute } from "./schedule-route.ts";
 
 /** Jobs of an asynchronous input that may be under way at once, so that its length does not decide the memory. */
 const WINDOW = 10_000;
+/** Jobs of a list that count as enqueued at the same instant: they are, but for the time that it takes to write them. */
+const SAME_MOMENT = 64;
 
 type Result = DispatchedJob | Error;
 
@@ -33,16 +36,22 @@ export async function enqueueAll(
   return bulk.results(inputError);
 }
 
-class BulkEnqueue {
+class BulkEnqueue implements JobTaker {
   readonly #dispatcher: Dispatcher;
   readonly #slot: RuntimeSlot;
-  readonly #results: Promise<Result>[] = [];
-  /** In input order; never rejects. */
-  readonly #acknowledged: Promise<unknown>[] = [];
+  /** In input order; undefined: not known yet. */
+  readonly #results: (Result | undefined)[] = [];
+  /** Results that are not known yet, and who waits until all are. */
+  #left = 0;
+  #whenNoneLeft: (() => void) | undefined;
+  /** Of jobs that are waited for, by their slots: settles once the brokers have the job or it has failed. Never rejects. */
+  readonly #acknowledged = new Map<number, Promise<unknown>>();
+  readonly #tellAcknowledged = new Map<number, () => void>();
   /** The producer of all jobs so far, while it is one. */
   #only: LazyProducer | undefined;
   /** Per partition, once there are several producers: who sent last, and when that is acknowledged. */
   #lastSent: Map<string, { readonly producer: LazyProducer; readonly acknowledged: Promise<unknown> }> | undefined;
+  #moment: Moment | undefined;
 
   constructor(dispatcher: Dispatcher, slot: RuntimeSlot) {
     this.#dispatcher = dispatcher;
@@ -51,16 +60,23 @@ class BulkEnqueue {
 
   /** Takes a list in one go unless a job has to wait, so that later calls line up behind it. */
   async addAll(jobs: Iterable<PreparedJob>): Promise<void> {
+    // Between the jobs of other inputs any time may pass.
+    const most = Array.isArray(jobs) ? SAME_MOMENT : 1;
     for (const job of jobs) {
+      if (this.#results.length % most === 0) this.#moment = undefined;
       const waiting = this.add(job);
-      if (waiting !== undefined) await waiting;
+      if (waiting === undefined) continue;
+      await waiting;
+      this.#moment = undefined;
     }
   }
 
   async addFrom(jobs: AsyncIterable<PreparedJob>): Promise<void> {
     for await (const job of jobs) {
+      this.#moment = undefined;
       await this.add(job);
-      await this.#acknowledged[this.#acknowledged.length - WINDOW];
+      const before = this.#results.length - WINDOW;
+      if (before >= 0) await this.#acknowledgedAt(before);
     }
   }
 
@@ -68,28 +84,54 @@ class BulkEnqueue {
   add(job: PreparedJob): Promise<void> | undefined {
     let draft: EnqueueDraft;
     try {
-      draft = this.#dispatcher.draft(preparedCall(job, `performAllLater[${this.#results.length}]`));
+      this.#moment ??= this.#dispatcher.moment();
+      draft = this.#dispatcher.draft(preparedCall(job, `performAllLater[${this.#results.length}]`), this.#moment);
     } catch (error) {
-      this.#failed(error);
+      this.failed(this.#takeSlot(), error);
       return undefined;
     }
     this.#only ??= draft.producer;
-    if (this.#lastSent === undefined && this.#only === draft.producer) return void this.#dispatch(draft);
+    if (this.#lastSent === undefined && this.#only === draft.producer) return void this.#dispatch(draft, this.#moment);
     return this.#addAmongVariants(draft);
   }
 
-  #dispatch(draft: EnqueueDraft): Dispatch {
-    const dispatch = this.#dispatcher.dispatch(draft, draft.definition.dispatchManyMethod);
-    const result = dispatch.result.catch(toError);
-    this.#results.push(result);
-    // One promise less for each job that is waited for.
-    this.#acknowledged.push(dispatch.acknowledged === dispatch.result ? result : dispatch.acknowledged.catch(() => {}));
-    return dispatch;
+  #takeSlot(): number {
+    this.#left++;
+    return this.#results.push(undefined) - 1;
   }
 
-  #failed(error: unknown): void {
-    this.#results.push(Promise.resolve(toError(error)));
-    this.#acknowledged.push(Promise.resolve());
+  #dispatch(draft: EnqueueDraft, moment: Moment = this.#dispatcher.moment()): number {
+    const slot = this.#takeSlot();
+    const { dispatchManyMethod } = draft.definition;
+    try {
+      if (this.#dispatcher.post(draft, dispatchManyMethod, moment, this, slot)) return slot;
+      const { result, acknowledged } = this.#dispatcher.dispatch(draft, dispatchManyMethod);
+      result.then(
+        (job) => this.enqueued(slot, job),
+        (error: unknown) => this.failed(slot, error),
+      );
+      this.#acknowledged.set(
+        slot,
+        acknowledged.catch(() => {}),
+      );
+    } catch (error) {
+      this.failed(slot, error);
+    }
+    return slot;
+  }
+
+  enqueued(slot: number, job: DispatchedJob): void {
+    this.#settle(slot, job);
+  }
+
+  failed(slot: number, error: unknown): void {
+    this.#settle(slot, toError(error));
+  }
+
+  #settle(slot: number, result: Result): void {
+    this.#results[slot] = result;
+    this.#tellAcknowledged.get(slot)?.();
+    if (--this.#left === 0) this.#whenNoneLeft?.();
   }
 
   /** Producers keep no order among each other: where a partition's next job has another one, it waits for the last. */
@@ -97,18 +139,27 @@ class BulkEnqueue {
     const { producer, queue, key } = draft;
     try {
       if (this.#lastSent === undefined) {
-        await Promise.all(this.#acknowledged);
+        await Promise.all(this.#results.map((_, slot) => this.#acknowledgedAt(slot)));
         this.#lastSent = new Map();
       }
       if (key === undefined) return void this.#dispatch(draft);
       const place = await this.#placeOf(draft);
       const last = this.#lastSent.get(place);
       if (last !== undefined && last.producer !== producer) await last.acknowledged;
-      this.#dispatch(draft);
-      this.#lastSent.set(place, { producer, acknowledged: this.#acknowledged.at(-1)! });
+      const slot = this.#dispatch(draft);
+      this.#lastSent.set(place, { producer, acknowledged: this.#acknowledgedAt(slot) });
     } catch (error) {
-      this.#failed(namedError(error, draft.definition.name, queue));
+      this.failed(this.#takeSlot(), namedError(error, draft.definition.name, queue));
     }
+  }
+
+  #acknowledgedAt(slot: number): Promise<unknown> {
+    let acknowledged = this.#acknowledged.get(slot);
+    if (acknowledged === undefined && this.#results[slot] === undefined) {
+      acknowledged = new Promise<void>((resolve) => this.#tellAcknowledged.set(slot, resolve));
+      this.#acknowledged.set(slot, acknowledged);
+    }
+    return acknowledged ?? Promise.resolve();
   }
 
   /** The partition that it goes to. */
@@ -120,7 +171,12 @@ class BulkEnqueue {
   }
 
   async results(inputError: { readonly error: unknown } | undefined): Promise<DispatchedJob[]> {
-    const results = await Promise.all(this.#results);
+    if (this.#left > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenNoneLeft = resolve;
+      });
+    }
+    const results = this.#results as Result[];
     if (inputError === undefined && !results.some((result) => result instanceof Error))
       return results as DispatchedJob[];
     throw new BulkEnqueueError(results, inputError?.error);

@@ -1,6 +1,6 @@
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
 import type { AppState } from "./app-state.ts";
-import type { DispatchedJob, EnqueuedJob, ScheduledJob } from "./dispatched-job.ts";
+import type { DispatchedJob } from "./dispatched-job.ts";
 import {
   completeRecord,
   type DraftTools,
@@ -14,6 +14,7 @@ import { InvalidOptionError } from "./errors.ts";
 import type { PreparedCall } from "./job.ts";
 import type { DispatchMethod } from "./job-options.ts";
 import { namedError } from "./named-error.ts";
+import { type JobTaker, OneJobTaker, PostedJob, tellDispatched } from "./posted-job.ts";
 import type { QueueLine } from "./queue-line.ts";
 import type { Runtime } from "./runtime.ts";
 import type { EntryRoute } from "./schedule-entry.ts";
@@ -27,9 +28,16 @@ export interface Dispatch {
   readonly acknowledged: Promise<DispatchedJob>;
 }
 
+/** The same instant on both clocks: monotonic ms, and ms since 1970. */
+export interface Moment {
+  readonly at: number;
+  readonly now: number;
+}
+
 /** Brings jobs into their queues, in the order of the calls. */
 export class Dispatcher {
   readonly #app: AppState;
+  #tools: DraftTools | undefined;
 
   constructor(app: AppState) {
     this.#app = app;
@@ -37,21 +45,54 @@ export class Dispatcher {
 
   performLater(call: PreparedCall): Promise<DispatchedJob> {
     try {
-      return this.dispatch(this.draft(call), call.definition.dispatchMethod).result;
+      const moment = this.moment();
+      const draft = this.draft(call, moment);
+      const { dispatchMethod } = call.definition;
+      const taker = new OneJobTaker();
+      if (this.post(draft, dispatchMethod, moment, taker, 0)) return taker.promise;
+      return this.dispatch(draft, dispatchMethod).result;
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
+  /** For {@link draft} and {@link post}: clocks cost as much to look at as a record to write. */
+  moment(): Moment {
+    const { clock } = this.#app.slot.use();
+    return { at: clock.monotonic(), now: clock.now() };
+  }
+
   /** Throws what makes the job impossible to send. */
-  draft(call: PreparedCall): EnqueueDraft {
+  draft(call: PreparedCall, moment?: Moment): EnqueueDraft {
     const { registry, slot, settings, producer, contexts, middleware } = this.#app;
     if (!registry.has(call.definition)) {
       throw new InvalidOptionError(`job "${call.definition.name}"`, "it belongs to another app");
     }
     const { clock } = slot.use();
-    const tools: DraftTools = { clock, serializer: settings.serializer, producer, source: slot, contexts, middleware };
-    return draftEnqueue(tools, call);
+    if (this.#tools?.clock !== clock)
+      this.#tools = { clock, serializer: settings.serializer, producer, source: slot, contexts, middleware };
+    return draftEnqueue(this.#tools, call, moment?.now);
+  }
+
+  /**
+   * Sends a job of which nothing has to be waited for, and whose caller waits until the brokers have it: `taker` is told then,
+   * under `slot`. False: nothing is done, it is one for {@link dispatch}. Throws what makes the job impossible to send.
+   */
+  post(draft: EnqueueDraft, method: DispatchMethod, { at, now }: Moment, taker: JobTaker, slot: number): boolean {
+    const { producer, queue, route, record, schedule, pendingValue, intercepted } = draft;
+    if (method !== "produceSync" || schedule !== undefined || pendingValue !== undefined) return false;
+    const runtime = this.#app.slot.use();
+    const line = runtime.line(producer, queue);
+    if (intercepted !== undefined || !line.line.isEmpty || !line.isFree(route)) return false;
+    const owner = new PostedJob(this.#app, runtime, draft, taker);
+    runtime.enqueueBegan();
+    try {
+      line.sink.post(record, owner, slot, at, now);
+    } catch (error) {
+      runtime.enqueueEnded();
+      throw error;
+    }
+    return true;
   }
 
   /** Takes the job's place in its line and sends it when its turn comes. */
@@ -159,17 +200,6 @@ type Routing = Promise<number | EntryRoute | undefined> | EntryRoute | undefined
 /** What is sent of a draft of which nothing has to be waited for. */
 function recordNow(draft: EnqueueDraft, route: EntryRoute | undefined): ProducerRecord {
   return route === undefined ? draft.record : completeRecord(draft, route, undefined, undefined);
-}
-
-/** Tells of a job that the brokers have. */
-export function tellDispatched(
-  { events }: AppState,
-  { definition: { name }, key }: EnqueueDraft,
-  job: EnqueuedJob | ScheduledJob,
-): void {
-  if (job.state === "enqueued") {
-    if (events.has("enqueued")) events.emit("enqueued", { job, name, key });
-  } else if (events.has("scheduled")) events.emit("scheduled", { job, name, key });
 }
 
 /** For jobs that go to the producer at once. */

@@ -61,16 +61,20 @@ export interface EnqueueDraft {
 
 /**
  * Everything that can be done at once, so that later changes of the payload do no harm: key, value and headers are
- * fixed when this returns. Throws what makes the job impossible to send.
+ * fixed when this returns. `now`: ms since 1970. Throws what makes the job impossible to send.
  */
-export function draftEnqueue(tools: DraftTools, { definition, settings, payload }: PreparedCall): EnqueueDraft {
+export function draftEnqueue(
+  tools: DraftTools,
+  { definition, settings, payload }: PreparedCall,
+  now: number = tools.clock.now(),
+): EnqueueDraft {
   const { name, partitionKeyType: type } = definition;
   const queue = settings.queue ?? definition.queue;
-  const id = settings.id ?? uuidv7(tools.clock);
+  const id = settings.id ?? uuidv7(tools.clock, now);
   const seen: EnqueuingJob = { id, name, queue, payload, headers: settings.headers ?? NO_HEADERS };
   const key = definition.partitioner === undefined ? undefined : keyText(name, type, definition.partitioner(seen));
   const producer = chooseProducer(tools, seen, definition);
-  const schedule = scheduleOf(tools.clock, definition, settings);
+  const schedule = scheduleOf(tools.clock, now, definition, settings);
   const { schema } = definition;
   const checked = schema === undefined && tools.serializer === jsonSerializer;
   const { value: written, isVoid } = encodePayload(tools.serializer, payload, checked);
@@ -87,7 +91,7 @@ export function draftEnqueue(tools: DraftTools, { definition, settings, payload 
     headers: writeHeaders({
       name,
       id,
-      enqueuedAt: isoTime(tools.clock.now()),
+      enqueuedAt: isoTime(now),
       key: isRecordKey ? undefined : key,
       isVoid,
       version: definition.version,
@@ -103,10 +107,14 @@ export function draftEnqueue(tools: DraftTools, { definition, settings, payload 
   return { definition, id, queue, key, producer, route, record, intercepted, pendingValue, schedule };
 }
 
-function scheduleOf(clock: Clock, definition: JobDefinition, settings: CheckedSettings): EnqueueDraft["schedule"] {
+function scheduleOf(
+  clock: Clock,
+  now: number,
+  definition: JobDefinition,
+  settings: CheckedSettings,
+): EnqueueDraft["schedule"] {
   if (!isTimed(settings)) return undefined;
   const { wait, waitUntil } = settings;
-  const now = clock.now();
   const dueAt = dueTime({ wait, waitUntil }, now, `job "${definition.name}".set`);
   if (dueAt <= now) return undefined;
   const { scheduledMessagesTopic: topic } = definition;

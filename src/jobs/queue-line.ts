@@ -1,5 +1,6 @@
 import { defaultPartition } from "../client/default-partitioner.ts";
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
+import type { RecordOwner } from "../client/queued-batch.ts";
 import type { Clock } from "../net/clock.ts";
 import { EnqueueLine } from "./enqueue-line.ts";
 import { EnqueueTimeoutError } from "./errors.ts";
@@ -10,6 +11,8 @@ import type { QueueSettings } from "./queue-options.ts";
 /** As much of a producer as a queue needs. */
 export interface RecordSink {
   send(record: ProducerRecord): Promise<RecordMetadata>;
+  /** The same, for an owner that is told by calls. `at` and `now`: monotonic ms and ms since 1970. Throws what `send` rejects with at once. */
+  post(record: ProducerRecord, owner: RecordOwner, slot: number, at: number, now: number): void;
   partitionsFor(topic: string): Promise<number>;
   /** The same, where it is known without asking. */
   partitionsNow(topic: string): number | undefined;
@@ -42,10 +45,15 @@ export class QueueLine {
     this.#checked = queue.partitions === undefined;
   }
 
+  /** Whether the client decides a record's partition as well, and nothing has to be asked before. */
+  isFree({ key, type }: Route): boolean {
+    return this.#checked && (key === undefined || type === "key");
+  }
+
   /** The partition that a record must name; undefined where the client decides it as well. At once where nothing has to be asked. */
   route(route: Route): undefined | Promise<number | undefined> {
+    if (this.isFree(route)) return undefined;
     const clientDecides = route.key === undefined || route.type === "key";
-    if (clientDecides && this.#checked) return undefined;
     return this.partitionCount().then((count) =>
       clientDecides ? undefined : partitionOf(route, this.queue.name, count),
     );

@@ -1,3 +1,4 @@
+import type { KafkaError } from "../client/errors.ts";
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
 import type { TopicPartition } from "../client/topic-partition.ts";
 import { AT_HEADER, JOB_HEADER } from "./headers.ts";
@@ -19,19 +20,25 @@ export type SentJobs = (
 /** A way into a queue that tells of what passes. */
 export function tellSent(sink: RecordSink, sent: SentJobs): RecordSink {
   const telling = new Set<Promise<void>>();
+  const send = (record: ProducerRecord): Promise<RecordMetadata> => {
+    const result = sink.send(record);
+    const told = tellOne(record, sent, result)?.then(() => void telling.delete(told!));
+    if (told === undefined) return result;
+    telling.add(told);
+    return Promise.all([result, told]).then(([metadata]) => metadata);
+  };
   return {
     partitionsFor: (topic) => sink.partitionsFor(topic),
     partitionsNow: (topic) => sink.partitionsNow(topic),
     get room() {
       return telling.size === 0 ? sink.room : Promise.all([sink.room, ...telling]).then(() => {});
     },
-    send: (record) => {
-      const result = sink.send(record);
-      const told = tellOne(record, sent, result)?.then(() => void telling.delete(told!));
-      if (told === undefined) return result;
-      telling.add(told);
-      return Promise.all([result, told]).then(([metadata]) => metadata);
-    },
+    send,
+    post: (record, owner, slot) =>
+      void send(record).then(
+        ({ partition, offset, timestamp }) => owner.delivered(slot, partition, offset, timestamp),
+        (error: KafkaError) => owner.failed(slot, error),
+      ),
   };
 }
 

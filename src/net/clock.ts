@@ -101,10 +101,11 @@ let series: UuidSeries | undefined;
 
 /**
  * A UUID of version 7: sorts by the millisecond in which it was made, and those of one process and millisecond as they were
- * made. They are at random but for the last 32 bits, which are counted up from a random number (RFC 9562, section 6.2).
+ * made. They are at random but for the last 32 bits, which are counted up from a random number (RFC 9562, section 6.2). `now`:
+ * the clock's time, where it is known.
  */
-export function uuidv7(clock: Clock): string {
-  const time = Math.max(0, Math.floor(clock.now()));
+export function uuidv7(clock: Clock, now: number = clock.now()): string {
+  const time = Math.max(0, Math.floor(now));
   if (series?.clock === clock && series.time === time && series.last < 0xffff_ffff) series.last++;
   else series = newSeries(clock, time);
   return series.stem + series.last.toString(16).padStart(8, "0");

@@ -6,9 +6,9 @@ import type { Cost } from "./measure.ts";
  * something was gained. What it takes to join a group is among it, shared out over 5,000.
  */
 export const BYTES: Readonly<Record<string, Cost>> = {
-  bulk: { heap: 4_150, buffers: 50 },
-  singles: { heap: 4_750, buffers: 550 },
-  run: { heap: 4_750, buffers: 450 },
+  bulk: { heap: 2_100, buffers: 50 },
+  singles: { heap: 3_500, buffers: 550 },
+  run: { heap: 3_650, buffers: 450 },
   produce: { heap: 525, buffers: 50 },
   consume: { heap: 540, buffers: 205 },
 };
