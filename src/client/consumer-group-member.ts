@@ -127,10 +127,10 @@ export class ConsumerGroupMember implements GroupMember {
       try {
         for (const topic of topics) this.#cluster.watch(topic);
         for (const topic of topics) this.#cluster.keepFresh(topic);
-        if (this.#epoch === JOIN) await this.#learnSessionTimeout();
-        else if (clock.monotonic() - this.#learnedAt > options.metadataMaxAge)
-          this.#learnSessionTimeout().catch(() => {});
-        await this.#beat();
+        const isLearning = this.#epoch === JOIN || clock.monotonic() - this.#learnedAt > options.metadataMaxAge;
+        const learned = isLearning ? this.#learnSessionTimeout() : undefined;
+        learned?.catch(() => {});
+        await this.#beat(this.#epoch === JOIN ? learned : undefined);
         failures = 0;
         await this.#pause(this.#interval);
       } catch (error) {
@@ -166,7 +166,8 @@ export class ConsumerGroupMember implements GroupMember {
     this.#wake?.();
   }
 
-  async #beat(): Promise<void> {
+  /** `learned`: before that, nothing that the answer gives may be taken. */
+  async #beat(learned: Promise<void> | undefined): Promise<void> {
     const { clock } = this.#cluster;
     const connection = await this.coordinator.connection("heartbeat");
     if (this.#stop.signal.aborted) return;
@@ -179,6 +180,7 @@ export class ConsumerGroupMember implements GroupMember {
     const wallSentAt = clock.now();
     // One that hangs must leave time for others before the session ends.
     const response = await connection.send(consumerGroupHeartbeat, { ...body, memberId }, { timeout: this.#interval });
+    await learned;
     if (this.#stop.signal.aborted || telling.incarnation !== this.#incarnation) return;
     const { errorCode, errorMessage } = response;
     if (errorCode !== 0) {

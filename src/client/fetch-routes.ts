@@ -76,6 +76,14 @@ export class FetchRoutes {
     this.#route(position);
   }
 
+  /** The partition is to be put soon: whoever leads it is connected to meanwhile. */
+  expect(topic: string, partition: number): void {
+    const { metadata } = this.#cluster;
+    const leader = metadata.partition(topic, partition)?.leader;
+    if (this.#isClosed || leader === undefined || !metadata.nodes.has(leader)) return;
+    this.#cluster.node(leader, this.#roles[0]!).catch(() => {});
+  }
+
   remove(topic: string, partition: number): void {
     const position = this.get(topic, partition);
     if (position === undefined) return;

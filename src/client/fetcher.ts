@@ -100,6 +100,11 @@ export class Fetcher {
     return { isolationLevel: ISOLATION[isolation], maxWait, maxBytes, partitionMaxBytes, rackId };
   }
 
+  /** The partition will be added once it is known from where on: what takes time until then may begin. */
+  expect(topic: string, partition: number): void {
+    this.#routes.expect(topic, partition);
+  }
+
   /**
    * Reads the partition from `offset` on, wherever it was before. `lastEpoch` is the leader epoch of the record before
    * it, where that is known: a log that was truncated since is noticed by it.

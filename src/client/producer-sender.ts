@@ -71,6 +71,11 @@ export class ProducerSender {
     return this.#options.acks === "all" ? MAX_IN_FLIGHT : 1;
   }
 
+  /** Something will be sent soon: what has to be known for that is asked for. */
+  prepare(): void {
+    this.#identities?.identityFor([], this.#identityUser);
+  }
+
   /** Tells that `queue` has something to send. */
   add(queue: PartitionQueue): void {
     this.#active.add(queue);

@@ -101,6 +101,11 @@ export class Producer {
     return headersOf(record);
   }
 
+  /** @internal Something will be sent soon: what is needed for that besides the topic may be asked for. */
+  prepare(): void {
+    this.#sender.prepare();
+  }
+
   /** How many partitions the topic has. Rejects with UNKNOWN_TOPIC_OR_PARTITION where there is no such topic. */
   async partitionsFor(topic: string): Promise<number> {
     const known = this.#cluster.cached(topic) ?? (await this.#cluster.topic(topic, this.#settings.deliveryTimeout));
@@ -158,6 +163,7 @@ export class Producer {
   }
 
   #lookUp(topic: string, outbox: TopicOutbox, first: Arrival): void {
+    this.prepare();
     this.#hold(topic, outbox, first, 1, ({ owner, slot }, error) => owner.failed(slot, error));
   }
 

@@ -100,6 +100,7 @@ export class Dispatcher {
     const runtime = this.#app.slot.use();
     const line = runtime.line(draft.producer, draft.schedule?.topic ?? draft.queue);
     const routing: Routing = draft.schedule === undefined ? line.route(draft.route) : entryRoute(runtime, draft);
+    if (routing instanceof Promise) line.sink.prepare();
     runtime.enqueueBegan();
     const run = intercept(draft, this.#app.middleware);
     if (run !== undefined) {

@@ -43,6 +43,11 @@ export class FlowControl {
     return Math.max(1, Math.min(LARGEST_FETCH, Math.floor(this.#share / 4)));
   }
 
+  /** The partition will be read once it is known from where on. */
+  expect({ topic, partition }: Buffered): void {
+    this.#fetcher().expect(topic, partition);
+  }
+
   /** The partition is read from `offset` on. */
   add(partition: Buffered, offset: number): void {
     this.#read.add(partition);

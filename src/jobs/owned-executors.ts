@@ -70,6 +70,7 @@ export class OwnedExecutors {
     for (const executor of executors) {
       this.#executors.set(partitionKey(executor.topic, executor.partition), executor);
       if (cut !== undefined) this.#cuts.set(executor, cut);
+      this.#context.flow.expect(executor);
     }
     this.#context.events.emit("assigned", { partitions });
     void this.#begin(executors);

@@ -13,6 +13,8 @@ export interface RecordSink {
   send(record: ProducerRecord): Promise<RecordMetadata>;
   /** The same, for an owner that is told by calls. `at` and `now`: monotonic ms and ms since 1970. Throws what `send` rejects with at once. */
   post(record: ProducerRecord, owner: RecordOwner, slot: number, at: number, now: number): void;
+  /** Something will be sent soon. */
+  prepare(): void;
   partitionsFor(topic: string): Promise<number>;
   /** The same, where it is known without asking. */
   partitionsNow(topic: string): number | undefined;

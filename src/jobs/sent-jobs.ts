@@ -28,6 +28,7 @@ export function tellSent(sink: RecordSink, sent: SentJobs): RecordSink {
     return Promise.all([result, told]).then(([metadata]) => metadata);
   };
   return {
+    prepare: () => sink.prepare(),
     partitionsFor: (topic) => sink.partitionsFor(topic),
     partitionsNow: (topic) => sink.partitionsNow(topic),
     get room() {

@@ -194,6 +194,8 @@ export class Worker implements PartitionHolder {
       changed: () => this.#group.topicsChanged(),
     });
     this.#group.start();
+    // By this one it is asked from where to go on, as soon as partitions come.
+    this.#group.coordinator.connection("offsets").catch(() => {});
     this.#upkeep.start();
     this.#health.start();
     signal?.addEventListener("abort", this.#closer);
