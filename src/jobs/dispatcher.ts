@@ -83,11 +83,13 @@ export class Dispatcher {
     if (method !== "produceSync" || schedule !== undefined || pendingValue !== undefined) return false;
     const runtime = this.#app.slot.use();
     const line = runtime.line(producer, queue);
-    if (intercepted !== undefined || !line.line.isEmpty || !line.isFree(route)) return false;
+    if (intercepted !== undefined || !line.line.isEmpty) return false;
+    const partition = line.routeNow(route);
+    if (partition === false) return false;
     const owner = new PostedJob(this.#app, runtime, draft, taker);
     runtime.enqueueBegan();
     try {
-      line.sink.post(record, owner, slot, at, now);
+      line.sink.post(partition === undefined ? record : { ...record, partition }, owner, slot, at, now);
     } catch (error) {
       runtime.enqueueEnded();
       throw error;

@@ -47,18 +47,21 @@ export class QueueLine {
     this.#checked = queue.partitions === undefined;
   }
 
-  /** Whether the client decides a record's partition as well, and nothing has to be asked before. */
-  isFree({ key, type }: Route): boolean {
-    return this.#checked && (key === undefined || type === "key");
-  }
-
   /** The partition that a record must name; undefined where the client decides it as well. At once where nothing has to be asked. */
   route(route: Route): undefined | Promise<number | undefined> {
-    if (this.isFree(route)) return undefined;
-    const clientDecides = route.key === undefined || route.type === "key";
-    return this.partitionCount().then((count) =>
-      clientDecides ? undefined : partitionOf(route, this.queue.name, count),
-    );
+    if (this.#checked && isClients(route)) return undefined;
+    return this.partitionCount().then((count) => this.#among(route, count));
+  }
+
+  /** The same without asking, or false. Throws where the record has no partition. */
+  routeNow(route: Route): number | undefined | false {
+    if (this.#checked && isClients(route)) return undefined;
+    const count = this.partitionsNow();
+    return count === undefined ? false : this.#among(route, count);
+  }
+
+  #among(route: Route, count: number): number | undefined {
+    return isClients(route) ? undefined : partitionOf(route, this.queue.name, count);
   }
 
   /** Takes a place in the line, and sends the record once it is prepared and its turn has come. */
@@ -94,6 +97,11 @@ export class QueueLine {
     this.#checked = true;
     return count;
   }
+}
+
+/** Whether the client decides where it goes as well. */
+function isClients({ key, type }: Route): boolean {
+  return key === undefined || type === "key";
 }
 
 /** The partition of a job that has a key. */
