@@ -43,6 +43,8 @@ export interface FetchedBatch extends FetchedRecords, TopicPartition {
 export interface FetchSink {
   /** Something came; {@link Fetcher.read} reads it, now or later. */
   fetched(chunk: FetchedChunk): void;
+  /** All of an answer was handed on, and the next fetch is not on its way yet: for what cannot wait even for that. */
+  answered?(): void;
   /** The offset is not in the log. The partition stands still until it is moved. */
   outOfRange(partition: TopicPartition, offset: number): void;
   /** Reading goes on after a pause where `error.retriable`; else the partition stands still. */
@@ -245,6 +247,7 @@ export class Fetcher {
         this.#fail(position, asKafkaError(error, `reading ${position.topic}/${position.partition}`, position));
       }
     }
+    this.#sink.answered?.();
     // What came is still to be read: the brokers have time for the next fetch meanwhile.
     this.#routes.poll();
   }

@@ -21,11 +21,13 @@ export class Turn {
   isOver(user: SlotUser, now: number): boolean {
     if (this.#waiting.size === 0 && now - this.#startedAt < TURN_MS) return false;
     this.#waiting.add(user);
-    if (this.#waiting.size === 1) this.#clock.soon(() => this.#next());
+    if (this.#waiting.size === 1) this.#clock.soon(() => this.came());
     return true;
   }
 
-  #next(): void {
+  /** The event loop has had its turn: something came from outside. Whoever waits for that may go on. */
+  came(): void {
+    if (this.#waiting.size === 0) return;
     this.#startedAt = this.#clock.monotonic();
     const waiting = this.#waiting;
     this.#waiting = new Set();

@@ -6,6 +6,7 @@ import type { TopicPartition } from "./events.ts";
 import type { FlowControl } from "./flow-control.ts";
 import type { OwnedExecutors } from "./owned-executors.ts";
 import type { TopicReader } from "./topic-reader.ts";
+import type { Turn } from "./turn.ts";
 import type { WorkSettings } from "./work-options.ts";
 import type { WorkerTopics } from "./worker-topics.ts";
 
@@ -14,6 +15,7 @@ export interface FetcherParts {
   readonly app: AppState;
   readonly settings: WorkSettings;
   readonly flow: FlowControl;
+  readonly turn: Turn;
   readonly topics: WorkerTopics;
   readonly executors: OwnedExecutors;
   readonly readers: readonly TopicReader[];
@@ -23,7 +25,7 @@ const FETCH_WAIT = 500;
 
 /** Reads all that a worker follows: the queues' partitions for their executors, and other topics for their readers. */
 export function workerFetcher(cluster: Cluster, parts: FetcherParts): Fetcher {
-  const { app, settings, flow, executors, readers } = parts;
+  const { app, settings, flow, turn, executors, readers } = parts;
   const readerOf = (topic: string): TopicReader | undefined => readers.find((reader) => reader.isOne(topic));
   const fetcher: Fetcher = new Fetcher(
     cluster,
@@ -47,6 +49,7 @@ export function workerFetcher(cluster: Cluster, parts: FetcherParts): Fetcher {
         if (reader === undefined) executors.get(batch)?.take(batch);
         else reader.take(batch);
       },
+      answered: () => turn.came(),
       outOfRange: (place, offset) => {
         const reader = readerOf(place.topic);
         if (reader === undefined) void executors.outOfRange(place, offset);

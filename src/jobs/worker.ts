@@ -46,6 +46,7 @@ export class Worker implements PartitionHolder {
   readonly #committer: Committer;
   readonly #moves: Moves;
   readonly #slots: JobSlots;
+  readonly #turn: Turn;
   readonly #groupState: GroupState;
   readonly #leftovers = new Leftovers();
   readonly #flow: FlowControl;
@@ -76,6 +77,7 @@ export class Worker implements PartitionHolder {
     this.#settings = settings;
     this.#clock = clock;
     this.#slots = new JobSlots(settings.concurrency, (queue) => queueSettings(app.settings, queue));
+    this.#turn = new Turn(clock, this.#slots);
     this.#flow = new FlowControl(() => this.#fetcher, settings.maxBatchJobs, settings.maxBufferedBytes);
     this.#group = workerGroup(cluster, groupId, {
       ...{ app, settings, topics },
@@ -106,7 +108,8 @@ export class Worker implements PartitionHolder {
     );
     const readers = [this.#groupState, this.#schedules];
     const executors = this.#executors;
-    this.#fetcher = workerFetcher(cluster, { app, settings, topics, flow: this.#flow, executors, readers });
+    const [flow, turn] = [this.#flow, this.#turn];
+    this.#fetcher = workerFetcher(cluster, { app, settings, topics, flow, turn, executors, readers });
     this.#unwatch = watchTopics(
       cluster,
       () => [...topics.topics, ...this.#schedules.topics],
@@ -131,7 +134,7 @@ export class Worker implements PartitionHolder {
       events,
       slots: this.#slots,
       throttles: new Throttles(this.#clock),
-      turn: new Turn(this.#clock, this.#slots),
+      turn: this.#turn,
       flow: this.#flow,
       lease: this.#group.lease,
       committer: this.#committer,

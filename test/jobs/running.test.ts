@@ -121,7 +121,7 @@ test("S3.2 a failed job that compaction takes away holds nothing up", async (t) 
   await bench.until(() => bench.lag("q")[0] === 0);
   assert.deepEqual(
     bench.commits.map(({ offset }) => offset),
-    [1, 1, 2, 3],
+    [1, 2, 3],
     "it passes the gap before the next job has ended",
   );
   assert.deepEqual(bench.ran("q", 0), [1, 2]);
