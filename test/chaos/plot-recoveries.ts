@@ -1,7 +1,7 @@
+import { type Html, html } from "../../bench/plot/html.ts";
+import { ticks } from "../../bench/plot/scale.ts";
 import { FAULTS } from "./choose-faults.ts";
-import { type Html, html } from "./html.ts";
 import { type KindSums, quantile } from "./run-sums.ts";
-import { ticks } from "./scale.ts";
 import { seconds } from "./words.ts";
 
 const WIDTH = 960;

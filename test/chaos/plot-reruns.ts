@@ -1,5 +1,5 @@
-import { type Html, html } from "./html.ts";
-import { ticks } from "./scale.ts";
+import { type Html, html } from "../../bench/plot/html.ts";
+import { ticks } from "../../bench/plot/scale.ts";
 import { number, seconds } from "./words.ts";
 
 const WIDTH = 460;

@@ -1,7 +1,7 @@
+import { type Html, html } from "../../bench/plot/html.ts";
+import { thinned, ticks } from "../../bench/plot/scale.ts";
 import { FAULTS } from "./choose-faults.ts";
-import { type Html, html } from "./html.ts";
 import type { PassageRecord, RoundRecord } from "./round-record.ts";
-import { thinned, ticks } from "./scale.ts";
 import { minutes, number, seconds } from "./words.ts";
 
 const WIDTH = 960;

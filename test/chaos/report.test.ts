@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { thinned, ticks } from "../../bench/plot/scale.ts";
 import { madeRound } from "./made-round.ts";
 import { reportPage } from "./report.ts";
 import { costOf, reruns, throughput } from "./round-figures.ts";
 import { quantile, sumUp } from "./run-sums.ts";
-import { thinned, ticks } from "./scale.ts";
 import { summary } from "./summary.ts";
 import { seconds } from "./words.ts";
 

@@ -1,8 +1,8 @@
+import { Html, html } from "../../bench/plot/html.ts";
 import { GRACES } from "../kill/fault-run.ts";
 import { COMMIT_INTERVAL } from "./chaos-run.ts";
 import { CHECKED } from "./check-evidence.ts";
 import { FAULTS } from "./choose-faults.ts";
-import { Html, html } from "./html.ts";
 import { plotRecoveries } from "./plot-recoveries.ts";
 import { plotReruns } from "./plot-reruns.ts";
 import { plotThroughput } from "./plot-throughput.ts";
