@@ -10,8 +10,6 @@ export interface BenchCluster {
   readonly kafka: Kafka;
   /** Creates a topic that is deleted at the end, and gives its name. */
   topic(partitions: number): Promise<string>;
-  /** Creates a topic of that name, which is deleted at the end. */
-  named(name: string, partitions: number, config: Readonly<Record<string, string>>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -22,18 +20,14 @@ export async function openBenchCluster(): Promise<BenchCluster> {
   const brokers = thread === undefined ? named : [thread.address];
   const kafka = new Kafka({ brokers, clientId: "bench" });
   const topics: string[] = [];
-  const create = async (name: string, partitions: number, config: Readonly<Record<string, string>>): Promise<void> => {
-    await kafka.admin().createTopics([{ name, partitions, config }]);
-    topics.push(name);
-  };
   return {
-    named: create,
     brokers,
     description: thread === undefined ? `Kafka at ${named.join(", ")}` : "the in-process broker in another thread",
     kafka,
     async topic(partitions) {
       const name = `bench-${randomUUID()}`;
-      await create(name, partitions, {});
+      await kafka.admin().createTopics([{ name, partitions }]);
+      topics.push(name);
       return name;
     },
     async close() {

@@ -2,14 +2,14 @@
  * What waiting costs: `node --conditions=ottla-source bench/schedules.ts [--quick]`. The brokers that KAFKA_BROKERS names,
  * else the in-process broker in a thread of its own.
  */
-import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
 import process from "node:process";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { type App, createApp, type Job } from "ottla";
 import { type BenchCluster, openBenchCluster } from "./bench-cluster.ts";
+import { createGrowthBench } from "./growth/growth-bench.ts";
+import { sourceCommand } from "./growth/runtime-command.ts";
+import { filledSchedule, scheduleMemory } from "./growth/schedule-memory.ts";
+import { order, type ScheduleApp, type SchedulePlace, scheduleApp } from "./schedule-app.ts";
 import { printTable, type Row } from "./table.ts";
 
 const quick = process.argv.includes("--quick");
@@ -17,48 +17,13 @@ const size = (full: number): number => (quick ? Math.ceil(full / 20) : full);
 const PAIRS = quick ? 1 : 5;
 /** Milliseconds in which all of it is scheduled: what is due by then would never wait. */
 const AHEAD = quick ? 5_000 : 45_000;
-const root = fileURLToPath(new URL("../", import.meta.url));
 
-interface Order {
-  readonly customer: string;
-  readonly amount: number;
-}
-
-interface Bench {
-  readonly app: App;
-  readonly job: Job<Order>;
-}
-
-/** A queue, and a schedule topic with the one for what cannot be dispatched. */
-async function topics(cluster: BenchCluster, partitions: number): Promise<{ queue: string; schedule: string }> {
-  const queue = await cluster.topic(12);
-  const schedule = `${queue}-later`;
-  await cluster.named(schedule, partitions, { "cleanup.policy": "compact" });
-  await cluster.named(`${schedule}-dead`, partitions, {});
-  return { queue, schedule };
-}
-
-function open(cluster: BenchCluster, { queue, schedule }: { queue: string; schedule: string }): Bench {
-  const app = createApp({
-    kafka: { brokers: cluster.brokers },
-    group: randomUUID(),
-    scheduledMessagesTopics: [schedule],
-  });
-  const job = app.job<Order>({
-    name: "order",
-    queue,
-    scheduledMessagesTopic: schedule,
-    partitioner: ({ payload }) => payload.customer,
-    perform: () => {},
-  });
-  return { app, job };
-}
-
-const order = (i: number): Order => ({ customer: `customer-${i % 1_000}`, amount: i });
+const open = ({ brokers }: BenchCluster, place: SchedulePlace): ScheduleApp =>
+  scheduleApp(place, randomUUID(), brokers);
 
 /** Scheduling in bulk, against enqueueing in bulk, in turns. */
 async function scheduling(cluster: BenchCluster): Promise<Row> {
-  const { app, job } = open(cluster, await topics(cluster, 4));
+  const { app, job } = open(cluster, await filledSchedule(bench, 0));
   const count = size(60_000);
   const bulk = async (wait: number | undefined): Promise<number> => {
     const jobs = Array.from({ length: count }, (_, i) =>
@@ -83,8 +48,7 @@ async function scheduling(cluster: BenchCluster): Promise<Row> {
 
 /** Entries a second that one worker dispatches which were all due when it began, in an order that is not the log's. */
 async function dispatching(cluster: BenchCluster, shuffled: boolean): Promise<Row> {
-  const bench = open(cluster, await topics(cluster, 4));
-  const { app, job } = bench;
+  const { app, job } = open(cluster, await filledSchedule(bench, 0));
   const count = size(100_000);
   const due = Date.now() + AHEAD;
   await app.performAllLater(
@@ -111,7 +75,7 @@ async function dispatching(cluster: BenchCluster, shuffled: boolean): Promise<Ro
 
 /** How late things leave that fall due at 1,000 a second, and how long the event loop was held up meanwhile. */
 async function lateness(cluster: BenchCluster): Promise<Row[]> {
-  const { app, job } = open(cluster, await topics(cluster, 4));
+  const { app, job } = open(cluster, await filledSchedule(bench, 0));
   const count = size(20_000);
   const begins = Date.now() + AHEAD;
   const late: number[] = [];
@@ -140,74 +104,36 @@ async function lateness(cluster: BenchCluster): Promise<Row[]> {
 }
 
 /** Bytes of a process of its own, with what it has loaded, above those of one that has nothing. */
-async function memory(cluster: BenchCluster): Promise<Row[]> {
-  const [empty, full] = [await topics(cluster, 4), await topics(cluster, 4)];
-  const { app, job } = open(cluster, full);
-  const count = size(1_000_000);
-  for (let from = 0; from < count; from += 20_000) {
-    const jobs = Array.from({ length: Math.min(20_000, count - from) }, (_, i) =>
-      job.set({ wait: 86_400_000 + (((from + i) * 7_919) % 86_400_000) }).of(order(from + i)),
-    );
-    await app.performAllLater(jobs);
-  }
-  await app.close();
-  const idle = await resident(cluster, empty, 0);
-  const loaded = await resident(cluster, full, count);
-  const recurring = await resident(cluster, empty, 0, size(10_000));
+async function memory(): Promise<Row[]> {
+  const [count, recurringCount] = [size(1_000_000), size(10_000)];
+  const [empty, full] = [await filledSchedule(bench, 0), await filledSchedule(bench, count)];
+  const idle = await scheduleMemory(bench, empty, 0);
+  const loaded = await scheduleMemory(bench, full, count);
+  const recurring = await scheduleMemory(bench, empty, 0, recurringCount);
   return [
     {
       name: `${count.toLocaleString("en-US")} entries, above an idle worker`,
-      value: loaded.megabytes - idle.megabytes,
-      note: `at most 100 are wanted; at its peak ${(loaded.peak - idle.megabytes).toFixed(0)}; read in ${(loaded.duration / 1_000).toFixed(1)} s`,
+      value: loaded.resident - idle.resident,
+      note: `at most 100 are wanted; at its peak ${(loaded.peak - idle.resident).toFixed(0)}; read in ${(loaded.duration / 1_000).toFixed(1)} s`,
     },
     {
-      name: `${size(10_000).toLocaleString("en-US")} recurring jobs, above an idle worker`,
-      value: recurring.megabytes - idle.megabytes,
+      name: `${recurringCount.toLocaleString("en-US")} recurring jobs, above an idle worker`,
+      value: recurring.resident - idle.resident,
       note: "at most 50 are wanted",
     },
   ];
 }
 
-interface Resident {
-  readonly megabytes: number;
-  readonly peak: number;
-  readonly duration: number;
-}
-
-async function resident(
-  cluster: BenchCluster,
-  { queue, schedule }: { queue: string; schedule: string },
-  entries: number,
-  recurring = 0,
-): Promise<Resident> {
-  const child = spawn("node", ["--conditions=ottla-source", "--expose-gc", "bench/schedule-process.ts"], {
-    cwd: root,
-    env: {
-      ...process.env,
-      NODE_OPTIONS: "",
-      KAFKA_BROKERS: cluster.brokers.join(),
-      QUEUE: queue,
-      SCHEDULE: schedule,
-      ENTRIES: `${entries}`,
-      RECURRING: `${recurring}`,
-    },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  try {
-    for await (const line of createInterface({ input: child.stdout })) return JSON.parse(line) as Resident;
-    throw new Error("the worker ended");
-  } finally {
-    child.kill("SIGKILL");
-  }
-}
-
 const cluster = await openBenchCluster();
+const { kafka, brokers } = cluster;
+const bench = createGrowthBench({ kafka, brokers, isQuick: quick, runtimes: [], own: sourceCommand() });
 console.log(`${cluster.description}\n`);
 try {
   printTable("schedules", "times as fast", [await scheduling(cluster)]);
   printTable("schedules", "entries/s", [await dispatching(cluster, false), await dispatching(cluster, true)]);
   printTable("schedules, 1,000 due a second", "ms", await lateness(cluster));
-  printTable("schedules, memory", "MB", await memory(cluster));
+  printTable("schedules, memory", "MB", await memory());
 } finally {
+  await bench.close();
   await cluster.close();
 }

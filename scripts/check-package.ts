@@ -1,13 +1,13 @@
 // Packs the package, installs it in an empty project, and uses it there as its users do: every entry point and the
 // command on each runtime, the declarations with the newest and the oldest TypeScript that we promise.
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { nodesOnPath } from "../bench/growth/runtime-command.ts";
 
 const OLDEST_TYPESCRIPT = "5.7";
-const OLDEST_NODE = [20, 19];
 /** What may be in the package, beside the build. */
 const PACKED = /^(dist\/.*\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
 
@@ -82,17 +82,8 @@ function checkHelp(runtime: readonly string[]): string {
 
 /** Every Node on the PATH that the package promises to run on, then Deno and Bun: name, then command. */
 function runtimes(): string[][] {
-  const nodes = new Map<string, string>();
-  for (const folder of [join(root, "node_modules", ".bin"), ...process.env.PATH!.split(delimiter)]) {
-    const node = join(folder, "node");
-    if (!isExecutable(node)) continue;
-    const version = run([node], ["--version"]);
-    const [major, minor] = version.slice(1).split(".").map(Number) as [number, number];
-    const supported = major > OLDEST_NODE[0]! || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]!);
-    if (supported && !nodes.has(version)) nodes.set(version, node);
-  }
   return [
-    ...[...nodes].map(([version, node]) => [`Node ${version}`, node]),
+    ...nodesOnPath().map(({ version, file }) => [`Node ${version}`, file]),
     ["Deno", bin("deno"), "run", "-A"],
     ["Bun", bin("bun")],
   ];
@@ -149,13 +140,4 @@ function run(command: readonly string[], args: readonly string[]): string {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 120_000,
   }).trim();
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,0 +1,4 @@
+/** Milliseconds that are the same in every process of a machine. */
+export function wallClock(): number {
+  return performance.timeOrigin + performance.now();
+}
