@@ -27,8 +27,13 @@ export class ChildProgram {
       stdio: ["pipe", "pipe", "pipe"],
     });
     createInterface({ input: this.#child.stdout! }).on("line", (line) => {
-      this.#said.push(JSON.parse(line));
-      this.#wake();
+      try {
+        this.#said.push(JSON.parse(line));
+        this.#wake();
+      } catch {
+        // Something of a library's, which is told if the program fails.
+        this.#errors += `${line}\n`;
+      }
     });
     this.#child.stderr!.setEncoding("utf8").on("data", (text: string) => {
       this.#errors = (this.#errors + text).slice(-4_000);

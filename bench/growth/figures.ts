@@ -35,7 +35,10 @@ export function readFigures(path: string): Figures {
 /** Whole or not at all: a run that is broken off leaves what there was. */
 export function writeFigures(path: string, figures: Figures): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(`${path}.new`, `${JSON.stringify(figures, null, 2)}\n`);
+  // The rounds of a column are on one line: as Biome has it, and so that changes can be read.
+  const onOneLine = (list: string): string => `[${(JSON.parse(list) as number[]).join(", ")}]`;
+  const text = JSON.stringify(figures, null, 2).replace(/\[[\s\d.,eE+-]+\]/g, onOneLine);
+  writeFileSync(`${path}.new`, `${text}\n`);
   renameSync(`${path}.new`, path);
 }
 

@@ -117,7 +117,7 @@ export function buildPrograms(): void {
 }
 
 /** What is measured is the package as it is installed, and not one of yesterday. */
-function checkBuild(): void {
+export function checkBuild(): void {
   const built = join(ROOT, "dist", "mod.js");
   if (!existsSync(built)) throw new UsageError("there is no build to measure: npm run build");
   const age = statSync(built).mtimeMs;

@@ -23,6 +23,8 @@ export function readSources(root: URL, folders: readonly string[]): SourceFile[]
 function walk(root: URL, folder: string): string[] {
   return readdirSync(new URL(`${folder}/`, root), { withFileTypes: true }).flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
+    // Peers that a bench compares with are installed below it.
+    if (entry.name === "node_modules") return [];
     if (entry.isDirectory()) return walk(root, path);
     return entry.name.endsWith(".ts") ? [path] : [];
   });
