@@ -18,7 +18,7 @@ export const backlog: Measure = {
     { title: "MB", keys: ["peak", "after", "held"] },
     { title: "jobs/s", keys: ["run"] },
   ],
-  points: sizes([10_000, 100_000, 1_000_000], [1_000, 10_000]),
+  points: sizes([10_000, 100_000, 1_000_000, 3_000_000], [1_000, 10_000]),
   async prepare(bench, { x: jobs }) {
     const queue = await bench.topic(PARTITIONS);
     const filling: EnqueueParams = { queue, jobs, bytes: 100, keys: 10_000 };

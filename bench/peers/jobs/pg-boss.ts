@@ -20,8 +20,9 @@ interface PgBoss {
   readonly default: new (options: object) => Boss;
 }
 
-/** Its worker takes so many jobs at once, and looks for more this often: it is not told of them. */
+/** Each of its workers takes so many jobs at once, and looks for more this often: it is not told of them. */
 const BATCH = 1_000;
+const WORKERS = 10;
 const POLL_SECONDS = 0.5;
 
 /** In Postgres, without order by key. */
@@ -36,9 +37,12 @@ export async function open(queue: string): Promise<JobSystem> {
     single: (payload) => boss.send(queue, payload),
     async work(perform) {
       const options = { batchSize: BATCH, pollingIntervalSeconds: POLL_SECONDS };
-      await boss.work(queue, options, async (jobs) => {
-        for (const { data } of jobs) perform(data);
-      });
+      // One alone could not take more than a batch in each interval, however fast it is.
+      for (let i = 0; i < WORKERS; i++) {
+        await boss.work(queue, options, async (jobs) => {
+          for (const { data } of jobs) perform(data);
+        });
+      }
       return async () => {};
     },
     close: () => boss.stop({ graceful: false }),
