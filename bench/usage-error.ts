@@ -8,6 +8,8 @@ export async function endWith(main: () => Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {
+    // It was told to stop, and has: what came of that is no news.
+    if (process.exitCode === 130) return;
     console.error(error instanceof UsageError ? error.message : error);
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import process from "node:process";
 import { Kafka } from "ottla/kafka";
 import { UsageError } from "../usage-error.ts";
 import { ChildProgram } from "./child-program.ts";
@@ -17,6 +18,8 @@ export interface GrowthBench {
   run<T>(program: string, params: object, runtime?: RuntimeCommand): Promise<T>;
   /** A part of it that is closed before. */
   part(): GrowthBench;
+  /** Ends all programs, of its parts, too, and begins none any more: whoever waits for one gives up, and cleans up. */
+  stop(): void;
   close(): Promise<void>;
 }
 
@@ -31,6 +34,10 @@ export interface BenchOptions {
 
 export function createGrowthBench(options: BenchOptions): GrowthBench {
   const { kafka, brokers, isQuick, runtimes, own = ownCommand() } = options;
+  let isStopped = false;
+  const checkStopped = (): void => {
+    if (isStopped) throw new StoppedError();
+  };
   const topics: string[] = [];
   const children: ChildProgram[] = [];
   const parts: GrowthBench[] = [];
@@ -38,11 +45,13 @@ export function createGrowthBench(options: BenchOptions): GrowthBench {
     isQuick,
     runtimes,
     async topic(partitions, config = {}, name = `bench-${randomUUID()}`) {
-      topics.push(name);
+      checkStopped();
       await kafka.admin().createTopics([{ name, partitions, config }]);
+      topics.push(name);
       return name;
     },
     start(program, params, runtime = own) {
+      checkStopped();
       const child = new ChildProgram(runtime, brokers, program, params);
       children.push(child);
       return child;
@@ -56,9 +65,15 @@ export function createGrowthBench(options: BenchOptions): GrowthBench {
       }
     },
     part() {
+      checkStopped();
       const part = createGrowthBench(options);
       parts.push(part);
       return part;
+    },
+    stop() {
+      isStopped = true;
+      for (const part of parts) part.stop();
+      for (const child of children) void child.kill();
     },
     async close() {
       await Promise.all(parts.splice(0).map((part) => part.close()));
@@ -68,6 +83,26 @@ export function createGrowthBench(options: BenchOptions): GrowthBench {
     },
   };
   return bench;
+}
+
+/** Somebody has asked for it. */
+export class StoppedError extends Error {
+  constructor() {
+    super("stopped");
+  }
+}
+
+/** Stops at the first signal that asks for it, so that topics on somebody's cluster do not stay behind. Gives what undoes it. */
+export function stopOnSignals(bench: GrowthBench): () => void {
+  const stop = (): void => {
+    process.exitCode = 130;
+    bench.stop();
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) process.once(signal, stop);
+  return () => {
+    for (const signal of signals) process.off(signal, stop);
+  };
 }
 
 export interface GrowthCluster {

@@ -3,7 +3,7 @@ import process from "node:process";
 import { endWith } from "../usage-error.ts";
 import { readEnvironment } from "./environment.ts";
 import { type Figures, readFigures, writeFigures } from "./figures.ts";
-import { createGrowthBench, type GrowthCluster, openGrowthCluster } from "./growth-bench.ts";
+import { createGrowthBench, type GrowthCluster, openGrowthCluster, stopOnSignals } from "./growth-bench.ts";
 import { type GrowthOptions, parseGrowthOptions, usage } from "./growth-options.ts";
 import type { Measure } from "./measure.ts";
 import { measureRounds } from "./measure-rounds.ts";
@@ -32,7 +32,7 @@ async function measureAll(options: GrowthOptions, { kafka, brokers }: GrowthClus
   const environment = await readEnvironment(kafka, ownCommand().name, options.broker);
   console.log(`${environment.runtime}, ${environment.machine}, ${environment.broker}\n`);
   const bench = createGrowthBench({ kafka, brokers, isQuick, runtimes });
-  const leave = stopOnSignals(() => bench.close());
+  const leave = stopOnSignals(bench);
   let figures: Figures = readFigures(path);
   try {
     for (const measure of options.measures) {
@@ -59,21 +59,6 @@ async function measureAll(options: GrowthOptions, { kafka, brokers }: GrowthClus
 function tell(measure: Measure, figures: Figures, ms: number): void {
   console.log(`${measure.title} (${Math.round(ms / 1_000)} s)\n`);
   console.log(`${markdownTable(measure, figures[measure.name]!)}\n`);
-}
-
-/** Topics on somebody's cluster do not stay behind. Gives what undoes it. */
-function stopOnSignals(clean: () => Promise<void>): () => void {
-  const stop = (): void => {
-    clean().then(
-      () => process.exit(130),
-      () => process.exit(130),
-    );
-  };
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  for (const signal of signals) process.once(signal, stop);
-  return () => {
-    for (const signal of signals) process.off(signal, stop);
-  };
 }
 
 await endWith(main);

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { Kafka } from "ottla/kafka";
-import { createGrowthBench, type GrowthBench } from "../growth/growth-bench.ts";
+import { createGrowthBench, type GrowthBench, stopOnSignals } from "../growth/growth-bench.ts";
 import { checkBuild, type RuntimeCommand } from "../growth/runtime-command.ts";
 import { endWith, UsageError } from "../usage-error.ts";
 import { SCHEMAS } from "./addresses.ts";
@@ -29,9 +29,11 @@ async function main(): Promise<void> {
   const brokers = (process.env.KAFKA_BROKERS ?? "localhost:9092").split(",");
   const kafka = new Kafka({ brokers, clientId: "bench" });
   const bench = createGrowthBench({ kafka, brokers, isQuick: options.isQuick, runtimes: [], own: COMMAND });
+  const leave = stopOnSignals(bench);
   try {
     await measure(options, available, bench);
   } finally {
+    leave();
     await bench.close();
     await kafka.close();
     if (available.some(({ server }) => server === "Postgres")) await dropSchemas();
@@ -52,6 +54,7 @@ async function measure(options: PeersOptions, peers: readonly Peer[], bench: Gro
           own.set(peer.name, [...(own.get(peer.name) ?? []), outcome]);
         });
       } catch (error) {
+        if (process.exitCode === 130) throw error;
         process.exitCode = 1;
         console.error(`${peer.name} has failed in round ${round + 1}: ${(error as Error).message}`);
       }

@@ -1,6 +1,8 @@
 import type { Measure } from "../measure.ts";
 import type { OwnRatesParams } from "../programs/own-rates.ts";
 
+const PARTITIONS = 12;
+
 /** Beside each other, in the order in which they were found. */
 export const runtimePoints: Measure["points"] = ({ runtimes }) => runtimes.map(({ name }, x) => ({ x, label: name }));
 
@@ -24,8 +26,10 @@ export const runtimes: Measure = {
   async prepare({ runtimes: all, isQuick }, { x }) {
     const share = isQuick ? 40 : 1;
     return async (bench) => {
-      const measured = <T>(what: OwnRatesParams["what"], jobs: number): Promise<T> =>
-        bench.run<T>("own-rates", { what, jobs: Math.ceil(jobs / share) } satisfies OwnRatesParams, all[x]);
+      const measured = async <T>(what: OwnRatesParams["what"], jobs: number): Promise<T> => {
+        const params: OwnRatesParams = { what, jobs: Math.ceil(jobs / share), queue: await bench.topic(PARTITIONS) };
+        return bench.run<T>("own-rates", params, all[x]);
+      };
       const { value: bulk } = await measured<{ readonly value: number }>("bulk", 60_000);
       const { value: singles } = await measured<{ readonly value: number }>("singles", 30_000);
       const { value: run } = await measured<{ readonly value: number }>("run", 60_000);
