@@ -104,7 +104,7 @@ export const MUTATIONS: readonly Mutation[] = [
     bug: "has no lease",
     breaks: ["S8.3", "S8.4", "S3.5"],
     file: "src/client/lease.ts",
-    find: "return this.#clock.monotonic() < this.#until.monotonic && this.#clock.now() < this.#until.wall;",
+    find: "return monotonic < this.#until.monotonic && this.#clock.now() < this.#until.wall;",
     put: "return this.#until !== NEVER;",
   },
   {

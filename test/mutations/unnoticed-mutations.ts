@@ -35,8 +35,10 @@ export const UNNOTICED: readonly Mutation[] = [
     bug: "starts released jobs without a lease",
     breaks: ["S8.4", "S3.5"],
     file: "src/jobs/start-gate.ts",
-    find: `if (!this.#lease.isValid || turn.isOver(this.#user)) return "later";`,
-    put: `if (turn.isOver(this.#user)) return "later";`,
+    find: `if (!this.#mayGoOn()) return "later";
+    const wait`,
+    put: `if (this.#context.turn.isOver(this.#user, this.#now)) return "later";
+    const wait`,
     caughtBy: "jobs/parking-owners.test.ts",
   },
   {
