@@ -127,10 +127,11 @@ export class ConsumerGroupMember implements GroupMember {
       try {
         for (const topic of topics) this.#cluster.watch(topic);
         for (const topic of topics) this.#cluster.keepFresh(topic);
-        const isLearning = this.#epoch === JOIN || clock.monotonic() - this.#learnedAt > options.metadataMaxAge;
-        const learned = isLearning ? this.#learnSessionTimeout() : undefined;
+        const isJoining = this.#epoch === JOIN;
+        const isOld = clock.monotonic() - this.#learnedAt > options.metadataMaxAge;
+        const learned = isJoining || isOld ? this.#learnSessionTimeout() : undefined;
         learned?.catch(() => {});
-        await this.#beat(this.#epoch === JOIN ? learned : undefined);
+        await this.#beat(isJoining ? learned : undefined);
         failures = 0;
         await this.#pause(this.#interval);
       } catch (error) {
