@@ -59,6 +59,23 @@ test("S1.2 the record's key is the job's where no header says otherwise", () => 
   assert.equal(new ReceivedJob("q", 0, record([["ottla-job", "a"]], "")).key, "");
 });
 
+test("S1.2 text that begins with U+FEFF is read as it was written: it is another key", () => {
+  for (const key of ["\ufeffa", "a"]) {
+    assert.equal(new ReceivedJob("q", 0, record([["ottla-job", "a"]], key)).key, key);
+    assert.equal(
+      new ReceivedJob(
+        "q",
+        0,
+        record([
+          ["ottla-job", "a"],
+          ["ottla-key", key],
+        ]),
+      ).key,
+      key,
+    );
+  }
+});
+
 test("S1.1 a foreign producer needs no more than the job's name", () => {
   const job = new ReceivedJob(
     "q",
