@@ -121,6 +121,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: EXECUTOR,
     find: 'this.#state = "draining";',
     put: "",
+    caughtBy: "jobs/rebalance.test.ts",
   },
   {
     bug: "goes on with a partition that is lost",
