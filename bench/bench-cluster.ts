@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import process from "node:process";
 import { Worker } from "node:worker_threads";
 import { Kafka } from "ottla/kafka";
+import { namedBrokers } from "./named-brokers.ts";
 
 /** Where a bench runs. */
 export interface BenchCluster {
@@ -15,7 +15,7 @@ export interface BenchCluster {
 
 /** The cluster that KAFKA_BROKERS names, else the in-process broker in a thread of its own. */
 export async function openBenchCluster(): Promise<BenchCluster> {
-  const named = (process.env.KAFKA_BROKERS ?? "").split(",").filter((address) => address !== "");
+  const named = namedBrokers();
   const thread = named.length === 0 ? await startBrokerThread() : undefined;
   const brokers = thread === undefined ? named : [thread.address];
   const kafka = new Kafka({ brokers, clientId: "bench" });

@@ -9,6 +9,7 @@ import { type BenchCluster, openBenchCluster } from "./bench-cluster.ts";
 import { createGrowthBench } from "./growth/growth-bench.ts";
 import { sourceCommand } from "./growth/runtime-command.ts";
 import { filledSchedule, scheduleMemory } from "./growth/schedule-memory.ts";
+import { percentiles } from "./percentiles.ts";
 import { order, type ScheduleApp, type SchedulePlace, scheduleApp } from "./schedule-app.ts";
 import { printTable, type Row } from "./table.ts";
 
@@ -94,12 +95,11 @@ async function lateness(cluster: BenchCluster): Promise<Row[]> {
   await done;
   delay.disable();
   await app.close();
-  late.sort((a, b) => a - b);
-  const at = (part: number): number => late[Math.min(late.length - 1, Math.floor(late.length * part))]!;
+  const { p50, p99 } = percentiles(late);
   const held = delay.percentile(99) / 1e6;
   return [
-    { name: "lateness, p50", value: at(0.5), note: "" },
-    { name: "lateness, p99", value: at(0.99), note: `at most 100 beyond ${held.toFixed(0)}, the event loop's own p99` },
+    { name: "lateness, p50", value: p50, note: "" },
+    { name: "lateness, p99", value: p99, note: `at most 100 beyond ${held.toFixed(0)}, the event loop's own p99` },
   ];
 }
 

@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createApp } from "ottla";
 import type { BenchCluster } from "./bench-cluster.ts";
+import { percentiles } from "./percentiles.ts";
 
 /** Between one enqueue and the next, in ms: a queue that is mostly empty. */
 const PAUSE = 4;
@@ -38,7 +39,5 @@ export async function startLatency(cluster: BenchCluster, count: number): Promis
   }
   await started(warmUp + count);
   await app.close();
-  const sorted = latencies.slice(warmUp).sort((a, b) => a - b);
-  const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]!;
-  return { p50: at(0.5), p99: at(0.99) };
+  return percentiles(latencies.slice(warmUp));
 }

@@ -14,9 +14,8 @@ type Report = MemberNews & { readonly kind: "report" };
 export interface Hand {
   /** Partitions that it has now. */
   owned(): number;
-  /** When that changed last, and when it was first given any. */
+  /** When that changed last. */
   changedAt(): number;
-  firstAt(): number | undefined;
   /** Tells it to begin or end; gives when it did. */
   ask(command: "work" | "close"): Promise<number>;
   tell(command: "pause" | "resume"): void;
@@ -59,7 +58,6 @@ export function createCrew(bench: GrowthBench, params: CrewParams): Crew {
 
 async function hire(child: ChildProgram): Promise<Hand> {
   let [owned, changedAt] = [0, 0];
-  let firstAt: number | undefined;
   const reports: Report[] = [];
   const asked: number[] = [];
   const hear = (): void => {
@@ -67,7 +65,6 @@ async function hire(child: ChildProgram): Promise<Hand> {
       if (news.kind === "report") reports.push(news);
       if (news.kind === "asked") asked.push(news.at);
       if (news.kind !== "owned") continue;
-      if (news.owned > owned) firstAt ??= news.at;
       owned = news.owned;
       changedAt = news.at;
     }
@@ -87,7 +84,6 @@ async function hire(child: ChildProgram): Promise<Hand> {
       return owned;
     },
     changedAt: () => changedAt,
-    firstAt: () => firstAt,
     ask(command) {
       child.tell(command);
       return first(asked);

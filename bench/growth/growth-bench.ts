@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import process from "node:process";
 import { Kafka } from "ottla/kafka";
+import { namedBrokers } from "../named-brokers.ts";
 import { UsageError } from "../usage-error.ts";
 import { ChildProgram } from "./child-program.ts";
 import { ownCommand, type RuntimeCommand } from "./runtime-command.ts";
@@ -111,11 +112,11 @@ export interface GrowthCluster {
   close(): Promise<void>;
 }
 
-/** The brokers of that list, `host:port` with commas between; else the in-process broker, in a process of its own. */
-export async function openGrowthCluster(named: string | undefined): Promise<GrowthCluster> {
-  const addresses = (named ?? "").split(",").filter((address) => address !== "");
-  const broker = addresses.length === 0 ? new ChildProgram(ownCommand(), [], "broker", {}) : undefined;
-  const brokers = broker === undefined ? addresses : [(await broker.next<{ readonly address: string }>()).address];
+/** The brokers that KAFKA_BROKERS names, else the in-process broker, in a process of its own. */
+export async function openGrowthCluster(): Promise<GrowthCluster> {
+  const named = namedBrokers();
+  const broker = named.length === 0 ? new ChildProgram(ownCommand(), [], "broker", {}) : undefined;
+  const brokers = broker === undefined ? named : [(await broker.next<{ readonly address: string }>()).address];
   const kafka = new Kafka({ brokers, clientId: "bench" });
   const close = async (): Promise<void> => {
     await kafka.close();

@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
-import { UsageError } from "../usage-error.ts";
+import { chosenNames, parseOptions, roundsOption } from "../bench-options.ts";
 import type { Measure } from "./measure.ts";
 import { ROOT } from "./runtime-command.ts";
 
@@ -41,7 +40,7 @@ export function parseGrowthOptions(args: readonly string[], measures: readonly M
   return {
     measures: chosen(values.only, measures),
     isQuick,
-    rounds: rounds(values.rounds, isQuick ? 1 : 3),
+    rounds: roundsOption(values.rounds, isQuick),
     resumes: values.resume ?? false,
     onlyRenders: values.render ?? false,
     folder: resolve(ROOT, values.out ?? (isQuick ? ".ottla/growth" : "docs")),
@@ -51,32 +50,17 @@ export function parseGrowthOptions(args: readonly string[], measures: readonly M
 
 function parse(args: readonly string[]) {
   const [flag, text] = [{ type: "boolean" } as const, { type: "string" } as const];
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        ...{ only: text, rounds: text, broker: text, out: text },
-        ...{ quick: flag, resume: flag, render: flag, help: flag },
-      },
-    });
-  } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
-  }
+  return parseOptions({
+    args: [...args],
+    options: {
+      ...{ only: text, rounds: text, broker: text, out: text },
+      ...{ quick: flag, resume: flag, render: flag, help: flag },
+    },
+  });
 }
 
 function chosen(only: string | undefined, measures: readonly Measure[]): readonly Measure[] {
-  if (only === undefined) return measures;
-  const names = only.split(",").map((name) => name.trim());
-  const unknown = names.filter((name) => !measures.some((measure) => measure.name === name));
-  if (unknown.length > 0) {
-    const known = measures.map(({ name }) => name).join(", ");
-    throw new UsageError(`--only: there is no measure "${unknown.join('", "')}", but ${known}`);
-  }
+  const known = measures.map(({ name }) => name);
+  const names = chosenNames("--only", only, known, (unknown) => `measure "${unknown.join('", "')}"`);
   return measures.filter(({ name }) => names.includes(name));
-}
-
-function rounds(text: string | undefined, otherwise: number): number {
-  const value = text === undefined ? otherwise : Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new UsageError(`--rounds is ${text}: give a whole number from 1 on`);
-  return value;
 }

@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const path = join(options.folder, "performance", "figures.json");
   if (options.onlyRenders) return writePage(options.folder, readFigures(path), MEASURES);
   buildPrograms();
-  const cluster = await openGrowthCluster(process.env.KAFKA_BROKERS);
+  const cluster = await openGrowthCluster();
   try {
     await measureAll(options, cluster, path);
   } finally {

@@ -1,5 +1,5 @@
-import process from "node:process";
 import { Kafka } from "ottla/kafka";
+import { namedBrokers } from "../named-brokers.ts";
 import { postgresUrl, redisUrl } from "./addresses.ts";
 import { loadPackage, packageVersion } from "./packages/load-package.ts";
 import type { Peer, Server } from "./peers.ts";
@@ -38,7 +38,7 @@ function missingPackage({ packages = [] }: Peer): string | undefined {
 const SERVERS: Readonly<Record<Server, () => Promise<string | undefined>>> = {
   Kafka: () =>
     reasonNot(async () => {
-      const brokers = (process.env.KAFKA_BROKERS ?? "").split(",").filter((address) => address !== "");
+      const brokers = namedBrokers();
       if (brokers.length === 0) throw new Error("KAFKA_BROKERS is not set");
       const kafka = new Kafka({ brokers });
       try {

@@ -21,13 +21,6 @@ export function countCost(): (records: number, found: Outcome["found"]) => Outco
   };
 }
 
-/** Of latencies in milliseconds. */
-export function percentiles(latencies: readonly number[]): { readonly p50: number; readonly p99: number } {
-  const sorted = [...latencies].sort((a, b) => a - b);
-  const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]!;
-  return { p50: at(0.5), p99: at(0.99) };
-}
-
 export function rate(count: number, ms: number): number {
   return (count / ms) * 1_000;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { deferred } from "../growth/programs/deferred.ts";
-import { countCost, type Outcome, percentiles, rate } from "./cost-of.ts";
+import { deferred } from "../deferred.ts";
+import { percentiles } from "../percentiles.ts";
+import { countCost, type Outcome, rate } from "./cost-of.ts";
 import type { JobSystem, PeerPayload } from "./job-system.ts";
 
 export const JOB_SCENARIOS = ["enqueue", "work", "latency"] as const;

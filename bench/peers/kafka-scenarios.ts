@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { deferred } from "../growth/programs/deferred.ts";
-import { countCost, type Outcome, percentiles, rate } from "./cost-of.ts";
+import { deferred } from "../deferred.ts";
+import { percentiles } from "../percentiles.ts";
+import { countCost, type Outcome, rate } from "./cost-of.ts";
 import type { KafkaPeer, PeerRecord } from "./kafka-client.ts";
 
 export const KAFKA_SCENARIOS = ["produce100", "produce1k", "consume100", "consume1k", "single", "latency"] as const;

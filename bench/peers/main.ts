@@ -3,6 +3,7 @@ import process from "node:process";
 import { Kafka } from "ottla/kafka";
 import { createGrowthBench, type GrowthBench, stopOnSignals } from "../growth/growth-bench.ts";
 import { checkBuild, type RuntimeCommand } from "../growth/runtime-command.ts";
+import { namedBrokers } from "../named-brokers.ts";
 import { endWith, UsageError } from "../usage-error.ts";
 import { SCHEMAS } from "./addresses.ts";
 import { availablePeers, describePeer, query } from "./available-peers.ts";
@@ -26,7 +27,9 @@ async function main(): Promise<void> {
   for (const line of skipped) console.log(line);
   if (available.length === 0) throw new UsageError("nobody is left to be measured");
   console.log(`${COMMAND.name}, ${availableParallelism()} processors: ${available.map(describePeer).join(", ")}\n`);
-  const brokers = (process.env.KAFKA_BROKERS ?? "localhost:9092").split(",");
+  const named = namedBrokers();
+  // Where nobody is measured that needs one, none is asked.
+  const brokers = named.length > 0 ? named : ["localhost:9092"];
   const kafka = new Kafka({ brokers, clientId: "bench" });
   const bench = createGrowthBench({ kafka, brokers, isQuick: options.isQuick, runtimes: [], own: COMMAND });
   const leave = stopOnSignals(bench);

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { chosenNames, parseOptions, roundsOption } from "../bench-options.ts";
 import { UsageError } from "../usage-error.ts";
 import { JOB_SCENARIOS } from "./job-scenarios.ts";
 import { KAFKA_SCENARIOS } from "./kafka-scenarios.ts";
@@ -38,28 +38,14 @@ export function parsePeersOptions(args: readonly string[]): PeersOptions | undef
   const [kind, ...more] = positionals;
   if ((kind !== "jobs" && kind !== "kafka") || more.length > 0) throw new UsageError(`say jobs or kafka\n\n${USAGE}`);
   const isQuick = values.quick ?? false;
-  const rounds = Number(values.rounds ?? (isQuick ? 1 : 3));
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new UsageError(`--rounds is ${values.rounds}: give a whole number from 1 on`);
-  const names = chosen("--only", values.only, namesOf(kind));
+  const rounds = roundsOption(values.rounds, isQuick);
+  const names = chosenNames("--only", values.only, namesOf(kind));
   const peers = PEERS.filter((peer) => peer.kind === kind && names.includes(peer.name));
-  return { kind, peers, scenarios: chosen("--scenarios", values.scenarios, SCENARIOS[kind]), rounds, isQuick };
+  return { kind, peers, scenarios: chosenNames("--scenarios", values.scenarios, SCENARIOS[kind]), rounds, isQuick };
 }
 
 function parse(args: readonly string[]) {
   const [flag, text] = [{ type: "boolean" } as const, { type: "string" } as const];
-  try {
-    const options = { ...{ only: text, scenarios: text, rounds: text }, ...{ quick: flag, help: flag } };
-    return parseArgs({ args: [...args], allowPositionals: true, options });
-  } catch (cause) {
-    throw new UsageError((cause as Error).message, { cause });
-  }
-}
-
-function chosen(option: string, text: string | undefined, known: readonly string[]): readonly string[] {
-  if (text === undefined) return known;
-  const wanted = text.split(",").map((name) => name.trim());
-  const unknown = wanted.filter((name) => !known.includes(name));
-  if (unknown.length > 0) throw new UsageError(`${option}: there is no ${unknown.join(", ")}, but ${known.join(", ")}`);
-  return known.filter((name) => wanted.includes(name));
+  const options = { ...{ only: text, scenarios: text, rounds: text }, ...{ quick: flag, help: flag } };
+  return parseOptions({ args: [...args], allowPositionals: true, options });
 }

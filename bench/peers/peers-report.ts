@@ -1,5 +1,6 @@
 import { spread } from "../growth/figures.ts";
-import { figure } from "../growth/render/format.ts";
+import { aligned } from "../growth/render/aligned.ts";
+import { spreadText } from "../growth/render/format.ts";
 import type { Outcome } from "./cost-of.ts";
 
 /** By scenario, then by peer: what each round has found. */
@@ -26,10 +27,8 @@ function scenarioReport(scenario: string, peers: ReadonlyMap<string, readonly Ou
     });
     return [name, ...measured, told(all.map(({ cpu }) => cpu)), told(all.map(({ memory }) => memory))];
   });
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]): string =>
-    cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join("  ");
-  return `${[head, ...rows].map(line).join("\n")}\n`;
+  const lines = aligned([head, ...rows]).map((cells) => cells.join("  "));
+  return `${lines.join("\n")}\n`;
 }
 
 /** The highest rate, but the lowest latency. */
@@ -40,6 +39,5 @@ function bestOf(peers: readonly (readonly [string, readonly Outcome[]])[], key: 
 }
 
 function told(samples: readonly number[]): string {
-  const { median, least, most } = spread(samples)!;
-  return least === most ? figure(median) : `${figure(median)} (${figure(least)}–${figure(most)})`;
+  return spreadText(spread(samples)!);
 }

@@ -1,5 +1,5 @@
 import { type Measure, sizes } from "../measure.ts";
-import type { DrainParams } from "../programs/drain.ts";
+import type { Drained, DrainParams } from "../programs/drain.ts";
 import type { EnqueueParams } from "../programs/enqueue.ts";
 
 const PARTITIONS = 12;
@@ -26,8 +26,8 @@ export const backlog: Measure = {
     const params: DrainParams = { queue, partitions: PARTITIONS, jobs };
     // Each round as another group: what is there is there for all.
     return async (round) => {
-      const { peak, after, held, run } = await round.run<Readonly<Record<string, number>>>("drain", params);
-      return { peak: peak!, after: after!, held: held!, run: run! };
+      const { peak, after, held, run } = await round.run<Drained>("drain", params);
+      return { peak, after, held, run };
     };
   },
 };

@@ -1,5 +1,5 @@
 import { type Measure, sizes } from "../measure.ts";
-import type { RatesParams } from "../programs/rates.ts";
+import type { Rates, RatesParams } from "../programs/rates.ts";
 
 const PARTITIONS = 12;
 /** With as many partitions, more than a worker's 100 jobs at once would be possible but for the keys. */
@@ -40,7 +40,7 @@ export const keys: Measure = {
       const rate = async (spread: "even" | "zipf", load: Load): Promise<number> => {
         const queue = await bench.topic(PARTITIONS);
         const params: RatesParams = { ...load, queue, bytes: 100, keys: count, spread };
-        return (await bench.run<{ readonly run: number }>("rates", params)).run;
+        return (await bench.run<Rates>("rates", params)).run;
       };
       return {
         evenEmpty: await rate("even", empty),

@@ -1,5 +1,5 @@
 import { type Measure, sizes } from "../measure.ts";
-import type { RatesParams } from "../programs/rates.ts";
+import type { Rates, RatesParams } from "../programs/rates.ts";
 
 const WAIT_MS = 5;
 const EMPTY_JOBS = 50_000;
@@ -30,7 +30,7 @@ export const lanes: Measure = {
     return async (bench) => {
       const rate = async (load: Load): Promise<number> => {
         const params: RatesParams = { ...load, queue: await bench.topic(1), lanes: count, bytes: 100, keys: 10_000 };
-        return (await bench.run<{ readonly run: number }>("rates", params)).run;
+        return (await bench.run<Rates>("rates", params)).run;
       };
       return { waiting: await rate(waiting), ideal: (count / WAIT_MS) * 1_000, empty: await rate(empty) };
     };

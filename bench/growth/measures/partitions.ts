@@ -1,17 +1,11 @@
 import { type Measure, sizes } from "../measure.ts";
-import type { DrainParams } from "../programs/drain.ts";
+import type { Drained, DrainParams } from "../programs/drain.ts";
 import type { EnqueueParams } from "../programs/enqueue.ts";
 import type { LoadOptions } from "../programs/load.ts";
-import type { RatesParams } from "../programs/rates.ts";
+import type { Rates, RatesParams } from "../programs/rates.ts";
 
 const JOBS = 60_000;
 const KEYS = 10_000;
-
-interface Idle {
-  readonly after: number;
-  readonly held: number;
-  readonly wait: number;
-}
 
 export const partitions: Measure = {
   name: "partitions",
@@ -39,8 +33,8 @@ export const partitions: Measure = {
     const idle: DrainParams = { queue: await whole.topic(count), partitions: count, jobs: 0 };
     return async (bench) => {
       const params: RatesParams = { ...load, jobs, does: "nothing", ms: 0 };
-      const rates = await bench.run<{ readonly enqueue: number; readonly run: number }>("rates", params);
-      const { after, held, wait } = await bench.run<Idle>("drain", idle);
+      const rates = await bench.run<Rates>("rates", params);
+      const { after, held, wait } = await bench.run<Drained>("drain", idle);
       return { ...rates, wait, resident: after, held };
     };
   },

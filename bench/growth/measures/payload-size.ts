@@ -1,15 +1,10 @@
 import { type Measure, sizes } from "../measure.ts";
-import type { RatesParams } from "../programs/rates.ts";
+import type { Rates, RatesParams } from "../programs/rates.ts";
 
 const PARTITIONS = 12;
 const MOST_JOBS = 60_000;
 /** What all payloads of a round have together at most. */
 const MOST_BYTES = 200_000_000;
-
-interface Rates {
-  readonly enqueue: number;
-  readonly run: number;
-}
 
 export const payloadSize: Measure = {
   name: "payload-size",

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Measure } from "../measure.ts";
-import type { FirstJobParams } from "../programs/first-job.ts";
+import type { FirstJobParams, FirstJobTimes } from "../programs/first-job.ts";
 import { runtimePoints } from "./runtimes.ts";
 
 const PARTITIONS = 12;
@@ -23,12 +23,10 @@ export const startUp: Measure = {
     let isFirst = true;
     return async (bench) => {
       const queue = await bench.topic(PARTITIONS);
-      const first = async (
-        what: FirstJobParams["what"],
-      ): Promise<{ readonly loaded: number; readonly done: number }> => {
+      const first = async (what: FirstJobParams["what"]): Promise<FirstJobTimes> => {
         const params: FirstJobParams = { queue, group: `bench-${randomUUID()}`, what };
         const child = bench.start("first-job", params, runtime);
-        const { loaded, done } = await child.next<{ readonly loaded: number; readonly done: number }>();
+        const { loaded, done } = await child.next<FirstJobTimes>();
         await child.kill();
         return { loaded: loaded - child.startedAt, done: done - child.startedAt };
       };

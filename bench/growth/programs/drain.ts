@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { deferred } from "../../deferred.ts";
 import type { Channel } from "./channel.ts";
-import { deferred } from "./deferred.ts";
 import { loadApp, loadJob } from "./load.ts";
 import { watchMemory } from "./memory.ts";
 
@@ -11,6 +11,15 @@ export interface DrainParams {
   readonly jobs: number;
 }
 
+/** Milliseconds until it had its partitions, megabytes (resident at the most, used at the most, resident in the end), jobs a second. */
+export interface Drained {
+  readonly wait: number;
+  readonly peak: number;
+  readonly held: number;
+  readonly after: number;
+  readonly run: number;
+}
+
 /** How often it is looked what is held meanwhile. */
 const LOOKS = 8;
 const SETTLE_MS = 1_500;
@@ -18,7 +27,7 @@ const SETTLE_MS = 1_500;
 /** What a worker takes that works off what waits, and how long it waited for its partitions. */
 export async function run({ queue, partitions, jobs }: DrainParams, { say }: Channel): Promise<void> {
   const memory = watchMemory();
-  const app = loadApp(randomUUID(), queue, undefined);
+  const app = loadApp(randomUUID(), queue);
   let [ran, began, held, assigned] = [0, 0, 0, 0];
   const [done, owned] = [deferred<number>(), deferred<void>()];
   const look = (): void => {
@@ -44,5 +53,6 @@ export async function run({ queue, partitions, jobs }: DrainParams, { say }: Cha
   const took = jobs === 0 ? 0 : await done.promise;
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const after = memory.resident();
-  say({ wait, peak: memory.peak(), held: Math.max(held, memory.held()), after, run: (jobs / took) * 1_000 });
+  const [peak, most] = [memory.peak(), Math.max(held, memory.held())];
+  say({ wait, peak, held: most, after, run: (jobs / took) * 1_000 } satisfies Drained);
 }

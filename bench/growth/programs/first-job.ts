@@ -9,6 +9,12 @@ export interface FirstJobParams {
   readonly what: "run" | "enqueue";
 }
 
+/** In milliseconds of {@link wallClock}: when the library was there, and when the job was run or acknowledged. */
+export interface FirstJobTimes {
+  readonly loaded: number;
+  readonly done: number;
+}
+
 /** When the library was there, and when the first job was run or acknowledged. */
 export async function run({ queue, group, what }: FirstJobParams, { say }: Channel): Promise<void> {
   const loaded = wallClock();
@@ -18,13 +24,13 @@ export async function run({ queue, group, what }: FirstJobParams, { say }: Chann
     queue,
     partitioner: ({ payload }) => payload.key,
     perform() {
-      if (what === "run") say({ loaded, done: wallClock() });
+      if (what === "run") say({ loaded, done: wallClock() } satisfies FirstJobTimes);
     },
   });
   if (what === "run") {
     await app.work();
   } else {
     await job.performLater({ key: "first" });
-    say({ loaded, done: wallClock() });
+    say({ loaded, done: wallClock() } satisfies FirstJobTimes);
   }
 }

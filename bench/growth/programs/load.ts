@@ -51,7 +51,7 @@ export async function enqueueLoad(
   return performance.now() - began;
 }
 
-export function loadApp(group: string, queue: string, lanes: number | undefined): App {
+export function loadApp(group: string, queue: string, lanes?: number): App {
   const options = lanes === undefined || lanes < 2 ? {} : { virtualPartitions: { max: lanes } };
   return createApp({ group, queues: { [queue]: options } });
 }

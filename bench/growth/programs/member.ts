@@ -1,14 +1,14 @@
-import { createApp, type GroupProtocol } from "ottla";
+import type { GroupProtocol } from "ottla";
 import { wallClock } from "../wall-clock.ts";
 import type { Channel } from "./channel.ts";
 import { type HandlerOptions, handler } from "./handler.ts";
+import { loadApp } from "./load.ts";
 
 export interface MemberParams extends HandlerOptions {
   readonly group: string;
   readonly queue: string;
   readonly concurrency: number;
   readonly groupProtocol?: GroupProtocol;
-  readonly lanes?: number;
 }
 
 /** Its partitions have changed; and once it is asked for a report, what it has run since it was asked last. */
@@ -22,9 +22,9 @@ export type MemberNews =
  * A member of a group that does as it is told: "work" and "close", "pause" and "resume", "report".
  */
 export async function run(params: MemberParams, { say, onCommand }: Channel): Promise<void> {
-  const { group, queue, concurrency, groupProtocol, lanes = 1 } = params;
+  const { group, queue, concurrency, groupProtocol } = params;
   const perform = handler(params);
-  const app = createApp({ group, queues: { [queue]: lanes > 1 ? { virtualPartitions: { max: lanes } } : {} } });
+  const app = loadApp(group, queue);
   const news = (what: MemberNews): void => say(what);
   let [owned, ran, longest] = [0, 0, 0];
   app.job<{ readonly sentAt?: number }>({

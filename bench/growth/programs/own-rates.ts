@@ -1,7 +1,7 @@
-import process from "node:process";
 import { Kafka } from "ottla/kafka";
 import type { BenchCluster } from "../../bench-cluster.ts";
 import { enqueueRates, runRate } from "../../job-rates.ts";
+import { namedBrokers } from "../../named-brokers.ts";
 import { startLatency } from "../../start-latency.ts";
 import type { Channel } from "./channel.ts";
 
@@ -13,7 +13,7 @@ export interface OwnRatesParams {
 
 /** What `npm run bench` measures of jobs, one of it, on whatever runtime runs this. */
 export async function run({ what, jobs, queue }: OwnRatesParams, { say }: Channel): Promise<void> {
-  const brokers = process.env.KAFKA_BROKERS!.split(",");
+  const brokers = namedBrokers();
   const kafka = new Kafka({ brokers });
   const cluster: BenchCluster = {
     ...{ brokers, kafka, description: "" },

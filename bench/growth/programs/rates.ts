@@ -1,12 +1,18 @@
 import { randomUUID } from "node:crypto";
+import { deferred } from "../../deferred.ts";
 import type { Channel } from "./channel.ts";
-import { deferred } from "./deferred.ts";
 import { type HandlerOptions, handler } from "./handler.ts";
 import { enqueueLoad, type LoadOptions, loadApp, loadJob } from "./load.ts";
 
 export interface RatesParams extends LoadOptions, HandlerOptions {
   readonly jobs: number;
   readonly lanes?: number;
+}
+
+/** Jobs a second. */
+export interface Rates {
+  readonly enqueue: number;
+  readonly run: number;
 }
 
 /** Of what is enqueued, and of what is run, so much does not count: code is compiled, connections are opened. */
@@ -33,5 +39,5 @@ export async function run(params: RatesParams, { say }: Channel): Promise<void> 
   const took = await enqueueLoad(app, job, jobs, params);
   await app.work();
   const rate = (ms: number): number => (jobs / ms) * 1_000;
-  say({ enqueue: rate(took), run: rate(await finished.promise) });
+  say({ enqueue: rate(took), run: rate(await finished.promise) } satisfies Rates);
 }

@@ -1,3 +1,10 @@
+import type { Spread } from "../figures.ts";
+
+/** What several rounds found, as tables have it: the median, with the least and the most where they differ. */
+export function spreadText({ median, least, most }: Spread): string {
+  return least === most ? figure(median) : `${figure(median)} (${figure(least)}–${figure(most)})`;
+}
+
 /** A number as tables have it: three digits, or all before the point. */
 export function figure(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;

@@ -1,6 +1,7 @@
 import { type MeasuredPoint, type MeasureFigures, spread } from "../figures.ts";
 import type { Measure } from "../measure.ts";
-import { figure } from "./format.ts";
+import { aligned } from "./aligned.ts";
+import { figure, spreadText } from "./format.ts";
 
 /** A row a point, a column each thing that is told of it: the median, with the least and the most. */
 export function markdownTable(measure: Measure, { points }: MeasureFigures): string {
@@ -9,16 +10,12 @@ export function markdownTable(measure: Measure, { points }: MeasureFigures): str
     point.label ?? figure(point.x),
     ...measure.columns.map(({ key }) => cell(point, key)),
   ]);
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((text, column) => (column === 0 ? text.padEnd(widths[0]!) : text.padStart(widths[column]!))).join(" | ")} |`;
-  const rule = widths.map((width, column) => (column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
-  return [line(head), line(rule), ...rows.map(line)].join("\n");
+  const [titles, ...cells] = aligned([head, ...rows]) as [string[], ...string[][]];
+  const rule = titles.map(({ length }, column) => (column === 0 ? "-".repeat(length) : `${"-".repeat(length - 1)}:`));
+  return [titles, rule, ...cells].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
 function cell({ samples }: MeasuredPoint, key: string): string {
   const found = spread(samples[key]);
-  if (found === undefined) return "–";
-  const { median, least, most } = found;
-  return least === most ? figure(median) : `${figure(median)} (${figure(least)}–${figure(most)})`;
+  return found === undefined ? "–" : spreadText(found);
 }
