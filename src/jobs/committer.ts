@@ -79,7 +79,7 @@ export class Committer {
 
   /** Ends a chain: nothing more is sent for the partition. */
   remove(source: CommitSource): void {
-    const chain = this.#find(source);
+    const chain = this.#chains.get(source);
     if (chain === undefined) return;
     this.#chains.delete(source);
     this.#due.delete(chain);
@@ -89,13 +89,9 @@ export class Committer {
     for (const next of chain.turns.splice(0)) next();
   }
 
-  #find(source: CommitSource): Chain | undefined {
-    return this.#chains.get(source);
-  }
-
   /** There is something new to commit, at the next interval or at once. */
   touch(source: CommitSource, atOnce = false): void {
-    const chain = this.#find(source);
+    const chain = this.#chains.get(source);
     if (chain !== undefined) this.#touch(chain, atOnce || this.#interval === 0);
   }
 
@@ -119,7 +115,7 @@ export class Committer {
 
   /** Resolves once Kafka has what is finished now, or can never have it, or the chain has ended. */
   flush(source: CommitSource): Promise<void> {
-    const chain = this.#find(source);
+    const chain = this.#chains.get(source);
     if (chain === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       chain.waiting.push(resolve);
@@ -162,7 +158,7 @@ export class Committer {
         if (chain !== undefined) chains.push(chain);
       }
       // Some may have ended while the turns of others were waited for.
-      const left = chains.filter(({ source }) => this.#find(source) !== undefined);
+      const left = chains.filter(({ source }) => this.#chains.get(source) !== undefined);
       const sent = await work(new Set(left.map(({ source }) => source)));
       for (const chain of left) chain.sent = sent.get(chain.source) ?? chain.sent;
       hasFailed = false;
@@ -178,14 +174,14 @@ export class Committer {
 
   /** Undefined: the chain has ended, or its turn has not come before `end` (monotonic ms). */
   async #takeTurn(source: CommitSource, end: number = Number.POSITIVE_INFINITY): Promise<Chain | undefined> {
-    const chain = this.#find(source);
+    const chain = this.#chains.get(source);
     if (chain === undefined) return undefined;
     // Of a chain that has ended no turn comes: what is under way passes it on to one at most.
-    while (chain.unresolved && this.#find(source) === chain) {
+    while (chain.unresolved && this.#chains.get(source) === chain) {
       if (end <= this.#clock.monotonic()) return undefined;
       await this.#nextTurn(chain, end);
     }
-    if (this.#find(source) !== chain) return undefined;
+    if (this.#chains.get(source) !== chain) return undefined;
     chain.unresolved = true;
     return chain;
   }
@@ -226,7 +222,7 @@ export class Committer {
   /** What is to be sent for the chain; where that is nothing, whoever waits for it is told. */
   #toCommit(chain: Chain): OffsetToCommit | undefined {
     const { source, sent } = chain;
-    if (this.#find(source) === chain && this.#group.owns(source.topic, source.partition)) {
+    if (this.#chains.get(source) === chain && this.#group.owns(source.topic, source.partition)) {
       try {
         const offset = source.commitNow();
         if (sent?.offset !== offset.offset || sent.metadata !== offset.metadata) return offset;
@@ -278,7 +274,7 @@ export class Committer {
 
   /** What was to be committed meanwhile is committed next. */
   #goOn(chain: Chain): void {
-    if (this.#find(chain.source) !== chain) return;
+    if (this.#chains.get(chain.source) !== chain) return;
     if (this.#urgent.has(chain) || chain.waiting.length > 0) this.#touch(chain, true);
     else if (this.#due.has(chain)) this.#touch(chain, false);
   }
@@ -288,7 +284,7 @@ export class Committer {
     const errorCode = error instanceof ProtocolError ? error.errorCode : undefined;
     // What the refusal means for the membership may end this chain.
     if (generationId !== undefined && errorCode !== undefined) this.#group.refused(errorCode, generationId);
-    if (this.#find(chain.source) !== chain) return;
+    if (this.#chains.get(chain.source) !== chain) return;
     if (errorCode === undefined ? !error.retriable : FINAL.has(errorCode)) {
       this.#settle(chain);
       return chain.source.commitRefused(error);
@@ -306,6 +302,6 @@ export class Committer {
 
   close(): void {
     this.#timer?.cancel();
-    for (const { source } of [...this.#chains.values()]) this.remove(source);
+    for (const source of [...this.#chains.keys()]) this.remove(source);
   }
 }

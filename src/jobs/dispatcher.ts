@@ -1,20 +1,13 @@
 import type { ProducerRecord, RecordMetadata } from "../client/producer-record.ts";
 import type { AppState } from "./app-state.ts";
 import type { DispatchedJob } from "./dispatched-job.ts";
-import {
-  completeRecord,
-  type DraftTools,
-  dispatchedJob,
-  draftEnqueue,
-  type EnqueueDraft,
-  intercept,
-} from "./enqueue-draft.ts";
+import { completeRecord, type DraftTools, draftEnqueue, type EnqueueDraft, intercept } from "./enqueue-draft.ts";
 import type { EnqueueRun } from "./enqueue-run.ts";
 import { InvalidOptionError } from "./errors.ts";
 import type { PreparedCall } from "./job.ts";
 import type { DispatchMethod } from "./job-options.ts";
 import { namedError } from "./named-error.ts";
-import { type JobTaker, OneJobTaker, PostedJob, tellDispatched } from "./posted-job.ts";
+import { type JobTaker, OneJobTaker, PostedJob } from "./posted-job.ts";
 import type { QueueLine } from "./queue-line.ts";
 import type { Runtime } from "./runtime.ts";
 import type { EntryRoute } from "./schedule-entry.ts";
@@ -162,16 +155,13 @@ export class Dispatcher {
     sent: Promise<RecordMetadata>,
     buffered: Promise<void>,
   ): Dispatch {
-    const acknowledged = sent.then(
-      (metadata): DispatchedJob => {
-        runtime.enqueueEnded();
-        return this.#enqueued(draft, metadata);
-      },
-      (error: unknown) => {
-        runtime.enqueueEnded();
-        throw namedError(error, draft.definition.name, draft.queue);
-      },
+    const taker = new OneJobTaker();
+    const owner = new PostedJob(this.#app, runtime, draft, taker);
+    sent.then(
+      ({ partition, offset }) => owner.delivered(0, partition, offset),
+      (error: unknown) => owner.failed(0, error),
     );
+    const acknowledged = taker.promise;
     if (method === "produceSync") {
       buffered.catch(() => {});
       return { result: acknowledged, acknowledged };
@@ -188,12 +178,6 @@ export class Dispatcher {
       this.#app.events.emit("error", { error, during: `sending job "${definition.name}"`, topic: queue });
     });
     return { result, acknowledged };
-  }
-
-  #enqueued(draft: EnqueueDraft, metadata: RecordMetadata): DispatchedJob {
-    const job = dispatchedJob(draft, metadata);
-    tellDispatched(this.#app, draft, job);
-    return job;
   }
 }
 

@@ -1,4 +1,3 @@
-import type { KafkaError } from "../client/errors.ts";
 import type { RecordOwner } from "../client/queued-batch.ts";
 import type { AppState } from "./app-state.ts";
 import type { DispatchedJob, EnqueuedJob, ScheduledJob } from "./dispatched-job.ts";
@@ -29,12 +28,14 @@ export class PostedJob implements RecordOwner {
   delivered(slot: number, partition: number, offset: number): void {
     this.#runtime.enqueueEnded();
     const job = dispatchedJob(this.#draft, { partition, offset });
+    const { events } = this.#app;
     // Listeners are not called in the midst of the producer's work, and before whoever awaits the job.
-    if (this.#app.events.has("enqueued")) queueMicrotask(() => tellDispatched(this.#app, this.#draft, job));
+    if (events.has("enqueued") || events.has("scheduled"))
+      queueMicrotask(() => tellDispatched(this.#app, this.#draft, job));
     this.#taker.enqueued(slot, job);
   }
 
-  failed(slot: number, error: KafkaError): void {
+  failed(slot: number, error: unknown): void {
     this.#runtime.enqueueEnded();
     const { definition, queue } = this.#draft;
     this.#taker.failed(slot, namedError(error, definition.name, queue));
